@@ -1,0 +1,64 @@
+"""Build fcrn_depth_ros: as an ament_python package with colcon, or with plain pip."""
+
+from pathlib import Path
+import re
+
+from setuptools import find_packages, setup
+
+PACKAGE_NAME = 'fcrn_depth_ros'
+ROOT = Path(__file__).resolve().parent
+
+
+def read_version() -> str:
+    """Read the version from the one place where it stands."""
+    text = (ROOT / PACKAGE_NAME / '__init__.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '([^']+)'$", text, re.MULTILINE).group(1)
+
+
+def read_requirements(name: str) -> list:
+    """Read the requirements that scripts/environment.sh installs, less comments and options."""
+    lines = (ROOT / 'requirements' / name).read_text(encoding='utf-8').splitlines()
+    return [line for line in lines if line and not line.startswith(('#', '-'))]
+
+
+def share_files(folder: str, pattern: str) -> tuple:
+    """List the files of one folder that belong into share/fcrn_depth_ros/<folder>."""
+    files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob(pattern))
+    return (f'share/{PACKAGE_NAME}/{folder}', files)
+
+
+setup(
+    name=PACKAGE_NAME,
+    version=read_version(),
+    description='Metric depth, proximity and an alert from a single camera, as ROS 2 nodes',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=[PACKAGE_NAME, f'{PACKAGE_NAME}.*']),
+    package_data={PACKAGE_NAME: ['models/*', 'demo_clip/*']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE_NAME}']),
+        (f'share/{PACKAGE_NAME}', ['package.xml']),
+        share_files('launch', '*.launch.py'),
+        share_files('config', '*.yaml'),
+        share_files('rviz', '*.rviz'),
+    ],
+    zip_safe=False,
+    install_requires=read_requirements('runtime.txt'),
+    extras_require={
+        'kilted': read_requirements('ros-wheels-kilted.txt'),
+        'jazzy': read_requirements('ros-wheels-jazzy.txt'),
+        'tools': ['onnx>=1.18', 'tqdm>=4.66'],
+        'tensorflow': ['tensorflow>=2.16'],
+        'coreml': ['coremltools>=8.0'],
+        # OpenVINO itself, for benchmark/. Its execution provider is another build of ONNX
+        # Runtime (onnxruntime-openvino), which must replace onnxruntime, not join it.
+        'openvino': ['openvino>=2024.4'],
+        'dev': read_requirements('dev.txt'),
+    },
+    entry_points={
+        'console_scripts': [
+            f'{name} = {PACKAGE_NAME}.nodes.{name}:main'
+            for name in ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
+        ],
+    },
+)
