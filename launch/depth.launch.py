@@ -1,0 +1,155 @@
+"""
+Start depth_node and alert_node, and rviz2 on request.
+
+    ros2 launch fcrn_depth_ros depth.launch.py image_topic:=/camera/image_raw \
+        camera_info_topic:=/camera/camera_info camera_height_m:=0.3 camera_pitch_deg:=10
+
+An argument that is also a parameter of the nodes is empty by default, which leaves the value of
+``params_file`` in force.
+"""
+
+import os
+from pathlib import Path
+
+from fcrn_depth_ros.package_share import share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch_ros.actions import Node
+
+SHARE = share_directory()
+
+# Between processes, Fast DDS as it comes loses most VGA frames: they do not fit its shared
+# memory segment and are too long for UDP buffers. This carries them whole.
+TRANSPORT_VARIABLE = 'FASTDDS_BUILTIN_TRANSPORTS'
+LARGE_IMAGE_TRANSPORT = 'LARGE_DATA?max_msg_size=4MB&sockets_size=4MB'
+
+BOOL = ('true', 'false')
+AS_IN_PARAMS_FILE = 'Empty: as in params_file'
+RVIZ_TOPICS = (
+    'depth/image_rect', 'depth/camera_info', 'depth/image_color', 'depth/points', 'depth/scan',
+    'proximity/range',
+)
+
+
+def declare_arguments():
+    """List the launch arguments, as `ros2 launch ... --show-args` prints them."""
+    def argument(name, default, description, choices=None):
+        return DeclareLaunchArgument(
+            name, default_value=default, description=description,
+            choices=None if choices is None else list(choices))
+
+    return [
+        argument('namespace', '', 'Namespace of the nodes and of all relative topics'),
+        argument('params_file', str(SHARE / 'config' / 'fcrn_depth.yaml'),
+                 'YAML file with the parameters of both nodes'),
+        argument('use_sim_time', '', f'Take time from /clock. {AS_IN_PARAMS_FILE}',
+                 ('', *BOOL)),
+        argument('log_level', 'info', 'Least severe messages that are logged',
+                 ('debug', 'info', 'warn', 'error', 'fatal')),
+        argument('autostart', '', 'Configure and activate depth_node at start; false waits for '
+                 f'lifecycle transitions. {AS_IN_PARAMS_FILE}', ('', *BOOL)),
+        argument('model_file', '', 'Path of an ONNX file with a model card. '
+                 f'{AS_IN_PARAMS_FILE}, where empty is the embedded fcrn_lite'),
+        argument('image_topic', 'image', 'Topic of the camera images; with image_transport '
+                 'compressed, the topic without its /compressed'),
+        argument('camera_info_topic', 'camera_info', "Topic of the camera's calibration"),
+        argument('image_transport', '', 'Subscribe to image_topic itself or to its '
+                 f'/compressed. {AS_IN_PARAMS_FILE}', ('', 'raw', 'compressed')),
+        argument('camera_height_m', '', 'Height of the camera above the floor in metres; 0 is '
+                 f'unknown, and the metric scale then unverified. {AS_IN_PARAMS_FILE}'),
+        argument('camera_pitch_deg', '', 'Pitch of the camera in degrees, down positive. '
+                 f'{AS_IN_PARAMS_FILE}'),
+        argument('alert', 'true', 'Start alert_node too', BOOL),
+        argument('rviz', 'false', 'Start rviz2 with a view of every output', BOOL),
+        argument('tune_transport', 'true', f'Set {TRANSPORT_VARIABLE} for large images, unless '
+                 'it is set already', BOOL),
+    ]
+
+
+def read_number(name, text):
+    """Convert an argument to a float, or say what is wrong with it."""
+    try:
+        return float(text)
+    except ValueError:
+        raise RuntimeError(
+            f'{name} must be a number, got {text!r}; for example {name}:=0.3') from None
+
+
+def read_overrides(arguments):
+    """Convert the arguments that override parameters; empty ones are left out."""
+    readers = {
+        'use_sim_time': lambda name, text: text == 'true',
+        'autostart': lambda name, text: text == 'true',
+        'model_file': lambda name, text: text,
+        'image_transport': lambda name, text: text,
+        'camera_height_m': read_number,
+        'camera_pitch_deg': read_number,
+    }
+    return {
+        name: read(name, arguments[name])
+        for name, read in readers.items() if arguments[name] != ''
+    }
+
+
+def start_nodes(context):
+    """Make the nodes from the values that the arguments have in this launch."""
+    arguments = context.launch_configurations
+    params_file = Path(arguments['params_file']).expanduser()
+    if not params_file.is_file():
+        raise RuntimeError(
+            f'params_file must be an existing YAML file, got {str(params_file)!r}; leave it out '
+            'to use the defaults')
+    overrides = read_overrides(arguments)
+    image, camera_info = arguments['image_topic'], arguments['camera_info_topic']
+    common = {
+        'namespace': arguments['namespace'],
+        'ros_arguments': ['--log-level', arguments['log_level']],
+        'output': 'screen',
+    }
+    time_source = {
+        name: value for name, value in overrides.items() if name == 'use_sim_time'}
+    return [
+        Node(
+            package='fcrn_depth_ros', executable='depth_node', name='depth_node',
+            parameters=[str(params_file), overrides],
+            remappings=[
+                ('image', image), ('image/compressed', f'{image}/compressed'),
+                ('camera_info', camera_info),
+            ],
+            **common,
+        ),
+        Node(
+            package='fcrn_depth_ros', executable='alert_node', name='alert_node',
+            parameters=[str(params_file), time_source],
+            condition=IfCondition(arguments['alert']),
+            **common,
+        ),
+        Node(
+            package='rviz2', executable='rviz2', name='rviz2',
+            arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz')],
+            parameters=[time_source],
+            remappings=[
+                ('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
+            condition=IfCondition(arguments['rviz']),
+            **common,
+        ),
+    ]
+
+
+def tune_transport(context):
+    """Set the transport for large images where the user has not chosen one."""
+    if context.launch_configurations['tune_transport'] != 'true':
+        return []
+    if TRANSPORT_VARIABLE in os.environ:
+        return [LogInfo(msg=f'{TRANSPORT_VARIABLE} is {os.environ[TRANSPORT_VARIABLE]}, kept')]
+    return [SetEnvironmentVariable(TRANSPORT_VARIABLE, LARGE_IMAGE_TRANSPORT)]
+
+
+def generate_launch_description():
+    """Describe the launch."""
+    return LaunchDescription([
+        *declare_arguments(),
+        OpaqueFunction(function=tune_transport),
+        OpaqueFunction(function=start_nodes),
+    ])
