@@ -109,50 +109,42 @@ def depth_to_scan(
     Returns
     -------
     ObstacleScan
-        As many bearings as the depth map has columns.
+        From the rightmost to the leftmost ray of the image.
 
     """
-    points = depth_to_points(depth_m, intrinsics)
+    rays = intrinsics.rays()
+    ahead, leftward, upward = _level_axes(mounting)
+    points = rays * depth_m[:, :, np.newaxis]
+    seen = np.isfinite(depth_m)
     if mounting is None:
         half_band = max(1, round(config.scan_band * depth_m.shape[0])) / 2
         rows = np.abs(np.arange(depth_m.shape[0]) + 0.5 - depth_m.shape[0] / 2) < half_band
-        forward, left = points[:, :, 2], -points[:, :, 0]
-        counts = np.broadcast_to(rows[:, np.newaxis], depth_m.shape)
+        seen &= rows[:, np.newaxis]
+        obstacles = seen
     else:
-        forward, left, up = _levelled(points, mounting)
-        height = up + mounting.height_m
-        counts = (height >= config.scan_height_min_m) & (height <= config.scan_height_max_m)
-    return _nearest_by_bearing(forward, left, counts, intrinsics, config)
+        height = points @ upward + mounting.height_m
+        obstacles = seen & (height >= config.scan_height_min_m) \
+            & (height <= config.scan_height_max_m)
+    bearings = np.arctan2(rays @ leftward, rays @ ahead)
+    distances = np.hypot(points @ ahead, points @ leftward)
+    # One step is the angle of a pixel at the centre, the widest one, so that no bearing between
+    # two columns stays empty.
+    increment = 1.0 / intrinsics.fx_px
+    angle_min = float(bearings.min())
+    index = np.round((bearings - angle_min) / increment).astype(np.int64)
+    ranges = np.full(int(index.max()) + 1, np.nan, dtype=np.float32)
+    ranges[np.unique(index[seen])] = np.inf
+    hit = obstacles & (distances <= config.scan_range_max_m)
+    # Too near to measure is an obstacle all the same: a smaller range would be thrown away.
+    hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
+    np.minimum.at(ranges, index[hit], hit_range)
+    return ObstacleScan(angle_min, increment, ranges)
 
 
-def _levelled(
-    points: np.ndarray, mounting: CameraMounting
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    down = np.asarray(mounting.down_vector(), dtype=np.float32)
-    ahead = np.array([0.0, 0.0, 1.0], dtype=np.float32)
-    ahead -= down * down[2]
+def _level_axes(mounting: CameraMounting | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the unit vectors ahead, left and up of the levelled frame, in the optical frame."""
+    down = np.array([0.0, 1.0, 0.0]) if mounting is None else np.asarray(mounting.down_vector())
+    ahead = np.array([0.0, 0.0, 1.0]) - down * down[2]
     ahead /= np.linalg.norm(ahead)
-    return points @ ahead, points @ np.cross(ahead, down) * -1.0, points @ -down
-
-
-def _nearest_by_bearing(
-    forward: np.ndarray, left: np.ndarray, counts: np.ndarray,
-    intrinsics: CameraIntrinsics, config: ScanConfig,
-) -> ObstacleScan:
-    bearings = intrinsics.width_px
-    widest = max(intrinsics.cx_px + 0.5, bearings - 0.5 - intrinsics.cx_px) / intrinsics.fx_px
-    angle_min = -math.atan(widest)
-    increment = -2.0 * angle_min / bearings
-    seen = np.isfinite(forward)
-    column = np.floor(
-        (np.arctan2(left, np.where(seen, forward, 1.0)) - angle_min) / increment)
-    column = np.where(seen, column, -1).astype(np.int64)
-    seen &= (column >= 0) & (column < bearings)
-    ranges = np.full(bearings, np.nan, dtype=np.float32)
-    ranges[np.unique(column[seen])] = np.inf
-    distance = np.hypot(forward, left)
-    hit = seen & counts & (distance >= config.scan_range_min_m) \
-        & (distance <= config.scan_range_max_m)
-    # NaN is never smaller, so the free bearings were made +Inf before.
-    np.minimum.at(ranges, column[hit], distance[hit].astype(np.float32))
-    return ObstacleScan(angle_min + increment / 2, increment, ranges)
+    axes = (ahead, np.cross(ahead, down), -down)
+    return tuple(axis.astype(np.float32) for axis in axes)

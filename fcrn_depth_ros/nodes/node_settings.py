@@ -35,6 +35,10 @@ class InputSettings:
         1.0, 'Frames are dropped for this long while no camera_info has come; after it the '
         'camera is assumed to see as wide as the training camera, which diagnostics warn of.',
         minimum=0.0, maximum=60.0)
+    frozen_frame_count: int = setting(
+        60, 'So many identical frames after the first mean a frozen camera: depth becomes '
+        'unknown. 0 turns it off, which a simulated camera without noise needs.',
+        minimum=0, maximum=100000)
     rectify: bool = setting(
         False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.')
 
