@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..errors import CameraInfoError, FcrnDepthError, ToolInputError
 
-# A focal length of 0.1 widths is a 157 degree lens, 20 widths a 3 degree one: a value outside
-# is an uncalibrated or mistyped camera, and would scale every distance by nonsense.
-FOCAL_PER_WIDTH_LIMITS = (0.1, 20.0)
+# In sides of the image: 0.1 is a 157 degree lens, 20 a 3 degree one. A value outside is an
+# uncalibrated or mistyped camera, and would scale every distance by nonsense.
+FOCAL_LIMITS = (0.1, 20.0)
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,12 @@ class CameraIntrinsics:
                 f'image size must be positive, got {self.width_px}x{self.height_px}; '
                 'set width and height in the camera info'
             )
-        low, high = FOCAL_PER_WIDTH_LIMITS
-        for name, focal, size in (
-            ('fx', self.fx_px, self.width_px),
-            ('fy', self.fy_px, self.height_px),
-        ):
-            if not (math.isfinite(focal) and low * size <= focal <= high * size):
+        side = max(self.width_px, self.height_px)
+        low, high = (limit * side for limit in FOCAL_LIMITS)
+        for name, focal in (('fx', self.fx_px), ('fy', self.fy_px)):
+            if not low <= focal <= high:
                 raise CameraInfoError(
-                    f'{name} must be in [{low * size:g}, {high * size:g}] px for an image of '
+                    f'{name} must be in [{low:g}, {high:g}] px for an image of '
                     f'{self.width_px}x{self.height_px}, got {focal:g}; calibrate the camera'
                 )
         for name, centre, size in (
@@ -146,9 +144,10 @@ def load_camera_calibration(path: Path) -> CameraCalibration:
     try:
         if 'camera_matrix' in content:
             return _from_ros_calibration(content)
-        size = int(content['width']), int(content['height'])
-        focal_and_centre = (float(content[key]) for key in ('fx', 'fy', 'cx', 'cy'))
-        intrinsics = CameraIntrinsics(*focal_and_centre, *size)
+        fx, fy, cx, cy = (float(content[key]) for key in ('fx', 'fy', 'cx', 'cy'))
+        intrinsics = CameraIntrinsics(
+            fx, fy, cx, cy, int(content['width']), int(content['height'])
+        )
         distortion = tuple(float(content.get(key, 0.0)) for key in ('k1', 'k2', 'p1', 'p2', 'k3'))
     except KeyError as err:
         raise ToolInputError(

@@ -100,7 +100,10 @@ def inverse_floor_depth(
 
     """
     toward_floor = intrinsics.rays() @ mounting.down_vector().astype(np.float32)
-    return np.maximum(toward_floor, 0.0, dtype=np.float32) / np.float32(mounting.height_m)
+    inverse: NDArray[np.float32] = np.maximum(toward_floor, np.float32(0.0)) / np.float32(
+        mounting.height_m
+    )
+    return inverse
 
 
 def fit_floor(
@@ -277,8 +280,6 @@ def _is_floor_like(
     return plausible
 
 
-def _height_above(
-    points: NDArray[np.float64], normal: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _height_above(points: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
     above: NDArray[np.float64] = (1.0 - points @ normal) / np.linalg.norm(normal)
     return above

@@ -1,0 +1,480 @@
+"""The boundary to onnxruntime: a model file in, a checked session out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+import onnxruntime
+
+from ..errors import (
+    ConfigurationError,
+    InferenceError,
+    ModelCardError,
+    ModelFileError,
+    ProviderError,
+)
+from ..settings import check_settings, setting
+from .model_card import ModelCard
+
+PROVIDERS = {
+    'CPU': 'CPUExecutionProvider',
+    'CUDA': 'CUDAExecutionProvider',
+    'TensorRT': 'TensorrtExecutionProvider',
+    'OpenVINO': 'OpenVINOExecutionProvider',
+    'CoreML': 'CoreMLExecutionProvider',
+    'XNNPACK': 'XnnpackExecutionProvider',
+    'DirectML': 'DmlExecutionProvider',
+    'ROCm': 'ROCMExecutionProvider',
+    'MIGraphX': 'MIGraphXExecutionProvider',
+    'ACL': 'ACLExecutionProvider',
+    'ArmNN': 'ArmNNExecutionProvider',
+    'QNN': 'QNNExecutionProvider',
+    'CANN': 'CANNExecutionProvider',
+    'RKNPU': 'RknpuExecutionProvider',
+    'VitisAI': 'VitisAIExecutionProvider',
+    'WebGPU': 'WebGpuExecutionProvider',
+}
+# Output maps are a little off the input's aspect where strides do not divide it (FCRN: 304x228
+# in, 160x128 out); more is another picture than the one that was put in.
+_ASPECT_TOLERANCE = 0.1
+_INT8_PROVIDERS = ('CPU',)
+_MODELS = Path(__file__).parent.parent / 'models'
+
+
+class InferenceSession(Protocol):
+    """The part of onnxruntime.InferenceSession that is used here."""
+
+    def get_inputs(self) -> Sequence[Any]:
+        """Return the inputs, each with name, shape and type."""
+
+    def get_outputs(self) -> Sequence[Any]:
+        """Return the outputs, each with name, shape and type."""
+
+    def get_modelmeta(self) -> Any:
+        """Return the metadata; ``custom_metadata_map`` holds metadata_props."""
+
+    def get_providers(self) -> list[str]:
+        """Return the execution providers in use, the first one first."""
+
+    def run(self, output_names: list[str], input_feed: dict[str, NDArray[Any]]) -> list[Any]:
+        """Return the named outputs."""
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """How the network is executed."""
+
+    provider: str = setting(
+        'CPU',
+        f'Execution provider: one of {", ".join(PROVIDERS)}, as far as the installed '
+        'onnxruntime has it.',
+        read_only=True,
+    )
+    provider_options: str = setting(
+        '',
+        'Options of the provider as a JSON object, for example {"device_type": "GPU"}; empty '
+        'for none.',
+        read_only=True,
+    )
+    allow_provider_fallback: bool = setting(
+        False,
+        'Run on the CPU when the provider is not available, instead of refusing to configure.',
+        read_only=True,
+    )
+    intra_op_threads: int = setting(
+        1,
+        'Threads of one inference; 0 uses all cores. More than one only pays on idle cores.',
+        minimum=0,
+        maximum=256,
+        read_only=True,
+    )
+    allow_spinning: bool = setting(
+        False,
+        'Let idle inference threads spin: a little faster, but it starves other processes.',
+        read_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        self.parsed_provider_options()
+
+    def parsed_provider_options(self) -> dict[str, str]:
+        """Return the provider options as texts; nested objects stay JSON."""
+        if not self.provider_options.strip():
+            return {}
+        try:
+            options = json.loads(self.provider_options)
+        except ValueError as err:
+            raise ConfigurationError(
+                f'provider_options must be a JSON object, got {self.provider_options!r}: {err}; '
+                'write for example {"device_type": "GPU"}'
+            ) from err
+        if not isinstance(options, dict):
+            raise ConfigurationError(
+                f'provider_options must be a JSON object, got {self.provider_options!r}; '
+                'write for example {"device_type": "GPU"}'
+            )
+        return {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in options.items()
+        }
+
+
+class OnnxModel:
+    """
+    A depth network behind its contract.
+
+    Parameters
+    ----------
+    session : InferenceSession
+        Open session; its inputs and outputs are checked against the card.
+    card : ModelCard
+        What the network expects and returns.
+    path : Path
+        Where it came from, for messages.
+
+    Raises
+    ------
+    ModelCardError
+        The card contradicts the inputs or outputs of the session.
+
+    """
+
+    def __init__(self, session: InferenceSession, card: ModelCard, path: Path) -> None:
+        _check_graph(session, card)
+        self.card = card
+        self.path = path
+        self.provider = _user_name(session.get_providers()[0])
+        self._session = session
+        mounting_shape = (1, 1, card.input_height, card.input_width)
+        self._unknown_mounting = np.zeros(mounting_shape, np.float32)
+
+    def run(
+        self, image: NDArray[np.float32], inverse_floor_depth: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """
+        Run the network on one picture.
+
+        Parameters
+        ----------
+        image : ndarray of float32
+            As :func:`~fcrn_depth_ros.estimation.preprocessing.prepare_image` returns it.
+        inverse_floor_depth : ndarray of float32, shape (input_height, input_width), optional
+            For networks with a mounting input, in 1/m of the training camera; None is unknown.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w)
+            Raw output in the unit of ``card.output_kind``; single pixels may be non-finite.
+
+        Raises
+        ------
+        InferenceError
+            The session failed, or returned something that is not a map of the picture.
+
+        """
+        feed = {self.card.input_name: image}
+        if self.card.mounting_input:
+            feed[self.card.mounting_input] = (
+                self._unknown_mounting
+                if inverse_floor_depth is None
+                else inverse_floor_depth.reshape(self._unknown_mounting.shape)
+            )
+        elif inverse_floor_depth is not None:
+            raise InferenceError(
+                f'inverse_floor_depth must be None for {self.card.name}, got a map; '
+                'the network has no mounting input'
+            )
+        try:
+            (output,) = self._session.run([self.card.output_name], feed)
+        except Exception as err:
+            # onnxruntime raises types of its own that share no base but Exception.
+            raise InferenceError(
+                f'inference must return a depth map, got {_one_line(err)}; '
+                f'check that {self.path} runs on provider {self.provider}'
+            ) from err
+        depth = _as_map(np.asarray(output), self.card)
+        if not np.isfinite(depth).any():
+            raise InferenceError(
+                'network output must hold finite values, got none in '
+                f'{depth.shape[1]}x{depth.shape[0]} px; check that {self.path} is intact'
+            )
+        return depth
+
+
+def embedded_model_path(provider: str = 'CPU') -> Path:
+    """
+    Return the model file in the package that suits a provider.
+
+    Parameters
+    ----------
+    provider : str
+        The CPU is fastest with INT8; the others take the float file.
+
+    Returns
+    -------
+    Path
+        Inside the installed package.
+
+    """
+    on_cpu = provider.lower() in {name.lower() for name in _INT8_PROVIDERS}
+    return _MODELS / ('fcrn_lite_int8.onnx' if on_cpu else 'fcrn_lite.onnx')
+
+
+def resolve_providers(
+    requested: str, available: Sequence[str], allow_fallback: bool = False
+) -> list[str]:
+    """
+    Find the onnxruntime providers for the name a user gave.
+
+    Parameters
+    ----------
+    requested : str
+        A key of ``PROVIDERS`` in any case, or a name as onnxruntime spells it.
+    available : sequence of str
+        What the installed onnxruntime has, in its spelling.
+    allow_fallback : bool
+        Take the CPU where the requested one is not available.
+
+    Returns
+    -------
+    list of str
+        In order of preference; the first is the one that was asked for.
+
+    Raises
+    ------
+    ProviderError
+        The name is unknown, or not available and no fallback is allowed.
+
+    """
+    names = {name.lower(): provider for name, provider in PROVIDERS.items()}
+    names.update({provider.lower(): provider for provider in PROVIDERS.values()})
+    provider = names.get(requested.lower())
+    usable = ', '.join(_user_name(name) for name in available)
+    if provider is None:
+        raise ProviderError(
+            f'provider must be one of {", ".join(PROVIDERS)}, got {requested!r}; '
+            f'this onnxruntime has {usable}'
+        )
+    if provider in available:
+        if requested.lower() in ('tensorrt', PROVIDERS['TensorRT'].lower()):
+            # What TensorRT cannot take should stay on the GPU.
+            return [provider] + [name for name in [PROVIDERS['CUDA']] if name in available]
+        return [provider]
+    if allow_fallback:
+        return [PROVIDERS['CPU']]
+    raise ProviderError(
+        f'provider must be one that this onnxruntime has ({usable}), got {requested!r}; install '
+        'the onnxruntime build for it or set allow_provider_fallback'
+    )
+
+
+def load_onnx_model(
+    path: Path,
+    session: SessionConfig | None = None,
+    card_overrides: Mapping[str, str] | None = None,
+) -> OnnxModel:
+    """
+    Open a model file of the model contract.
+
+    Parameters
+    ----------
+    path : Path
+        ONNX file. Where a ``SHA256SUMS`` beside it lists it, its content must match.
+    session : SessionConfig, optional
+        How to execute it; one CPU thread by default.
+    card_overrides : mapping of str to str, optional
+        Card keys that the file lacks.
+
+    Returns
+    -------
+    OnnxModel
+        Ready to run.
+
+    Raises
+    ------
+    ModelFileError
+        Missing, empty, truncated, not ONNX, or not the file its checksum names.
+    ModelCardError
+        The card is incomplete or contradicts the graph.
+    ProviderError
+        The provider is unknown, not available, or did not take the model.
+
+    """
+    config = session or SessionConfig()
+    path = Path(path)
+    _check_file(path)
+    providers = resolve_providers(
+        config.provider, onnxruntime.get_available_providers(), config.allow_provider_fallback
+    )
+    opened = _open_session(path, config, providers)
+    actual = opened.get_providers()[0]
+    if actual != providers[0] and not config.allow_provider_fallback:
+        raise ProviderError(
+            f'provider must be {config.provider} as requested, got {_user_name(actual)}: '
+            'onnxruntime could not start the requested one; check its drivers and libraries or '
+            'set allow_provider_fallback'
+        )
+    metadata = opened.get_modelmeta().custom_metadata_map
+    return OnnxModel(opened, ModelCard.from_metadata(metadata, card_overrides), path)
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ModelFileError(f'model file must exist, got {path}; give the path of an ONNX file')
+    if path.stat().st_size == 0:
+        raise ModelFileError(f'model file must be ONNX, got the empty file {path}; get it again')
+    expected = _listed_checksum(path)
+    if expected is None:
+        return
+    digest = hashlib.sha256()
+    try:
+        with path.open('rb') as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as err:
+        raise ModelFileError(
+            f'model file must be readable, got {path}: {err}; check its permissions'
+        ) from err
+    if digest.hexdigest() != expected:
+        raise ModelFileError(
+            f'model file {path} must have the SHA-256 {expected} of SHA256SUMS, got '
+            f'{digest.hexdigest()}; get the file again'
+        )
+
+
+def _listed_checksum(path: Path) -> str | None:
+    sums = path.parent / 'SHA256SUMS'
+    if not sums.is_file():
+        return None
+    for line in sums.read_text(encoding='utf-8').splitlines():
+        digest, _, name = line.strip().partition(' ')
+        if name.strip().removeprefix('*') == path.name:
+            return digest.lower()
+    return None
+
+
+def _open_session(
+    path: Path, config: SessionConfig, providers: list[str]
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = config.intra_op_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    spinning = '1' if config.allow_spinning else '0'
+    options.add_session_config_entry('session.intra_op.allow_spinning', spinning)
+    options.add_session_config_entry('session.inter_op.allow_spinning', spinning)
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=providers,
+            provider_options=[config.parsed_provider_options()] + [{}] * (len(providers) - 1),
+        )
+    except Exception as err:
+        # onnxruntime raises types of its own that share no base but Exception.
+        message = _one_line(err)
+        if providers[0] != PROVIDERS['CPU'] and 'protobuf' not in message.lower():
+            raise ProviderError(
+                f'provider {config.provider} must be able to open {path}, got {message}; '
+                'try provider CPU'
+            ) from err
+        raise ModelFileError(
+            f'model file must be a complete ONNX file, got {path}: {message}; get it again'
+        ) from err
+    # A later failure of the provider must be an error, not a quiet change to the CPU.
+    session.disable_fallback()
+    return session
+
+
+def _check_graph(session: InferenceSession, card: ModelCard) -> None:
+    height, width = card.input_height, card.input_width
+    nchw = card.input_layout == 'NCHW'
+    expected = {card.input_name: (1, 3, height, width) if nchw else (1, height, width, 3)}
+    if card.mounting_input:
+        expected[card.mounting_input] = (1, 1, height, width)
+    inputs = {node.name: node for node in session.get_inputs()}
+    if set(inputs) != set(expected):
+        raise ModelCardError(
+            f'network inputs must be {sorted(expected)} as the card says, got {sorted(inputs)}; '
+            'correct input_name and mounting_input'
+        )
+    for name, shape in expected.items():
+        node = inputs[name]
+        if node.type != 'tensor(float)' or not _agrees(node.shape, shape):
+            raise ModelCardError(
+                f'network input {name} must be float32 {list(shape)} as the card says, got '
+                f'{node.type} {node.shape}; correct input_layout, input_height and input_width'
+            )
+    outputs = {node.name: node for node in session.get_outputs()}
+    if card.output_name not in outputs:
+        raise ModelCardError(
+            f'network outputs must contain {card.output_name!r} as the card says, got '
+            f'{sorted(outputs)}; correct output_name'
+        )
+    output = outputs[card.output_name]
+    size = _map_size(output.shape)
+    if output.type not in ('tensor(float)', 'tensor(float16)') or (
+        output.shape and (size is None or not _same_aspect(size, card))
+    ):
+        raise ModelCardError(
+            f'network output {card.output_name} must be a float map [1, 1, h, w], [1, h, w, 1] '
+            f"or [1, h, w] of the input's aspect, got {output.type} {output.shape}; "
+            'correct output_name'
+        )
+
+
+def _agrees(actual: Sequence[Any], expected: Sequence[int]) -> bool:
+    """Compare shapes; a dynamic dimension (a name or None) agrees with every size."""
+    return len(actual) == len(expected) and all(
+        not isinstance(have, int) or have == want
+        for have, want in zip(actual, expected, strict=True)
+    )
+
+
+def _map_size(shape: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return height and width of an output shape, or None where it is not one map."""
+    if len(shape) not in (3, 4) or isinstance(shape[0], int) and shape[0] != 1:
+        return None
+    if len(shape) == 3:
+        return shape[1], shape[2]
+    if shape[1] == 1 or not isinstance(shape[1], int) and shape[3] != 1:
+        return shape[2], shape[3]
+    return (shape[1], shape[2]) if shape[3] == 1 or not isinstance(shape[3], int) else None
+
+
+def _same_aspect(size: tuple[Any, Any], card: ModelCard) -> bool:
+    height, width = size
+    if not isinstance(height, int) or not isinstance(width, int):
+        return True
+    if height < 2 or width < 2:
+        return False
+    ratio = (width * card.input_height) / (height * card.input_width)
+    return abs(ratio - 1.0) <= _ASPECT_TOLERANCE
+
+
+def _as_map(output: NDArray[Any], card: ModelCard) -> NDArray[np.float32]:
+    size = _map_size(output.shape)
+    if size is None or not _same_aspect(size, card):
+        raise InferenceError(
+            f"network output must be one map of the input's aspect, got shape {output.shape}; "
+            'check output_name in the model card'
+        )
+    return np.ascontiguousarray(output.reshape(size), dtype=np.float32)
+
+
+def _user_name(provider: str) -> str:
+    return {value: key for key, value in PROVIDERS.items()}.get(
+        provider, provider.removesuffix('ExecutionProvider')
+    )
+
+
+def _one_line(err: Exception) -> str:
+    return ' '.join(str(err).split())[:300] or type(err).__name__
