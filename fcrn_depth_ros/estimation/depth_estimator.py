@@ -179,9 +179,12 @@ class DepthEstimator:
         ratio = 1.0
         if intrinsics and corrects_focal:
             ratio = place.to_network(intrinsics).fx_px / card.network_fx_px
+        if not card.is_metric:
+            # A map without a unit has no scale to fix.
+            mounting = None
         # Where the camera is unknown, take the field of view of the training camera.
         assumed = intrinsics
-        if mounting and card.is_metric and not intrinsics:
+        if mounting and not intrinsics:
             assumed = CameraIntrinsics.from_field(
                 card.training_fx_px, card.training_width_px, width, height
             )

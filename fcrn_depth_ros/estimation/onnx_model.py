@@ -322,8 +322,13 @@ def load_onnx_model(
             'onnxruntime could not start the requested one; check its drivers and libraries or '
             'set allow_provider_fallback'
         )
-    metadata = opened.get_modelmeta().custom_metadata_map
-    return OnnxModel(opened, ModelCard.from_metadata(metadata, card_overrides), path)
+    try:
+        metadata = opened.get_modelmeta().custom_metadata_map
+        return OnnxModel(opened, ModelCard.from_metadata(metadata, card_overrides), path)
+    except UnicodeDecodeError as err:
+        raise ModelFileError(
+            f'model file must hold UTF-8 names, got {path}: {_one_line(err)}; get it again'
+        ) from err
 
 
 def _check_file(path: Path) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fcrn_depth_ros.estimation.model_card import ModelCard
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, TensorProto
-
-from fcrn_depth_ros.estimation.model_card import ModelCard
 
 CARD = ModelCard(
     name='tiny',

@@ -1,0 +1,183 @@
+"""The whole path: scale for the camera, for the mounting, and what is said about it."""
+
+from __future__ import annotations
+
+from fcrn_depth_ros.errors import CameraInfoError, ConfigurationError, ImageFormatError
+from fcrn_depth_ros.estimation.camera import CameraIntrinsics
+from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
+from fcrn_depth_ros.estimation.image_quality import QualityConfig
+from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
+import numpy as np
+import pytest
+from tiny_models import tiny_card, write_model
+
+# Training camera of the tiny card: 32 px at width 32, which is 64 px at width 64.
+WIDE = CameraIntrinsics(32.0, 32.0, 31.5, 23.5, 64, 48)
+LEVEL = CameraMounting(0.5)
+TILTED = CameraMounting(0.5, 20.0)
+
+# Blocks of light and dark, 100 on average, so that the tiny network says 1.0 m.
+BLOCKS = np.kron(np.indices((6, 8)).sum(0) % 2, np.ones((8, 8)))
+IMAGE = np.repeat((60 + 80 * BLOCKS).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.fixture
+def estimator(tmp_path):
+    def build(config=None, quality=None, *, output=None, **card):
+        path = write_model(tmp_path / 'm.onnx', tiny_card(**card), output=output)
+        return DepthEstimator(load_onnx_model(path), config, quality)
+
+    return build
+
+
+def test_depth_without_any_knowledge_of_the_camera(estimator):
+    estimate = estimator().estimate(IMAGE)
+    assert estimate.depth_m.shape == (24, 32)
+    assert estimate.depth_m.mean() == pytest.approx(1.0)
+    assert estimate.is_metric
+    assert estimate.intrinsics is None
+    assert estimate.inverse_floor_depth is None
+    assert not estimate.focal_corrected
+    assert estimate.mounting_used == 'none'
+    assert estimate.quality.usable
+    assert estimate.inference_s > 0.0
+
+
+@pytest.mark.parametrize(('correction', 'factor'), [('auto', 0.5), ('off', 1.0)])
+def test_focal_correction(estimator, correction, factor):
+    estimate = estimator(EstimationConfig(focal_correction=correction)).estimate(IMAGE, WIDE)
+    assert estimate.depth_m.mean() == pytest.approx(factor)
+    assert estimate.focal_corrected == (correction == 'auto')
+
+
+def test_depth_size_and_its_intrinsics(estimator):
+    small = estimator(output=np.full((1, 1, 12, 16), 2.0)).estimate(IMAGE, WIDE)
+    assert small.depth_m.shape == (12, 16)
+    assert small.intrinsics == WIDE.scaled_to(16, 12)
+    large = estimator(EstimationConfig(depth_size='input')).estimate(IMAGE, WIDE)
+    assert large.depth_m.shape == (48, 64)
+    assert large.intrinsics == WIDE
+
+
+def test_the_mounting_reaches_the_network_in_its_own_world(estimator):
+    build = estimator(mounting_input='floor', valid_max_m=1000.0)
+    without = build.estimate(IMAGE, WIDE).depth_m
+    with_mounting = build.estimate(IMAGE, WIDE, LEVEL)
+    network = WIDE.scaled_to(32, 24)
+    # Network output + its floor map, then both scaled by the focal ratio of one half.
+    expected = without + 0.5 * 0.5 * inverse_floor_depth(network, LEVEL)
+    assert with_mounting.depth_m == pytest.approx(expected, rel=1e-4)
+    assert with_mounting.mounting_used == 'network'
+    assert with_mounting.inverse_floor_depth == pytest.approx(inverse_floor_depth(network, LEVEL))
+
+
+def test_mounting_without_intrinsics_assumes_the_training_camera(estimator):
+    build = estimator(mounting_input='floor')
+    floor = build.estimate(IMAGE, None, LEVEL)
+    training = CameraIntrinsics.from_field(32.0, 32.0, 32, 24)
+    assert floor.inverse_floor_depth == pytest.approx(inverse_floor_depth(training, LEVEL))
+    assert floor.depth_m - build.estimate(IMAGE).depth_m == pytest.approx(
+        inverse_floor_depth(training, LEVEL), abs=1e-5
+    )
+    assert floor.mounting_used == 'network'
+    assert floor.intrinsics is None
+
+
+def test_floor_scale_for_networks_without_the_input(estimator):
+    camera = WIDE.scaled_to(32, 24)
+    with np.errstate(divide='ignore'):
+        drawn = np.minimum(1.0 / inverse_floor_depth(camera, TILTED), 5.0)
+    build = estimator(EstimationConfig(focal_correction='off'), output=3.0 * drawn[None, None],
+                      valid_max_m=100.0)  # fmt: skip
+    estimate = build.estimate(IMAGE, WIDE, TILTED)
+    assert estimate.mounting_used == 'floor_scale'
+    assert estimate.depth_m == pytest.approx(drawn, rel=0.03)
+
+
+def test_no_floor_in_view_leaves_the_scale_and_says_so(estimator):
+    estimate = estimator(output=np.full((1, 1, 24, 32), 2.0)).estimate(
+        IMAGE, None, CameraMounting(0.5, -80.0)
+    )
+    assert estimate.mounting_used == 'none'
+    assert (estimate.depth_m == 2.0).all()
+    assert estimate.inverse_floor_depth is not None
+
+
+@pytest.mark.parametrize('known', [False, True])
+def test_limits_of_the_user(estimator, known):
+    ramp = np.linspace(0.5, 8.0, 768).reshape(1, 1, 24, 32)
+    config = EstimationConfig(min_depth_m=1.0, max_depth_m=4.0, focal_correction='off')
+    depth = estimator(config, output=ramp).estimate(IMAGE, WIDE if known else None).depth_m
+    assert np.isnan(depth[ramp[0, 0] > 4.0]).all()
+    assert np.nanmin(depth) == 1.0
+    assert np.nanmax(depth) == pytest.approx(4.0, abs=0.01)
+
+
+@pytest.mark.parametrize('size', ['network', 'input'])
+def test_a_picture_of_nothing_is_unknown_everywhere(estimator, size):
+    build = estimator(EstimationConfig(depth_size=size), mounting_input='floor')
+    estimate = build.estimate(np.zeros_like(IMAGE), WIDE, TILTED)
+    assert np.isnan(estimate.depth_m).all()
+    assert estimate.quality.reason == 'dark'
+    ungated = estimator(None, QualityConfig(quality_gate=False))
+    assert not np.isnan(ungated.estimate(IMAGE // 8).depth_m).any()
+
+
+def test_relative_models_keep_their_values(estimator):
+    relative = {
+        'training_fx_px': 0.0,
+        'training_width_px': 0.0,
+        'valid_min_m': 0.0,
+        'valid_max_m': 0.0,
+    }
+    build = estimator(output_kind='inverse_relative', **relative)
+    estimate = build.estimate(IMAGE, WIDE, TILTED)
+    assert not estimate.is_metric
+    assert not estimate.focal_corrected
+    assert estimate.mounting_used == 'none'
+    assert estimate.inverse_floor_depth is None
+    assert estimate.depth_m.mean() == pytest.approx(1.0)
+
+
+def test_letterbox_depth_is_of_the_picture_alone(estimator):
+    camera = CameraIntrinsics(64.0, 64.0, 31.5, 15.5, 64, 32)
+    estimate = estimator(resize='letterbox').estimate(IMAGE[:32], camera)
+    assert estimate.depth_m.shape == (16, 32)
+    assert estimate.intrinsics == camera.scaled_to(32, 16)
+    assert estimate.depth_m.mean() == pytest.approx(1.0)
+
+
+def test_warm_up_runs_the_network(estimator):
+    estimator(mounting_input='floor').warm_up()
+
+
+def test_intrinsics_of_another_image_are_refused(estimator):
+    with pytest.raises(CameraInfoError, match='64x48, got 32x24'):
+        estimator().estimate(IMAGE, WIDE.scaled_to(32, 24))
+
+
+def test_bad_pictures_are_refused(estimator):
+    with pytest.raises(ImageFormatError, match='RGB uint8'):
+        estimator().estimate(IMAGE[..., 0])
+
+
+@pytest.mark.parametrize(
+    ('settings', 'name'),
+    [
+        ({'min_depth_m': 10.0}, 'min_depth_m'),
+        ({'max_depth_m': 0.1}, 'max_depth_m'),
+        ({'min_depth_m': 2.0, 'max_depth_m': 2.0}, 'max_depth_m'),
+        ({'focal_correction': 'on'}, 'focal_correction'),
+        ({'depth_size': 'half'}, 'depth_size'),
+        ({'min_depth_m': -1.0}, 'min_depth_m'),
+    ],
+)
+def test_settings_that_leave_nothing_are_refused(estimator, settings, name):
+    with pytest.raises(ConfigurationError, match=name):
+        estimator(EstimationConfig(**settings))
+
+
+def test_settings_just_inside_are_allowed(estimator):
+    estimator(EstimationConfig(min_depth_m=9.9))
+    estimator(EstimationConfig(max_depth_m=0.11))

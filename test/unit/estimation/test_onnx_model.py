@@ -1,0 +1,278 @@
+"""The boundary to onnxruntime: files, cards, graphs and providers that are not what they say."""
+
+from __future__ import annotations
+
+import hashlib
+from types import SimpleNamespace
+
+from fcrn_depth_ros.errors import (
+    ConfigurationError,
+    InferenceError,
+    ModelCardError,
+    ModelFileError,
+    ProviderError,
+)
+from fcrn_depth_ros.estimation.onnx_model import (
+    embedded_model_path,
+    load_onnx_model,
+    OnnxModel,
+    resolve_providers,
+    SessionConfig,
+)
+import numpy as np
+import onnxruntime
+import pytest
+from tiny_models import CARD, tiny_card, write_model
+
+WITH_FLOOR = tiny_card(mounting_input='floor')
+IMAGE = np.full((1, 3, 24, 32), 200.0, np.float32)
+
+
+class FakeSession:
+    """Stands for a session that fails or answers nonsense on a frame."""
+
+    def __init__(self, output, providers=('CPUExecutionProvider',), output_shape=None):
+        self.output = output
+        self.providers = list(providers)
+        self.shape = output_shape or ['n', 'c', 'h', 'w']
+
+    def get_inputs(self):
+        return [SimpleNamespace(name='image', shape=[1, 3, 24, 32], type='tensor(float)')]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name='depth', shape=self.shape, type='tensor(float)')]
+
+    def get_modelmeta(self):
+        return SimpleNamespace(custom_metadata_map=CARD.to_metadata())
+
+    def get_providers(self):
+        return self.providers
+
+    def run(self, output_names, input_feed):
+        if isinstance(self.output, Exception):
+            raise self.output
+        return [self.output]
+
+
+@pytest.mark.parametrize('layout', ['NCHW', 'NHWC'])
+@pytest.mark.parametrize('dynamic', [False, True])
+def test_a_good_file_runs(tmp_path, layout, dynamic):
+    card = tiny_card(input_layout=layout)
+    model = load_onnx_model(write_model(tmp_path / 'm.onnx', card, dynamic=dynamic))
+    assert model.card == card
+    assert model.provider == 'CPU'
+    image = IMAGE if layout == 'NCHW' else np.ascontiguousarray(IMAGE.transpose(0, 2, 3, 1))
+    depth = model.run(image)
+    assert depth.shape == (24, 32)
+    assert depth.dtype == np.float32
+    assert depth == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize('shape', [(1, 1, 12, 16), (1, 12, 16, 1), (1, 12, 16), (1, 1, 13, 16)])
+def test_every_shape_of_the_contract_is_a_map(tmp_path, shape):
+    path = write_model(tmp_path / 'm.onnx', output=np.full(shape, 3.0))
+    expected = (13, 16) if 13 in shape else (12, 16)
+    assert load_onnx_model(path).run(IMAGE).shape == expected
+
+
+def test_the_mounting_arrives_and_unknown_is_zero(tmp_path):
+    model = load_onnx_model(write_model(tmp_path / 'm.onnx', WITH_FLOOR))
+    floor = np.zeros((24, 32), np.float32)
+    floor[3, 5] = 0.25
+    assert model.run(IMAGE, floor)[3, 5] == pytest.approx(2.25)
+    assert model.run(IMAGE, None) == pytest.approx(2.0)
+
+
+def test_a_mounting_for_a_network_without_that_input_is_refused(tmp_path):
+    model = load_onnx_model(write_model(tmp_path / 'm.onnx'))
+    with pytest.raises(InferenceError, match='no mounting input'):
+        model.run(IMAGE, np.zeros((24, 32), np.float32))
+
+
+@pytest.mark.parametrize('content', ['missing', 'folder', 'empty', 'text', 'random', 'truncated'])
+def test_files_that_are_no_model(tmp_path, content):
+    path = tmp_path / 'm.onnx'
+    random = np.random.default_rng(0)
+    if content == 'folder':
+        path.mkdir()
+    elif content == 'truncated':
+        whole = write_model(path).read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+    elif content != 'missing':
+        path.write_bytes(
+            {'empty': b'', 'text': b'no model', 'random': random.bytes(5000)}[content]
+        )
+    with pytest.raises(ModelFileError, match='m.onnx') as caught:
+        load_onnx_model(path)
+    assert '\n' not in str(caught.value)
+
+
+def test_damaged_files_never_take_the_process_down(tmp_path):
+    path = tmp_path / 'm.onnx'
+    whole = write_model(path).read_bytes()
+    random = np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for position in random.integers(0, len(damaged), 8):
+            damaged[position] = random.integers(256)
+        path.write_bytes(damaged)
+        try:
+            load_onnx_model(path)
+        except (ModelFileError, ModelCardError):
+            refused += 1
+    assert refused > 20
+
+
+def test_checksum_beside_the_file(tmp_path):
+    path = write_model(tmp_path / 'm.onnx')
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    sums = tmp_path / 'SHA256SUMS'
+    sums.write_text(f'{"0" * 64}  other.onnx\n')
+    load_onnx_model(path)
+    for line in (f'{digest}  m.onnx', f'{digest.upper()} *m.onnx'):
+        sums.write_text(f'{"0" * 64}  other.onnx\n{line}\n')
+        load_onnx_model(path)
+    sums.write_text(f'{"0" * 64}  m.onnx\n')
+    with pytest.raises(ModelFileError, match='SHA-256'):
+        load_onnx_model(path)
+
+
+def test_card_overrides_fill_what_the_file_lacks(tmp_path):
+    metadata = CARD.to_metadata()
+    del metadata['valid_max_m']
+    path = write_model(tmp_path / 'm.onnx', metadata=metadata)
+    with pytest.raises(ModelCardError, match='valid_max_m'):
+        load_onnx_model(path)
+    assert load_onnx_model(path, card_overrides={'valid_max_m': '10'}).card == CARD
+
+
+@pytest.mark.parametrize(
+    ('changes', 'name'),
+    [
+        ({'input_width': 40}, 'input image'),
+        ({'input_layout': 'NHWC'}, 'input image'),
+        ({'input_name': 'picture'}, 'inputs'),
+        ({'mounting_input': 'floor'}, 'inputs'),
+        ({'output_name': 'distance'}, 'outputs'),
+    ],
+)
+def test_a_card_that_contradicts_the_graph(tmp_path, changes, name):
+    metadata = tiny_card(**changes).to_metadata()
+    path = write_model(tmp_path / 'm.onnx', metadata=metadata)
+    with pytest.raises(ModelCardError, match=name):
+        load_onnx_model(path)
+
+
+@pytest.mark.parametrize(
+    'shape', [(1, 2, 24, 32), (2, 1, 24, 32), (1, 1, 32, 24), (1, 1, 1, 1), (1, 10), (24, 32)]
+)
+def test_outputs_that_are_no_map_of_the_picture(tmp_path, shape):
+    path = write_model(tmp_path / 'm.onnx', output=np.ones(shape))
+    with pytest.raises(ModelCardError, match='output depth'):
+        load_onnx_model(path)
+    dynamic = OnnxModel(FakeSession(np.ones(shape, np.float32)), CARD, path)
+    with pytest.raises(InferenceError, match='one map'):
+        dynamic.run(IMAGE)
+
+
+def test_a_network_that_returns_nothing_finite(tmp_path):
+    broken = np.full((1, 1, 24, 32), np.nan, np.float32)
+    model = OnnxModel(FakeSession(broken), CARD, tmp_path)
+    with pytest.raises(InferenceError, match='finite'):
+        model.run(IMAGE)
+    broken[0, 0, 0, 0] = 1.0
+    assert np.isnan(model.run(IMAGE)).sum() == 24 * 32 - 1
+
+
+def test_a_session_that_fails_on_a_frame(tmp_path):
+    model = OnnxModel(FakeSession(RuntimeError('out of\nmemory')), CARD, tmp_path)
+    with pytest.raises(InferenceError, match='out of memory'):
+        model.run(IMAGE)
+
+
+def test_half_precision_outputs_are_read(tmp_path):
+    model = OnnxModel(FakeSession(np.ones((1, 1, 24, 32), np.float16)), CARD, tmp_path)
+    assert model.run(IMAGE).dtype == np.float32
+
+
+CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
+TENSORRT = 'TensorrtExecutionProvider'
+
+
+@pytest.mark.parametrize(
+    ('requested', 'available', 'fallback', 'expected'),
+    [
+        ('CPU', [CPU], False, [CPU]),
+        ('cuda', [CUDA, CPU], False, [CUDA]),
+        (CUDA, [CUDA, CPU], False, [CUDA]),
+        ('CUDA', [CPU], True, [CPU]),
+        ('TensorRT', [TENSORRT, CUDA, CPU], False, [TENSORRT, CUDA]),
+        ('TensorRT', [TENSORRT, CPU], False, [TENSORRT]),
+    ],
+)
+def test_providers(requested, available, fallback, expected):
+    assert resolve_providers(requested, available, fallback) == expected
+
+
+@pytest.mark.parametrize(
+    ('requested', 'fallback', 'expected'),
+    [
+        ('CUDA', False, "'CUDA'; install"),
+        ('Cray', False, 'CUDA, TensorRT'),
+        ('Cray', True, 'CUDA, TensorRT'),
+        ('', True, 'must be one of'),
+    ],
+)
+def test_providers_that_cannot_be(requested, fallback, expected):
+    with pytest.raises(ProviderError, match=expected):
+        resolve_providers(requested, [CPU], fallback)
+
+
+def test_a_provider_that_onnxruntime_quietly_replaced_is_an_error(tmp_path, monkeypatch):
+    # What onnxruntime does when the provider is built in and its libraries are not there.
+    path = write_model(tmp_path / 'm.onnx')
+    real = onnxruntime.InferenceSession
+
+    def without_cuda(name, options, providers, provider_options):
+        return real(name, options, providers=[CPU])
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', without_cuda)
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: [CUDA, CPU])
+    with pytest.raises(ProviderError, match='CUDA as requested, got CPU'):
+        load_onnx_model(path, SessionConfig(provider='CUDA'))
+    allowed = SessionConfig(provider='CUDA', allow_provider_fallback=True)
+    assert load_onnx_model(path, allowed).provider == 'CPU'
+
+
+def test_threads_are_as_asked(tmp_path):
+    path = write_model(tmp_path / 'm.onnx')
+    for threads in (0, 1, 2):
+        load_onnx_model(path, SessionConfig(intra_op_threads=threads, allow_spinning=True))
+    with pytest.raises(ConfigurationError, match='intra_op_threads'):
+        SessionConfig(intra_op_threads=-1)
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('', {}),
+        ('  ', {}),
+        ('{"device_type": "GPU", "num": 2}', {'device_type': 'GPU', 'num': '2'}),
+        ('{"load_config": {"CPU": {"A": "bf16"}}}', {'load_config': '{"CPU": {"A": "bf16"}}'}),
+    ],
+)
+def test_provider_options(text, expected):
+    assert SessionConfig(provider_options=text).parsed_provider_options() == expected
+
+
+@pytest.mark.parametrize('text', ['{', '[]', 'device_type=GPU'])
+def test_provider_options_that_are_no_object(text):
+    with pytest.raises(ConfigurationError, match='provider_options'):
+        SessionConfig(provider_options=text)
+
+
+def test_the_cpu_takes_the_quantised_file():
+    assert embedded_model_path().name == 'fcrn_lite_int8.onnx'
+    assert embedded_model_path('cpu') == embedded_model_path('CPU')
+    assert embedded_model_path('CUDA').name == 'fcrn_lite.onnx'
