@@ -42,6 +42,7 @@ from .depth_status import assess, StatusKeeper
 from .diagnostics import diagnostic_array
 from .frame_mailbox import FrameMailbox
 from .image_conversion import CompressedImageDecoder, image_to_rgb
+from .lifecycle import says_why_it_fails
 from .messages import (
     calibration_from_camera_info, camera_info_message, depth_image_message,
     horizontal_field_of_view_rad, image_message, is_uncalibrated, point_cloud_message,
@@ -106,7 +107,7 @@ class DepthNode(LifecycleNode):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('depth_node', **kwargs)
         self._status = StatusKeeper(time.monotonic)
-        self._parameters = ParameterGroup(
+        self._settings = ParameterGroup(
             self, NODE_SETTINGS['depth_node'], self._apply_parameters, self._is_configured)
         self._model: OnnxModel | None = None
         self._estimator: DepthEstimator | None = None
@@ -117,7 +118,7 @@ class DepthNode(LifecycleNode):
         self._first_frame_s: float | None = None
         self._frozen_checksum = 0
         self._frozen_frames = 0
-        self._near = NearDebounce(self._parameters.get(ProximityConfig))
+        self._near = NearDebounce(self._settings.get(ProximityConfig))
         self._outputs: dict[str, Any] = {}
         self._inputs: list[Any] = []
         self._mailbox: FrameMailbox[_Frame] | None = None
@@ -126,7 +127,7 @@ class DepthNode(LifecycleNode):
         self.create_timer(
             _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics,
             clock=Clock(clock_type=ClockType.STEADY_TIME))
-        if self._parameters.get(InputSettings).autostart:
+        if self._settings.get(InputSettings).autostart:
             self.start()
 
     def start(self) -> None:
@@ -136,6 +137,7 @@ class DepthNode(LifecycleNode):
 
     # Lifecycle -----------------------------------------------------------------------------
 
+    @says_why_it_fails
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the network, make the publishers."""
         try:
@@ -148,13 +150,14 @@ class DepthNode(LifecycleNode):
         self._status.update(lifecycle_state='inactive', configure_error='')
         return super().on_configure(state)
 
+    @says_why_it_fails
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and start the worker."""
         result = super().on_activate(state)
         self._mailbox = FrameMailbox()
         self._first_frame_s = None
         self._frozen_frames = 0
-        self._near = NearDebounce(self._parameters.get(ProximityConfig))
+        self._near = NearDebounce(self._settings.get(ProximityConfig))
         self._worker = threading.Thread(
             target=self._work, args=(self._mailbox,), name='depth_worker', daemon=True)
         self._worker.start()
@@ -162,18 +165,21 @@ class DepthNode(LifecycleNode):
         self._status.update(lifecycle_state='active')
         return result
 
+    @says_why_it_fails
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the worker and unsubscribe."""
         self._stop()
         self._status.update(lifecycle_state='inactive')
         return super().on_deactivate(state)
 
+    @says_why_it_fails
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the network and the publishers."""
         self._release()
         self._status.update(lifecycle_state='unconfigured', model='', provider='')
         return TransitionCallbackReturn.SUCCESS
 
+    @says_why_it_fails
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop for good."""
         self._stop()
@@ -196,15 +202,15 @@ class DepthNode(LifecycleNode):
         return self._model is not None
 
     def _configure(self) -> None:
-        model_settings = self._parameters.get(ModelSettings)
-        session = self._parameters.get(SessionConfig)
+        model_settings = self._settings.get(ModelSettings)
+        session = self._settings.get(SessionConfig)
         path = (Path(model_settings.model_file).expanduser() if model_settings.model_file
                 else embedded_model_path(session.provider))
-        if self._parameters.get(InputSettings).image_transport == 'compressed':
+        if self._settings.get(InputSettings).image_transport == 'compressed':
             self._decode = _compressed_decoder()
         else:
             self._decode = image_to_rgb
-        floor_frame = self._parameters.get(MountingSettings).floor_frame
+        floor_frame = self._settings.get(MountingSettings).floor_frame
         self._mounting = mounting_lookup(self, floor_frame) if floor_frame else None
         model = load_onnx_model(path, session, model_settings.card_overrides())
         self._estimator = self._make_estimator(model)
@@ -221,16 +227,24 @@ class DepthNode(LifecycleNode):
         self.get_logger().info(f'{model.card.name} {model.card.version} runs on {model.provider}')
 
     def _make_estimator(self, model: OnnxModel) -> DepthEstimator:
+        proximity = self._settings.get(ProximityConfig)
+        if not model.card.is_metric and (
+                proximity.proximity_mode, proximity.relative_polarity,
+        ) != ('relative', 'near_is_high'):
+            raise ConfigurationError(
+                f'proximity_mode must be relative and relative_polarity near_is_high for '
+                f'{model.card.name}, whose depth has no unit, got {proximity.proximity_mode} and '
+                f'{proximity.relative_polarity}; set both, or take a metric model')
         return DepthEstimator(
-            model, self._parameters.get(EstimationConfig), self._parameters.get(QualityConfig))
+            model, self._settings.get(EstimationConfig), self._settings.get(QualityConfig))
 
     def _apply_parameters(self) -> None:
         if self._model is not None:
             self._estimator = self._make_estimator(self._model)
-        self._near = NearDebounce(self._parameters.get(ProximityConfig))
+        self._near = NearDebounce(self._settings.get(ProximityConfig))
 
     def _subscribe(self) -> None:
-        compressed = self._parameters.get(InputSettings).image_transport == 'compressed'
+        compressed = self._settings.get(InputSettings).image_transport == 'compressed'
         image_type, image_topic = (
             (CompressedImage, 'image/compressed') if compressed else (Image, 'image'))
         for message_type, topic, callback in (
@@ -298,7 +312,7 @@ class DepthNode(LifecycleNode):
             return
         image_rgb = self._decode(frame.message)
         calibration = self._calibration(frame, image_rgb)
-        if calibration is not None and self._parameters.get(InputSettings).rectify:
+        if calibration is not None and self._settings.get(InputSettings).rectify:
             image_rgb = self._rectified(image_rgb, calibration)
         mounting = self._current_mounting(frame.message.header.frame_id)
         intrinsics = calibration.intrinsics if calibration is not None else None
@@ -313,7 +327,7 @@ class DepthNode(LifecycleNode):
             self._first_frame_s = frame.arrival_s
         message = self._camera_info
         if message is None:
-            wait_s = self._parameters.get(InputSettings).camera_info_wait_s
+            wait_s = self._settings.get(InputSettings).camera_info_wait_s
             if frame.arrival_s - self._first_frame_s < wait_s:
                 raise FrameError(
                     'camera_info must come with the image, got none yet; publish it beside the '
@@ -337,7 +351,7 @@ class DepthNode(LifecycleNode):
         if self._mounting is not None:
             mounting = self._mounting(optical_frame)
         else:
-            mounting = self._parameters.get(MountingSettings).mounting()
+            mounting = self._settings.get(MountingSettings).mounting()
         self._status.update(mounting='unknown' if mounting is None else (
             f'{mounting.height_m:.3g} m high, pitch {mounting.pitch_deg:.3g} deg, '
             f'roll {mounting.roll_deg:.3g} deg'))
@@ -352,21 +366,31 @@ class DepthNode(LifecycleNode):
         unusable = '' if estimate.quality.usable else estimate.quality.reason
         unusable = unusable or self._frozen_reason(frame)
         depth_m = np.full_like(estimate.depth_m, np.nan) if unusable else estimate.depth_m
+        estimate = replace(estimate, depth_m=depth_m)
         height, width = depth_m.shape
-        depth_intrinsics = estimate.intrinsics or self._estimator.assumed_intrinsics(width, height)
+        depth_intrinsics = estimate.intrinsics or self._assumed_camera(image_rgb).scaled_to(
+            width, height)
         lateral_slope = (np.arange(width) - depth_intrinsics.cx_px) / depth_intrinsics.fx_px
         proximity = estimate_proximity(
-            depth_m, self._parameters.get(ProximityConfig), estimate.inverse_floor_depth,
+            depth_m, self._settings.get(ProximityConfig), estimate.inverse_floor_depth,
             lateral_slope)
         self._status.update(
             image_quality=unusable or 'usable', image_usable=not unusable,
             scale_unverified_because=_scale_doubt(estimate))
         return _Result(
-            frame.message.header, image_rgb, replace(estimate, depth_m=depth_m), depth_intrinsics,
-            mounting, proximity, self._near.update(proximity.proximity))
+            frame.message.header, image_rgb, estimate, depth_intrinsics, mounting, proximity,
+            self._near.update(proximity.proximity))
+
+    def _assumed_camera(self, image_rgb: np.ndarray) -> CameraIntrinsics:
+        assert self._model is not None
+        card, (height, width) = self._model.card, image_rgb.shape[:2]
+        if card.is_metric:
+            return CameraIntrinsics.from_field(
+                card.training_fx_px, card.training_width_px, width, height)
+        return CameraIntrinsics.from_field(1.0, 1.0, width, height)
 
     def _frozen_reason(self, frame: _Frame) -> str:
-        limit = self._parameters.get(InputSettings).frozen_frame_count
+        limit = self._settings.get(InputSettings).frozen_frame_count
         if limit == 0:
             return ''
         checksum = zlib.crc32(frame.message.data)
@@ -379,14 +403,19 @@ class DepthNode(LifecycleNode):
 
     def _publish_result(self, result: _Result) -> None:
         header, depth_m = result.header, result.estimate.depth_m
-        outputs = self._parameters.get(OutputSettings)
+        outputs = self._settings.get(OutputSettings)
         self._publish_signals(result)
+        if self._wanted('depth/image_color'):
+            self._publish('depth/image_color', image_message(
+                header, self._colored(result, outputs), 'rgb8'))
+        if not result.estimate.is_metric:
+            return
         if self._wanted('depth/image_rect') or self._wanted('depth/camera_info'):
             self._publish('depth/camera_info', camera_info_message(header, result.intrinsics))
             self._publish(
                 'depth/image_rect', depth_image_message(header, depth_m, outputs.depth_encoding))
         if self._wanted('depth/scan'):
-            config = self._parameters.get(ScanConfig)
+            config = self._settings.get(ScanConfig)
             scan_header = Header(
                 stamp=header.stamp,
                 frame_id=outputs.scan_frame_id or scan_frame_of(header.frame_id))
@@ -397,16 +426,21 @@ class DepthNode(LifecycleNode):
                 result.image_rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
             points = depth_to_points(depth_m, result.intrinsics)
             self._publish('depth/points', point_cloud_message(header, points, colors))
-        if self._wanted('depth/image_color'):
-            picture = colorize_depth(
-                depth_m, outputs.color_min_m, outputs.color_max_m, outputs.color_map)
-            picture = draw_proximity(
-                picture, depth_m, result.proximity, self._parameters.get(ProximityConfig),
-                result.near)
-            self._publish('depth/image_color', image_message(header, picture, 'rgb8'))
+
+    def _colored(self, result: _Result, outputs: OutputSettings) -> np.ndarray:
+        depth_m, low_m, high_m = (
+            result.estimate.depth_m, outputs.color_min_m, outputs.color_max_m)
+        if not result.estimate.is_metric and np.isfinite(depth_m).any():
+            # A relative map has no metres to fix a range to: its own extremes are drawn, and
+            # larger is nearer, so the sign is turned.
+            depth_m = 1.0 + np.nanmax(depth_m) - depth_m
+            low_m, high_m = 1.0, 1.0 + float(np.nanmax(depth_m))
+        picture = colorize_depth(depth_m, low_m, high_m, outputs.color_map)
+        return draw_proximity(
+            picture, result.proximity, self._settings.get(ProximityConfig), result.near)
 
     def _publish_signals(self, result: _Result) -> None:
-        proximity, config = result.proximity, self._parameters.get(ProximityConfig)
+        proximity, config = result.proximity, self._settings.get(ProximityConfig)
         if not math.isnan(proximity.nearest_distance_m):
             field_of_view = horizontal_field_of_view_rad(
                 result.intrinsics, config.roi_left, config.roi_right)
