@@ -1,0 +1,233 @@
+"""
+Render pictures with true depth for training and tests.
+
+`python -m simulation.render_dataset --out DIR --scenes N --frames-per-scene K --seed S` writes
+`DIR/rooms/<scene>/{rgb/NNNN.jpg, depth/NNNN.png, camera.json}` and `DIR/splits/{train,val}.txt`.
+A scene is one room seen by one camera: its intrinsics and mounting stand in camera.json. Scenes
+that are already there are kept, so that an interrupted command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+import json
+import math
+from pathlib import Path
+import shutil
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from .camera_effects import apply_effects, random_effects
+from .renderer import CameraPose, RenderedView, RoomRenderer
+from .rooms import random_room, Room
+
+WIDTH_PX, HEIGHT_PX = 320, 240
+_NEAR_SHARE = 0.65  # of the frames look at something 0.15-1.3 m away: an alarm's working range
+_VAL_EVERY = 12  # one scene in so many is for validation
+
+
+@dataclass(frozen=True)
+class RigCamera:
+    """
+    A camera as one robot carries it.
+
+    Attributes
+    ----------
+    fx_px : float
+        Focal length at WIDTH_PX.
+    height_m, pitch_deg, roll_deg : float
+        Mounting; see :class:`CameraPose`.
+
+    """
+
+    fx_px: float
+    height_m: float
+    pitch_deg: float
+    roll_deg: float
+
+
+def random_rig(rng: np.random.Generator) -> RigCamera:
+    """Draw a camera: 50-95 degrees wide, 0.1-1.6 m high, low ones more often."""
+    half_view = math.radians(rng.uniform(50.0, 95.0)) / 2
+    height = rng.uniform(0.1, 0.7) if rng.random() < 0.6 else rng.uniform(0.1, 1.6)
+    level = rng.random() < 0.25
+    return RigCamera(
+        fx_px=WIDTH_PX / 2 / math.tan(half_view),
+        height_m=height,
+        pitch_deg=0.0 if level else rng.uniform(-10.0, 35.0),
+        roll_deg=0.0 if rng.random() < 0.4 else rng.uniform(-4.0, 4.0),
+    )
+
+
+def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator) -> CameraPose:
+    place = rng.uniform(-0.5, 0.5, 2) * (room.length_m - 0.3, room.width_m - 0.3)
+    target = rng.uniform(-0.4, 0.4, 2) * (room.length_m, room.width_m)
+    if near and room.obstacles and rng.random() < 0.85:
+        obstacle = room.obstacles[int(rng.integers(len(room.obstacles)))]
+        target = np.array([obstacle.x_m, obstacle.y_m])
+        around = rng.uniform(0.0, 2 * math.pi)
+        away = obstacle.radius_m * rng.uniform(0.6, 1.0) + math.exp(
+            rng.uniform(math.log(0.15), math.log(1.3))
+        )
+        place = target + away * np.array([math.cos(around), math.sin(around)])
+    yaw = math.degrees(math.atan2(*(target - place)[::-1])) + rng.normal(0.0, 14.0)
+    return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
+
+
+def _useful(view: RenderedView, near: bool) -> bool:
+    """Tell whether a view is neither stuck to a surface nor (if it must be near) without one."""
+    lowest, low, middle = np.nanpercentile(view.depth_m[::4, ::4], (0, 15, 50))
+    if near:
+        return bool(lowest > 0.1 and low < 1.5 and middle > 0.3)
+    return bool(lowest > 0.12 and middle > 0.9)
+
+
+def draw_view(
+    renderer: RoomRenderer, room: Room, rig: RigCamera, near: bool, rng: np.random.Generator
+) -> RenderedView | None:
+    """
+    Look for a useful view of a room.
+
+    Parameters
+    ----------
+    renderer : RoomRenderer
+        Renders `room`.
+    room : Room
+        Its obstacles are looked at.
+    rig : RigCamera
+        The camera.
+    near : bool
+        Whether something must be near.
+    rng : numpy.random.Generator
+        Source of the poses.
+
+    Returns
+    -------
+    RenderedView or None
+        None when a few dozen poses gave nothing useful.
+
+    """
+    renders = 0
+    for _ in range(80):
+        pose = _draw_pose(room, rig, near, rng)
+        inside = (
+            abs(pose.x_m) < room.length_m / 2 - 0.15 and abs(pose.y_m) < room.width_m / 2 - 0.15
+        )
+        if not inside or renderer.clearance_m(pose.x_m, pose.y_m, pose.height_m) < 0.12:
+            continue
+        view = renderer.render(pose)
+        if _useful(view, near):
+            return view
+        renders += 1
+        if renders == 6:
+            break
+    return None
+
+
+def write_frame(
+    folder: Path, index: int, image_rgb: NDArray[np.uint8], view: RenderedView, quality: int
+) -> None:
+    """
+    Write one picture and its depth.
+
+    Parameters
+    ----------
+    folder : Path
+        Scene folder; `rgb` and `depth` are made in it.
+    index : int
+        Number in the file names.
+    image_rgb : ndarray of uint8, shape (H, W, 3)
+        What the camera delivered.
+    view : RenderedView
+        Its true depth.
+    quality : int
+        JPEG quality, 1..100.
+
+    """
+    for name in ('rgb', 'depth'):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(
+        str(folder / 'rgb' / f'{index:04d}.jpg'),
+        image_rgb[..., ::-1],
+        [cv2.IMWRITE_JPEG_QUALITY, quality],
+    )
+    millimeters = np.nan_to_num(view.depth_m * 1000.0 + 0.5, nan=0.0).astype(np.uint16)
+    cv2.imwrite(str(folder / 'depth' / f'{index:04d}.png'), millimeters)
+
+
+def render_scene(folder: Path, seed: int, index: int, frame_count: int) -> None:
+    """
+    Render one room through one camera.
+
+    Parameters
+    ----------
+    folder : Path
+        Scene folder; it appears only when it is complete.
+    seed, index : int
+        Together they determine everything in it.
+    frame_count : int
+        How many pictures are tried for.
+
+    """
+    rng = np.random.default_rng([seed, index])
+    room = random_room(int(rng.integers(2**62)), WIDTH_PX, HEIGHT_PX)
+    rig = random_rig(rng)
+    draft = folder.with_name(f'.{folder.name}')
+    shutil.rmtree(draft, ignore_errors=True)
+    written = 0
+    with RoomRenderer(room, WIDTH_PX, HEIGHT_PX, rig.fx_px) as renderer:
+        for _ in range(frame_count):
+            view = draw_view(renderer, room, rig, bool(rng.random() < _NEAR_SHARE), rng)
+            if view is not None:
+                image = apply_effects(view.image_rgb, random_effects(rng), rng)
+                write_frame(draft, written, image, view, int(rng.integers(70, 97)))
+                written += 1
+    if not written:
+        return
+    camera = {
+        'fx': rig.fx_px, 'fy': rig.fx_px, 'cx': (WIDTH_PX - 1) / 2, 'cy': (HEIGHT_PX - 1) / 2,
+        'width': WIDTH_PX, 'height': HEIGHT_PX, 'depth_unit': 'mm', 'depth_invalid': 0,
+        'sensor': 'rendered with MuJoCo',
+        'height_m': rig.height_m, 'pitch_deg': rig.pitch_deg, 'roll_deg': rig.roll_deg,
+    }  # fmt: skip
+    (draft / 'camera.json').write_text(json.dumps(camera, indent=1) + '\n')
+    draft.rename(folder)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog='python -m simulation.render_dataset', description=__doc__
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('--scenes', type=int, default=500, help='number of rooms (default 500)')
+    parser.add_argument(
+        '--frames-per-scene', type=int, default=4, help='pictures of each (default 4)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='other seeds give other rooms')
+    options = parser.parse_args(arguments)
+    splits = {
+        'train': options.out / 'splits' / 'train.txt',
+        'val': options.out / 'splits' / 'val.txt',
+    }
+    splits['train'].parent.mkdir(parents=True, exist_ok=True)
+    (options.out / 'rooms').mkdir(exist_ok=True)
+    listed = {
+        name: path.read_text().split() if path.exists() else [] for name, path in splits.items()
+    }
+    for index in tqdm(range(options.scenes), unit='room'):
+        name = f'rooms/s{options.seed}_{index:05d}'
+        split = 'val' if index % _VAL_EVERY == _VAL_EVERY - 1 else 'train'
+        if not (options.out / name).exists():
+            render_scene(options.out / name, options.seed, index, options.frames_per_scene)
+        if (options.out / name).exists() and name not in listed[split]:
+            with splits[split].open('a') as file:
+                file.write(name + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,204 @@
+"""
+Pictures and true depth of a room through MuJoCo's software renderer.
+
+Set MUJOCO_GL to `egl` (default here) or `osmesa` before the first import of mujoco.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+import os
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault('MUJOCO_GL', 'egl')
+import mujoco
+
+from .rooms import Room
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """
+    Where the camera is and where it looks.
+
+    Attributes
+    ----------
+    x_m, y_m : float
+        Place of the optical centre over the floor.
+    height_m : float
+        Optical centre above the floor.
+    yaw_deg : float
+        Heading; 0 looks along +x, 90 along +y.
+    pitch_deg : float
+        Down positive.
+    roll_deg : float
+        Positive when the camera is turned clockwise, seen from behind it.
+
+    """
+
+    x_m: float
+    y_m: float
+    height_m: float
+    yaw_deg: float
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+
+    def rotation(self) -> NDArray[np.float64]:
+        """Return the 3x3 matrix whose columns are the optical axes x, y, z in the world."""
+        yaw, pitch, roll = (math.radians(a) for a in (self.yaw_deg, self.pitch_deg, self.roll_deg))
+        forward = np.array(
+            [math.cos(yaw) * math.cos(pitch), math.sin(yaw) * math.cos(pitch), -math.sin(pitch)]
+        )
+        right = np.array([math.sin(yaw), -math.cos(yaw), 0.0])
+        down = np.cross(forward, right)
+        tilted_right = math.cos(roll) * right + math.sin(roll) * down
+        return np.stack([tilted_right, np.cross(forward, tilted_right), forward], axis=1)
+
+
+@dataclass(frozen=True)
+class RenderedView:
+    """
+    One picture with its truth.
+
+    Attributes
+    ----------
+    image_rgb : ndarray of uint8, shape (H, W, 3)
+        Colour picture.
+    depth_m : ndarray of float32, shape (H, W)
+        Depth along the optical axis, in metres; NaN at the rare pixel that sees out through the
+        seam of two walls.
+
+    """
+
+    image_rgb: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+
+
+class RoomRenderer:
+    """
+    Renders one room; use it as a context manager, a GL context is held.
+
+    Parameters
+    ----------
+    room : Room
+        What is rendered.
+    width_px, height_px : int
+        Size of the pictures, at most what the room was finished for.
+    fx_px : float
+        Focal length; pixels are square and the principal point is the image centre.
+
+    """
+
+    def __init__(self, room: Room, width_px: int, height_px: int, fx_px: float) -> None:
+        self.model = mujoco.MjModel.from_xml_string(room.xml, room.assets)
+        self.data = mujoco.MjData(self.model)
+        self.fx_px = float(fx_px)
+        self._farthest_m = math.hypot(room.length_m, room.width_m, room.height_m)
+        self._camera = self.model.camera('camera').id
+        self._probe = self.model.geom('probe').id
+        self.model.cam_fovy[self._camera] = math.degrees(2 * math.atan(height_px / 2 / fx_px))
+        mujoco.mj_forward(self.model, self.data)
+        self._renderer = mujoco.Renderer(self.model, height_px, width_px)
+
+    def __enter__(self) -> RoomRenderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._renderer.close()
+
+    def render(self, pose: CameraPose) -> RenderedView:
+        """Render the view from `pose`."""
+        rotation = pose.rotation() * np.array([1.0, -1.0, -1.0])  # MuJoCo: y up, looks along -z
+        self.model.cam_pos[self._camera] = (pose.x_m, pose.y_m, pose.height_m)
+        mujoco.mju_mat2Quat(self.model.cam_quat[self._camera], rotation.reshape(-1))
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+        self._renderer.update_scene(self.data, self._camera)
+        image = self._renderer.render()
+        self._renderer.enable_depth_rendering()
+        depth = self._renderer.render()
+        self._renderer.disable_depth_rendering()
+        image = shade_corners(image, depth, self.fx_px)
+        depth[depth > self._farthest_m] = np.nan
+        return RenderedView(image, depth)
+
+    def clearance_m(self, x_m: float, y_m: float, z_m: float, limit_m: float = 1.0) -> float:
+        """
+        Measure the distance from a point to the nearest surface.
+
+        Parameters
+        ----------
+        x_m, y_m, z_m : float
+            The point.
+        limit_m : float
+            Distances beyond it are not told apart.
+
+        Returns
+        -------
+        float
+            At most `limit_m`; negative inside an object.
+
+        """
+        self.data.mocap_pos[0] = (x_m, y_m, z_m)
+        mujoco.mj_kinematics(self.model, self.data)
+        radius = float(self.model.geom_size[self._probe, 0])
+        return radius + min(
+            mujoco.mj_geomDistance(self.model, self.data, self._probe, other, limit_m, None)
+            for other in range(self.model.ngeom)
+            if other != self._probe
+        )
+
+
+def shade_corners(
+    image_rgb: NDArray[np.uint8],
+    depth_m: NDArray[np.float32],
+    fx_px: float,
+    strength: float = 0.75,
+) -> NDArray[np.uint8]:
+    """
+    Darken corners and contacts, which the renderer's light does not (ambient occlusion).
+
+    On a plane inverse depth is linear in the image, so where the mean of two opposite neighbours
+    is nearer than the pixel itself the surface is hollow and gets less light.
+
+    Parameters
+    ----------
+    image_rgb : ndarray of uint8, shape (H, W, 3)
+        Rendered picture.
+    depth_m : ndarray of float32, shape (H, W)
+        Its depth along the optical axis, in metres.
+    fx_px : float
+        Focal length of the picture.
+    strength : float
+        0 leaves the picture as it is.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        The shaded picture.
+
+    """
+    inverse = (1.0 / depth_m).astype(np.float32)
+    rows, columns = np.indices(depth_m.shape, dtype=np.float32)
+    shade = np.zeros_like(inverse)
+    reaches_m = (0.05, 0.12, 0.3)
+    directions = 4
+    for reach_m in reaches_m:
+        step = np.clip(reach_m * fx_px * inverse, 1.0, 0.2 * depth_m.shape[1])
+        for angle in (math.pi * index / directions + reach_m for index in range(directions)):
+            along, across = step * math.cos(angle), step * math.sin(angle)
+            first, second = (
+                cv2.remap(
+                    inverse, columns + sign * along, rows + sign * across,
+                    cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+                )
+                for sign in (1.0, -1.0)
+            )  # fmt: skip
+            hollow = ((first + second) / 2 - inverse) * depth_m * fx_px / step
+            shade += np.where(hollow < 2.5, np.clip(hollow, 0.0, 1.0), 0.0)
+    shade = cv2.GaussianBlur(shade / (len(reaches_m) * directions), (0, 0), 1.0)
+    return (image_rgb * (1.0 - strength * np.clip(shade, 0.0, 1.0))[..., None]).astype(np.uint8)
