@@ -2,13 +2,12 @@
 
 import math
 
+from fcrn_depth_ros.errors import ConfigurationError, DepthShapeError
+from fcrn_depth_ros.proximity import estimate_proximity, NearDebounce, ProximityConfig
 from hypothesis import given
 from hypothesis import strategies as st
 import numpy as np
 import pytest
-
-from fcrn_depth_ros.errors import ConfigurationError, DepthShapeError
-from fcrn_depth_ros.proximity import estimate_proximity, NearDebounce, ProximityConfig
 
 METRIC = ProximityConfig()
 

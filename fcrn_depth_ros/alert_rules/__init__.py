@@ -1,0 +1,1 @@
+"""The rules that `alert.py` puts together: each says for itself whether the robot may go."""
