@@ -12,8 +12,13 @@ from collections.abc import Callable, Sequence
 import dataclasses
 from typing import Any, TypeVar
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange
-from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -154,7 +159,19 @@ def _declare(
         node._parameter_overrides[name] = Parameter(
             name, Parameter.Type.DOUBLE, float(override.value))
     value = list(default) if isinstance(default, tuple) else default
-    return node.declare_parameter(name, value, descriptor)
+    try:
+        return node.declare_parameter(name, value, descriptor)
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        raise ConfigurationError(
+            f'{name} must be {_expected(default, description)}, got {override.value!r}; '
+            f'it means: {description.description}') from error
+
+
+def _expected(default: Any, description: SettingDescription) -> str:
+    kind = _PARAMETER_TYPES[type(default)].name.lower().replace('_', ' ')
+    if description.minimum is None or description.maximum is None:
+        return f'a {kind}'
+    return f'a {kind} in [{description.minimum:g}, {description.maximum:g}]'
 
 
 def _from_ros(parameter: Parameter) -> Any:

@@ -24,7 +24,11 @@ _SPIN_TIMEOUT_S = 0.1
 
 
 class RunnableNode(Protocol):
-    """What a node offers beside being an rclpy node."""
+    """
+    What a node offers beside being an rclpy node.
+
+    A node that can end by itself sets ``exit_status`` to end the process with it.
+    """
 
     def shut_down(self) -> None:
         """Publish the last words, stop threads; called while publishing still works."""
@@ -49,7 +53,7 @@ def run_nodes(
     Returns
     -------
     int
-        Exit status: 0 after a signal, 2 when a node could not be made.
+        Exit status: 0 after a signal, 2 when a node could not be made, else the node's own.
 
     """
     stopped = False
@@ -67,7 +71,7 @@ def run_nodes(
         for make_node in node_factories:
             nodes.append(make_node())
             executor.add_node(nodes[-1])
-        while not stopped and rclpy.ok():
+        while not stopped and rclpy.ok() and not _exit_statuses(nodes):
             executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
     except FcrnDepthError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -79,4 +83,9 @@ def run_nodes(
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return max(_exit_statuses(nodes), default=0)
+
+
+def _exit_statuses(nodes: Sequence[RunnableNode]) -> list[int]:
+    statuses = (getattr(node, 'exit_status', None) for node in nodes)
+    return [status for status in statuses if status is not None]

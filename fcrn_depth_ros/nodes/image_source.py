@@ -1,0 +1,347 @@
+"""
+Publish a folder of pictures, a video or a webcam as `image` and `camera_info`.
+
+A reader thread decodes ahead, a player thread publishes each picture when it is due; the executor
+is left to parameters. Stamps are the node's time at publishing. The process ends with 0 at the
+end of the recording, with 1 when a webcam stops delivering (it is not reopened: the number of a
+webcam that is plugged in again may be another's; let a supervisor start the node anew), and with
+2 when the source or its calibration is unusable.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+import queue
+import sys
+import threading
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.utilities import remove_ros_args
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from ..errors import FcrnDepthError
+from ..estimation.camera import CameraCalibration
+from ..frame_sources import (
+    calibration_for,
+    FrameSource,
+    FrameSourceConfig,
+    load_calibration,
+    open_source,
+    TimedFrame,
+)
+from ..settings import check_settings, setting
+from . import quality_of_service as qos
+from .messages import image_message
+from .parameters import ParameterGroup
+from .process import run_nodes
+from .transport import tune_fast_dds
+
+_DECODED_AHEAD = 8
+_POLL_S = 0.1
+# A best-effort subscriber that has just been matched still loses what comes at once.
+_SETTLE_S = 1.0
+# A publisher that keeps reliably what a subscriber has not taken yet: two seconds of video.
+_RELIABLE_DEPTH = 60
+_JPEG_QUALITY = 90
+_TOLERATED_DELAY_S = 0.05
+_ACKNOWLEDGE_S = 2.0
+
+
+@dataclass(frozen=True)
+class ImageSourceConfig:
+    """How the pictures are published."""
+
+    frame_id: str = setting(
+        'camera_optical_frame', 'Frame of the pictures: x right, y down, z forward.',
+        read_only=True)
+    image_transport: str = setting(
+        'raw', 'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
+        choices=('raw', 'compressed', 'both'), read_only=True)
+    reliable: bool = setting(
+        False, 'Publish reliably instead of best effort, so that every subscriber may ask for '
+        'each picture.', read_only=True)
+    wait_for_subscribers: int = setting(
+        0, 'Publish nothing before this many subscribers listen.', minimum=0, maximum=100,
+        read_only=True)
+    wait_timeout_s: float = setting(
+        30.0, 'Give up waiting for subscribers after this many seconds.', minimum=0.1,
+        maximum=3600.0, read_only=True)
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+class ImageSource(Node):
+    """
+    The node `image_source`.
+
+    Parameters
+    ----------
+    **kwargs
+        Passed to rclpy's Node, for example `parameter_overrides`.
+
+    Raises
+    ------
+    FcrnDepthError
+        If the source, its calibration or a parameter is unusable.
+
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('image_source', **kwargs)
+        self.exit_status: int | None = None
+        self.published_count = 0
+        parameters = ParameterGroup(
+            self, (FrameSourceConfig, ImageSourceConfig), is_configured=lambda: True)
+        self._source_config = parameters.get(FrameSourceConfig)
+        self._config = parameters.get(ImageSourceConfig)
+        self._source: FrameSource = open_source(self._source_config)
+        self._calibration = load_calibration(self._source_config)
+        self._camera_info: CameraInfo | None = None
+        self._image_publishers = self._make_image_publishers()
+        self._info_publisher = self._make_publisher(CameraInfo, 'camera_info')
+        self._stopping = threading.Event()
+        self._decoded: queue.Queue[TimedFrame | FcrnDepthError | None] = queue.Queue(
+            _DECODED_AHEAD)
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (('reader', self._read), ('player', self._play))]
+        self.get_logger().info(f'plays {self._source.description}, ' + (
+            'no camera file: uncalibrated' if self._calibration is None else 'calibrated'))
+        for thread in self._threads:
+            thread.start()
+
+    def shut_down(self) -> None:
+        """Stop playing."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _make_image_publishers(self) -> list[Publisher]:
+        types = {'raw': (Image,), 'compressed': (CompressedImage,),
+                 'both': (Image, CompressedImage)}[self._config.image_transport]
+        return [
+            self._make_publisher(kind, 'image' if kind is Image else 'image/compressed')
+            for kind in types]
+
+    def _make_publisher(self, message_type: type, topic: str) -> Publisher:
+        profile = QoSProfile(depth=_RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE) \
+            if self._config.reliable else qos.sensor_input()
+        return self.create_publisher(
+            message_type, topic, profile, qos_overriding_options=qos.overridable())
+
+    # Reader thread -------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        try:
+            for frame in self._source.frames(self.get_logger().warning):
+                if not self._put(frame):
+                    return
+            self._put(None)
+        except FcrnDepthError as error:
+            self._put(error)
+
+    def _put(self, item: TimedFrame | FcrnDepthError | None) -> bool:
+        while not self._stopping.is_set():
+            try:
+                self._decoded.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    # Player thread -------------------------------------------------------------------------
+
+    def _play(self) -> None:
+        status = 0
+        started_s = time.monotonic()
+        try:
+            frames = self._decoded_frames()
+            first = next(frames, None)
+            if first is not None and self._wait_for_subscribers(first):
+                started_s = time.monotonic()
+                self._publish_in_time(first, frames, started_s)
+        except FcrnDepthError as error:
+            self.get_logger().error(str(error))
+            status = 1 if self.published_count else 2
+        played_s = time.monotonic() - started_s
+        if self._config.reliable:
+            for publisher in self._image_publishers:
+                publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+        self.get_logger().info(
+            f'published {self.published_count} pictures in {played_s:.1f} s')
+        self.exit_status = status
+
+    def _decoded_frames(self) -> Iterator[TimedFrame]:
+        while not self._stopping.is_set():
+            try:
+                item = self._decoded.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            if isinstance(item, FcrnDepthError):
+                raise item
+            yield item
+
+    def _wait_for_subscribers(self, first: TimedFrame) -> bool:
+        wanted = self._config.wait_for_subscribers
+        if not wanted:
+            return True
+        deadline_s = time.monotonic() + self._config.wait_timeout_s
+        while self._subscriber_count() < wanted and not self._stopping.is_set():
+            if time.monotonic() > deadline_s:
+                self.get_logger().warning(
+                    f'subscribers must be {wanted}, got {self._subscriber_count()} after '
+                    f'{self._config.wait_timeout_s:g} s; publishing all the same')
+                break
+            self._stopping.wait(_POLL_S)
+        # They know the camera before the first picture comes.
+        settled_s = time.monotonic() + _SETTLE_S
+        while time.monotonic() < settled_s and not self._stopping.wait(_POLL_S):
+            self._info_publisher.publish(self._describe_camera(
+                self._header(), first.image_bgr.shape))
+        return not self._stopping.is_set()
+
+    def _subscriber_count(self) -> int:
+        return sum(publisher.get_subscription_count() for publisher in self._image_publishers)
+
+    def _publish_in_time(
+        self, first: TimedFrame, frames: Iterator[TimedFrame], started_s: float
+    ) -> None:
+        self._publish(first)
+        duration_s = self._source_config.duration_s
+        delay_s = -first.due_s
+        for frame in frames:
+            due_s = frame.due_s + delay_s
+            now_s = time.monotonic() - started_s
+            if duration_s and max(due_s, now_s) >= duration_s:
+                return
+            if not self._source.is_live:
+                # A player that fell behind goes on at its rate; it does not catch up in a burst.
+                delay_s += max(0.0, now_s - due_s - _TOLERATED_DELAY_S)
+                if self._stopping.wait(max(0.0, due_s - now_s)):
+                    return
+            self._publish(frame)
+
+    def _header(self) -> Header:
+        return Header(stamp=self.get_clock().now().to_msg(), frame_id=self._config.frame_id)
+
+    def _publish(self, frame: TimedFrame) -> None:
+        header = self._header()
+        self._info_publisher.publish(self._describe_camera(header, frame.image_bgr.shape))
+        for publisher in self._image_publishers:
+            raw = publisher.msg_type is Image
+            publisher.publish(image_message(header, frame.image_bgr, 'bgr8') if raw
+                              else _jpeg_message(header, frame.image_bgr))
+        self.published_count += 1
+
+    def _describe_camera(self, header: Header, shape: tuple[int, ...]) -> CameraInfo:
+        height, width = shape[:2]
+        info = self._camera_info
+        if info is None or (info.height, info.width) != (height, width):
+            info = raw_camera_info(self._calibration, width, height)
+            self._camera_info = info
+        info.header = header
+        return info
+
+
+def raw_camera_info(
+    calibration: CameraCalibration | None, width_px: int, height_px: int
+) -> CameraInfo:
+    """
+    Describe pictures as they come from the camera, distortion included.
+
+    Parameters
+    ----------
+    calibration : CameraCalibration or None
+        None gives the CameraInfo of an uncalibrated camera: K and P are zero.
+    width_px, height_px : int
+        Size of the pictures.
+
+    Returns
+    -------
+    sensor_msgs.msg.CameraInfo
+        P is K: the focal length after rectification is left to whoever rectifies.
+
+    Raises
+    ------
+    ToolInputError
+        If the calibration is of pictures of another shape.
+
+    """
+    if calibration is None:
+        return CameraInfo(width=width_px, height=height_px)
+    fitted = calibration_for(calibration, width_px, height_px)
+    camera = fitted.intrinsics
+    fx, fy, cx, cy = camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px
+    return CameraInfo(
+        width=width_px, height=height_px,
+        distortion_model=fitted.distortion_model or 'plumb_bob',
+        d=list(fitted.distortion) or [0.0] * 5,
+        k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+def _jpeg_message(header: Header, image_bgr: np.ndarray) -> CompressedImage:
+    _, data = cv2.imencode('.jpg', image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=data.tobytes())
+
+
+def parse_command_line(arguments: list[str]) -> list[Parameter]:
+    """
+    Read the options that stand beside `--ros-args`.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Without the program's name and the ROS arguments.
+
+    Returns
+    -------
+    list of rclpy.parameter.Parameter
+        One for each option given.
+
+    """
+    parser = argparse.ArgumentParser(
+        prog='image_source', description='Publish pictures as image and camera_info.',
+        epilog='Every setting is also a ROS parameter: --ros-args -p frame_id:=front_optical')
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--images', metavar='DIR', help='folder of pictures')
+    source.add_argument('--video', metavar='FILE', help='video file')
+    source.add_argument('--camera', metavar='N', type=int, help='number of a webcam')
+    parser.add_argument('--rate', metavar='HZ', type=float, dest='rate_hz',
+                        help='pictures a second (default: as recorded)')
+    parser.add_argument('--duration', metavar='S', type=float, dest='duration_s',
+                        help='stop after this many seconds')
+    parser.add_argument('--camera-file', metavar='FILE',
+                        help='camera.json or ROS calibration YAML')
+    parser.add_argument('--loop', action='store_const', const=True,
+                        help='start again at the end')
+    options = vars(parser.parse_args(arguments))
+    return [Parameter(name, value=value) for name, value in options.items() if value is not None]
+
+
+def main(args: list[str] | None = None) -> int:
+    """Play one source to its end or to a signal."""
+    tune_fast_dds()
+    arguments = list(sys.argv if args is None else args)
+    overrides = parse_command_line(remove_ros_args(arguments)[1:])
+    return run_nodes([lambda: ImageSource(parameter_overrides=overrides)], arguments)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
