@@ -57,6 +57,9 @@ def calibration_from_camera_info(
         raise CameraInfoError(
             f'camera_info must describe the image of {width_px}x{height_px} px, got '
             f'{described[0]}x{described[1]}; publish both from the same driver')
+    if not np.isfinite(np.concatenate([message.k, message.r, message.p, message.d])).all():
+        raise CameraInfoError(
+            'camera_info must hold finite numbers, got NaN or infinity; calibrate the camera')
     to_image = np.array([
         [1.0 / binning[0], 0.0, -roi.x_offset / binning[0]],
         [0.0, 1.0 / binning[1], -roi.y_offset / binning[1]],

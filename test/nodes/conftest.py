@@ -1,0 +1,7 @@
+"""Tests that need rclpy; without it they are skipped."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
