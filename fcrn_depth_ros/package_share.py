@@ -43,7 +43,7 @@ def _ament_share() -> Path | None:
         return None
     try:
         return Path(get_package_share_directory(PACKAGE_NAME))
-    except (PackageNotFoundError, LookupError):  # LookupError: AMENT_PREFIX_PATH is not set
+    except (PackageNotFoundError, OSError):  # OSError: AMENT_PREFIX_PATH is not set
         return None
 
 

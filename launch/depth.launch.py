@@ -8,21 +8,18 @@ An argument that is also a parameter of the nodes is empty by default, which lea
 ``params_file`` in force.
 """
 
-import os
+import math
 from pathlib import Path
 
+from fcrn_depth_ros.nodes.messages import scan_frame_of
+from fcrn_depth_ros.nodes.transport import TRANSPORT_VARIABLE, tune_fast_dds
 from fcrn_depth_ros.package_share import share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
 from launch_ros.actions import Node
 
 SHARE = share_directory()
-
-# Between processes, Fast DDS as it comes loses most VGA frames: they do not fit its shared
-# memory segment and are too long for UDP buffers. This carries them whole.
-TRANSPORT_VARIABLE = 'FASTDDS_BUILTIN_TRANSPORTS'
-LARGE_IMAGE_TRANSPORT = 'LARGE_DATA?max_msg_size=4MB&sockets_size=4MB'
 
 BOOL = ('true', 'false')
 AS_IN_PARAMS_FILE = 'Empty: as in params_file'
@@ -61,7 +58,9 @@ def declare_arguments():
         argument('camera_pitch_deg', '', 'Pitch of the camera in degrees, down positive. '
                  f'{AS_IN_PARAMS_FILE}'),
         argument('alert', 'true', 'Start alert_node too', BOOL),
-        argument('rviz', 'false', 'Start rviz2 with a view of every output', BOOL),
+        argument('rviz', 'false', 'Start rviz2 (package rviz2) with a view of every output', BOOL),
+        argument('camera_frame', 'camera_optical_frame', 'frame_id of the images: the frame that '
+                 'rviz2 shows everything in'),
         argument('tune_transport', 'true', f'Set {TRANSPORT_VARIABLE} for large images, unless '
                  'it is set already', BOOL),
     ]
@@ -102,6 +101,7 @@ def start_nodes(context):
             'to use the defaults')
     overrides = read_overrides(arguments)
     image, camera_info = arguments['image_topic'], arguments['camera_info_topic']
+    camera_frame = arguments['camera_frame']
     common = {
         'namespace': arguments['namespace'],
         'ros_arguments': ['--log-level', arguments['log_level']],
@@ -127,23 +127,35 @@ def start_nodes(context):
         ),
         Node(
             package='rviz2', executable='rviz2', name='rviz2',
-            arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz')],
+            arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz'), '-f', camera_frame],
             parameters=[time_source],
             remappings=[
                 ('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
             condition=IfCondition(arguments['rviz']),
             **common,
         ),
+        Node(
+            package='tf2_ros', executable='static_transform_publisher', name='scan_transform',
+            arguments=[
+                *level_rotation(overrides.get('camera_pitch_deg', 0.0)),
+                '--frame-id', camera_frame, '--child-frame-id', scan_frame_of(camera_frame)],
+            condition=IfCondition(arguments['rviz']),
+            **common,
+        ),
     ]
 
 
+def level_rotation(pitch_deg):
+    """Rotate an optical frame (z forward, y down) to the level frame of the scan (z up)."""
+    sine, cosine = math.sin(math.radians(pitch_deg) / 2), math.cos(math.radians(pitch_deg) / 2)
+    along, across = str((cosine + sine) / 2), str((cosine - sine) / 2)
+    return ['--qx', along, '--qy', f'-{along}', '--qz', across, '--qw', across]
+
+
 def tune_transport(context):
-    """Set the transport for large images where the user has not chosen one."""
-    if context.launch_configurations['tune_transport'] != 'true':
-        return []
-    if TRANSPORT_VARIABLE in os.environ:
-        return [LogInfo(msg=f'{TRANSPORT_VARIABLE} is {os.environ[TRANSPORT_VARIABLE]}, kept')]
-    return [SetEnvironmentVariable(TRANSPORT_VARIABLE, LARGE_IMAGE_TRANSPORT)]
+    """Let Fast DDS carry large images, unless the user has chosen a transport."""
+    if context.launch_configurations['tune_transport'] == 'true':
+        tune_fast_dds(context.environment)
 
 
 def generate_launch_description():

@@ -1,0 +1,146 @@
+"""The layers of the package: who may import whom, and that ROS stays in one of them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / 'fcrn_depth_ros'
+MODULES = sorted(PACKAGE.rglob('*.py'))
+
+# Layer -> the layers it may import, beside itself. A layer is a folder or a module of the package.
+ALLOWED_IMPORTS = {
+    '__init__': set(),
+    'errors': set(),
+    'settings': {'errors'},
+    'package_share': {'errors'},
+    'estimation': {'errors', 'settings'},
+    'proximity': {'errors', 'settings'},
+    'obstacle_scan': {'errors', 'settings', 'estimation'},
+    'visualisation': {'errors', 'settings', 'estimation', 'proximity'},
+    'alert_rules': {'errors', 'settings'},
+    'alert': {'errors', 'settings', 'alert_rules'},
+    'beeper': {'errors', 'settings', 'alert'},
+    'frame_sources': {'errors', 'settings', 'estimation'},
+}
+DOMAIN = set(ALLOWED_IMPORTS)
+ALLOWED_IMPORTS['tools'] = DOMAIN
+ALLOWED_IMPORTS['__main__'] = DOMAIN | {'tools'}
+ALLOWED_IMPORTS['nodes'] = DOMAIN
+
+ROS_PACKAGES = {
+    'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'launch', 'launch_ros', 'rclpy',
+    'tf2_ros',
+}
+ONNXRUNTIME_MODULES = {'estimation/onnx_model.py', 'tools/quantization.py'}
+VAGUE_NAMES = {'base', 'common', 'core', 'helper', 'helpers', 'manager', 'misc', 'util', 'utils'}
+
+
+def layer_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).with_suffix('').parts[0]
+
+
+def imported_names(module: Path) -> set[str]:
+    """List what a module imports, with relative imports made absolute."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = [node.module] if node.module else []
+            if node.level:
+                folder = module.parent
+                for _ in range(node.level - 1):
+                    folder = folder.parent
+                origin = [*folder.relative_to(PACKAGE.parent).parts, *origin]
+            base = '.'.join(origin)
+            names |= {f'{base}.{alias.name}' for alias in node.names}
+    return names
+
+
+def test_the_import_reader_resolves_relative_imports(tmp_path: Path) -> None:
+    module = PACKAGE / 'estimation' / 'camera.py'
+    assert 'fcrn_depth_ros.errors.CameraInfoError' in imported_names(module)
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(module: Path) -> None:
+    layer = layer_of(module)
+    assert layer in ALLOWED_IMPORTS, f'{layer} is a new layer: say what it may import'
+    imported = {
+        name.split('.')[1] for name in imported_names(module)
+        if name.startswith('fcrn_depth_ros.')
+    }
+    # `from . import __version__` and the like name an attribute, not a layer.
+    imported = {name for name in imported if name in ALLOWED_IMPORTS}
+    assert imported - {layer} <= ALLOWED_IMPORTS[layer]
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_within_the_package_are_relative(module: Path) -> None:
+    tree = ast.parse(module.read_text(encoding='utf-8'))
+    absolute = [
+        node.module for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 0
+        and (node.module or '').split('.')[0] == 'fcrn_depth_ros'
+    ]
+    assert not absolute
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_ros_is_imported_in_nodes_only(module: Path) -> None:
+    if layer_of(module) in ('nodes', 'package_share'):
+        return
+    roots = {name.split('.')[0] for name in imported_names(module)}
+    assert not roots & ROS_PACKAGES
+    assert not {root for root in roots if root.endswith('_msgs')}
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_onnxruntime_is_imported_in_one_module_of_the_domain(module: Path) -> None:
+    roots = {name.split('.')[0] for name in imported_names(module)}
+    if 'onnxruntime' in roots:
+        assert module.relative_to(PACKAGE).as_posix() in ONNXRUNTIME_MODULES
+
+
+@pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_is_named_for_what_it_does(module: Path) -> None:
+    assert not set(module.relative_to(PACKAGE).with_suffix('').parts) & VAGUE_NAMES
+
+
+IMPORT_WITHOUT_ROS = """
+import importlib, importlib.abc, sys
+
+class BlockRos(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        root = name.split('.')[0]
+        if root in {blocked} or root.endswith('_msgs') or root.startswith('rosidl'):
+            raise ModuleNotFoundError('blocked: ' + name, name=name)
+
+sys.meta_path.insert(0, BlockRos())
+try:
+    import rclpy
+except ModuleNotFoundError:
+    pass
+else:
+    sys.exit('rclpy was not blocked')
+for module in {modules}:
+    importlib.import_module(module)
+"""
+
+
+def test_everything_but_the_nodes_imports_without_ros() -> None:
+    modules = [
+        '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)
+        for path in MODULES if layer_of(path) not in ('nodes', '__main__')
+    ]
+    modules.append('fcrn_depth_ros.nodes.node_settings')
+    script = IMPORT_WITHOUT_ROS.format(blocked=sorted(ROS_PACKAGES), modules=modules)
+    result = subprocess.run(
+        [sys.executable, '-W', 'error', '-c', script], cwd=PACKAGE.parent,
+        capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,75 @@
+"""Settings: what is accepted, what is refused, and what the refusal says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+from typing import Any
+
+from fcrn_depth_ros.errors import ConfigurationError
+from fcrn_depth_ros.settings import check_settings, describe_settings, setting
+import pytest
+
+
+@dataclass(frozen=True)
+class Bell:
+    """A configuration with one setting of each type, and a field that is none."""
+
+    loudness: float = setting(0.5, 'How loud.', minimum=0.0, maximum=1.0)
+    strokes: int = setting(3, 'How often.', minimum=1, maximum=12)
+    tone: str = setting('high', 'Which tone.', choices=('high', 'low'))
+    muted: bool = setting(False, 'Make no sound.', read_only=True)
+    owners: tuple[str, ...] = setting((), 'Who may ring.')
+    offset: float = setting(0.0, 'Any finite number.')
+    weight_kg: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@pytest.mark.parametrize('values', [
+    {},
+    {'loudness': 0.0}, {'loudness': 1.0}, {'loudness': 1},
+    {'strokes': 1}, {'strokes': 12},
+    {'tone': 'low'}, {'muted': True}, {'owners': ('ann',)},
+    {'offset': -1e9}, {'offset': 1e9},
+])
+def test_values_inside_the_bounds_are_accepted(values: dict[str, Any]) -> None:
+    bell = Bell(**values)
+    assert {name: getattr(bell, name) for name in values} == values
+
+
+@pytest.mark.parametrize(('values', 'expected'), [
+    ({'loudness': -1e-9}, 'loudness must be a finite number in [0, 1], got -1e-09'),
+    ({'loudness': 1.0000001}, 'loudness must be a finite number in [0, 1]'),
+    ({'loudness': math.nan}, 'loudness must be a finite number in [0, 1], got nan'),
+    ({'loudness': 'loud'}, "loudness must be a float, got 'loud'"),
+    ({'loudness': True}, 'loudness must be a float, got True'),
+    ({'strokes': 0}, 'strokes must be a finite number in [1, 12], got 0'),
+    ({'strokes': 13}, 'strokes must be a finite number in [1, 12], got 13'),
+    ({'strokes': 3.0}, 'strokes must be a int, got 3.0'),
+    ({'strokes': True}, 'strokes must be a int, got True'),
+    ({'tone': 'middle'}, "tone must be one of 'high', 'low', got 'middle'"),
+    ({'tone': ''}, "tone must be one of 'high', 'low', got ''"),
+    ({'muted': 1}, 'muted must be a bool, got 1'),
+    ({'owners': 'ann'}, "owners must be a tuple, got 'ann'"),
+    ({'offset': math.inf}, 'offset must be a finite number in [-inf, inf], got inf'),
+])
+def test_other_values_are_refused_by_name(values: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Bell(**values)
+    assert str(caught.value).startswith(expected)
+    meaning = describe_settings(Bell)[next(iter(values))][1].description
+    assert str(caught.value).endswith(f'; it means: {meaning}')
+
+
+def test_settings_are_described_in_order_without_other_fields() -> None:
+    described = describe_settings(Bell)
+    assert list(described) == ['loudness', 'strokes', 'tone', 'muted', 'owners', 'offset']
+    default, description = described['strokes']
+    assert (default, description.minimum, description.maximum) == (3, 1, 12)
+    assert [name for name, (_, entry) in described.items() if entry.read_only] == ['muted']
+
+
+def test_an_instance_is_described_like_its_class() -> None:
+    assert describe_settings(Bell(strokes=5)) == describe_settings(Bell)
