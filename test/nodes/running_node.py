@@ -33,9 +33,13 @@ class RunningNode:
 
     def __init__(self, make_node: Callable[[], Any]) -> None:
         rclpy.init()
+        try:
+            self.node = make_node()
+        except BaseException:
+            rclpy.shutdown()
+            raise
         self._executor = SingleThreadedExecutor()
         self.peer = Node('peer')
-        self.node = make_node()
         self._executor.add_node(self.peer)
         self._executor.add_node(self.node)
         self.received: dict[str, list[Any]] = {}

@@ -1,0 +1,414 @@
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+import math
+from pathlib import Path
+import re
+from typing import Any
+
+import cv2
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fcrn_depth_ros.estimation.camera import CameraIntrinsics
+from fcrn_depth_ros.nodes.depth_node import DepthNode, scan_frame_of
+from fcrn_depth_ros.nodes.messages import camera_info_message, image_message
+import numpy as np
+import pytest
+from rclpy.parameter import Parameter
+from running_node import parameters, RunningNode
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, Range
+from std_msgs.msg import Bool, Float32, Header
+from tiny_models import tiny_card, write_model
+
+SIZE = (64, 48)
+CAMERA = CameraIntrinsics(64.0, 64.0, 31.5, 23.5, *SIZE)
+# The test network answers 1 m where a pixel's mean is 100, so a brighter picture is farther.
+METRES_PER_LEVEL = 0.01
+
+
+def picture(metres: float = 1.0, seed: int = 0) -> np.ndarray:
+    """Return a picture with enough texture for the quality gate and the given mean."""
+    blocks = np.random.default_rng(seed).uniform(-80, 80, (6, 8, 1))
+    blocks -= blocks.mean()
+    pixels = np.kron(blocks, np.ones((8, 8, 1))) * min(1.0, metres) + metres / METRES_PER_LEVEL
+    return np.repeat(pixels, 3, axis=2).clip(0, 255).astype(np.uint8)
+
+
+def image(pixels: np.ndarray, stamp_s: int = 5) -> Image:
+    header = Header(frame_id='cam_optical_frame')
+    header.stamp.sec = stamp_s
+    return image_message(header, pixels, 'rgb8')
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., RunningNode]]:
+    running = []
+
+    def start_node(card: dict[str, Any] | None = None, **overrides: Any) -> RunningNode:
+        if 'model_file' not in overrides:
+            overrides['model_file'] = str(
+                write_model(tmp_path / 'tiny.onnx', tiny_card(**(card or {}))))
+        running.append(RunningNode(
+            lambda: DepthNode(parameter_overrides=parameters(overrides))))
+        return running[-1]
+
+    yield start_node
+    for node in running:
+        node.close()
+
+
+def send(node: RunningNode, pixels: np.ndarray, stamp_s: int = 5,
+         camera: CameraIntrinsics | None = CAMERA) -> None:
+    if camera is not None:
+        node.publish('camera_info', camera_info_message(Header(), camera))
+        node.wait_for(lambda: node.node._camera_info is not None)
+    node.publish('image', image(pixels, stamp_s))
+
+
+def status(node: RunningNode) -> Any:
+    return node.node._status.snapshot()
+
+
+def metres(message: Image) -> np.ndarray:
+    return np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+
+
+def test_depth_has_the_stamp_the_frame_and_its_camera(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    infos = node.listen(CameraInfo, 'depth/camera_info')
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(2.0), stamp_s=77)
+    node.wait_for(lambda: images and infos)
+    assert images[0].header == infos[0].header
+    assert images[0].header.stamp.sec == 77
+    assert images[0].header.frame_id == 'cam_optical_frame'
+    assert (images[0].encoding, images[0].width, images[0].height) == ('32FC1', 32, 24)
+    assert (infos[0].width, infos[0].height) == (32, 24)
+    # The camera sees 64 px at 64 px width, the network was trained at 32 px at 32 px: the same.
+    assert infos[0].k[0] == 32.0 and infos[0].p[0] == 32.0
+    assert np.nanmean(metres(images[0])) == pytest.approx(2.0, rel=0.05)
+
+
+def test_scale_follows_the_focal_length(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(2.0), camera=CameraIntrinsics(128.0, 128.0, 31.5, 23.5, *SIZE))
+    node.wait_for(lambda: images)
+    assert np.nanmean(metres(images[0])) == pytest.approx(4.0, rel=0.05)
+    assert not node.node.set_parameters([Parameter('focal_correction', value='no')])[0].successful
+    assert node.node.set_parameters([Parameter('focal_correction', value='off')])[0].successful
+    send(node, picture(2.0, seed=1))
+    node.wait_for(lambda: len(images) == 2)
+    assert np.nanmean(metres(images[1])) == pytest.approx(2.0, rel=0.05)
+
+
+def test_every_output_of_one_frame(start: Callable[..., RunningNode]) -> None:
+    node = start(camera_height_m=0.5)
+    kinds = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo,
+             'depth/image_color': Image, 'depth/points': PointCloud2, 'depth/scan': LaserScan,
+             'proximity': Float32, 'proximity/near': Bool, 'proximity/range': Range}
+    got = {topic: node.listen(kind, topic) for topic, kind in kinds.items()}
+    send(node, picture(0.6))
+    node.wait_for(lambda: all(got.values()), f'all of {list(kinds)}')
+    assert got['depth/scan'][0].header.frame_id == 'cam_scan'
+    assert got['depth/image_color'][0].encoding == 'rgb8'
+    assert got['depth/points'][0].header.frame_id == 'cam_optical_frame'
+    assert 0.0 < got['proximity'][0].data <= 1.0
+    assert got['proximity/range'][0].range == pytest.approx(0.1, abs=0.15)
+    assert got['proximity/range'][0].header.stamp.sec == 5
+
+
+def test_nothing_is_computed_for_nobody(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    send(node, picture())
+    node.wait_for(lambda: status(node).frames_ignored == 1)
+    assert status(node).frames_processed == 0
+
+
+def test_sixteen_bit_depth_and_back(start: Callable[..., RunningNode]) -> None:
+    node = start(depth_encoding='16UC1')
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(2.0))
+    node.wait_for(lambda: images)
+    assert images[0].encoding == '16UC1'
+    assert np.frombuffer(images[0].data, np.uint16).mean() == pytest.approx(2000, rel=0.05)
+    node.node.set_parameters([Parameter('depth_encoding', value='32FC1')])
+    send(node, picture(2.0, seed=1))
+    node.wait_for(lambda: len(images) == 2)
+    assert images[1].encoding == '32FC1'
+
+
+BAD_FRAMES = {
+    'nonsense encoding': Image(encoding='banana', width=4, height=4, step=12,
+                               data=array('B', bytes(48))),
+    'zero size': Image(encoding='rgb8'),
+    'truncated': Image(encoding='rgb8', width=64, height=48, step=192,
+                       data=array('B', bytes(100))),
+    'short step': Image(encoding='rgb8', width=64, height=48, step=10,
+                        data=array('B', bytes(9216))),
+    'odd yuv': Image(encoding='nv12', width=3, height=3, step=3, data=array('B', bytes(27))),
+    'depth instead of colour': Image(encoding='32FC1', width=4, height=4, step=16,
+                                     data=array('B', bytes(64))),
+}
+
+
+def test_bad_frames_are_counted_and_the_next_good_one_works(
+        start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    near = node.listen(Bool, 'proximity/near')
+    for count, (name, bad) in enumerate(BAD_FRAMES.items(), 1):
+        node.publish('image', bad)
+        node.wait_for(lambda count=count: status(node).frames_rejected == count, name)
+    node.wait_for(lambda: len(near) == len(BAD_FRAMES))
+    assert all(message.data for message in near)
+    assert not images
+    assert not status(node).last_rejection.startswith('internal')
+    send(node, picture())
+    node.wait_for(lambda: images)
+
+
+def test_a_contradictory_camera_info_drops_frames_until_it_fits(
+        start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(), camera=CameraIntrinsics(320.0, 320.0, 159.5, 119.5, 320, 240))
+    node.wait_for(lambda: status(node).frames_rejected == 1)
+    assert 'got 320x240' in status(node).last_rejection
+    node.publish('camera_info', camera_info_message(Header(), CAMERA))
+    node.wait_for(lambda: node.node._camera_info.width == 64)
+    node.publish('image', image(picture(seed=1)))
+    node.wait_for(lambda: images)
+
+
+def test_resolution_may_change(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(2.0))
+    node.wait_for(lambda: images)
+    larger = CAMERA.scaled_to(160, 120)
+    node.publish('camera_info', camera_info_message(Header(), larger))
+    node.wait_for(lambda: node.node._camera_info.width == 160)
+    node.publish('image', image(cv2.resize(picture(2.0), (160, 120))))
+    node.wait_for(lambda: len(images) == 2)
+    assert np.nanmean(metres(images[1])) == pytest.approx(2.0, rel=0.05)
+
+
+def test_without_camera_info_frames_wait_and_then_the_view_is_assumed(
+        start: Callable[..., RunningNode]) -> None:
+    node = start(camera_info_wait_s=0.3)
+    images = node.listen(Image, 'depth/image_rect')
+    infos = node.listen(CameraInfo, 'depth/camera_info')
+    send(node, picture(), camera=None)
+    node.wait_for(lambda: status(node).frames_rejected == 1)
+    assert 'camera_info must come' in status(node).last_rejection
+
+    def next_frame() -> bool:
+        send(node, picture(seed=len(images)), camera=None)
+        node.spin(3)
+        return bool(images)
+
+    node.wait_for(next_frame)
+    assert infos[0].k[0] == 32.0
+    assert 'field of view is assumed' in status(node).scale_unverified_because
+
+
+def test_an_uncalibrated_camera_is_said_to_be(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    node.publish('camera_info', CameraInfo(width=64, height=48))
+    node.wait_for(lambda: node.node._camera_info is not None)
+    node.publish('image', image(picture()))
+    node.wait_for(lambda: images)
+    assert 'uncalibrated' in status(node).camera_info
+
+
+def test_the_scale_is_verified_with_camera_and_mounting(
+        start: Callable[..., RunningNode]) -> None:
+    node = start(card={'mounting_input': 'mounting'})
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture(2.0))
+    node.wait_for(lambda: images)
+    assert 'mounting is unknown' in status(node).scale_unverified_because
+    node.node.set_parameters([Parameter('camera_height_m', value=0.5)])
+    send(node, picture(2.0, seed=1))
+    node.wait_for(lambda: len(images) == 2)
+    assert status(node).scale_unverified_because == ''
+
+
+@pytest.mark.parametrize('pixels', [
+    np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 128, np.uint8),
+    np.full((48, 64, 3), 255, np.uint8),
+], ids=['covered', 'blank', 'overexposed'])
+def test_a_picture_of_nothing_gives_no_distance(
+        start: Callable[..., RunningNode], pixels: np.ndarray) -> None:
+    node = start()
+    images, ranges, shares, near = (
+        node.listen(Image, 'depth/image_rect'), node.listen(Range, 'proximity/range'),
+        node.listen(Float32, 'proximity'), node.listen(Bool, 'proximity/near'))
+    send(node, pixels)
+    node.wait_for(lambda: images and near)
+    assert np.isnan(metres(images[0])).all()
+    assert near[0].data and not ranges and not shares
+    assert not status(node).image_usable
+
+
+def test_frozen_frames_become_unknown(start: Callable[..., RunningNode]) -> None:
+    node = start(frozen_frame_count=3)
+    images = node.listen(Image, 'depth/image_rect')
+    for count in range(1, 5):
+        send(node, picture())
+        node.wait_for(lambda count=count: len(images) == count)
+    assert [np.isnan(metres(message)).all() for message in images] == [False] * 3 + [True]
+    send(node, picture(seed=1))
+    node.wait_for(lambda: len(images) == 5)
+    assert not np.isnan(metres(images[4])).any()
+
+
+def test_compressed_input(start: Callable[..., RunningNode]) -> None:
+    pytest.importorskip('cv_bridge')
+    node = start(image_transport='compressed')
+    images = node.listen(Image, 'depth/image_rect')
+    node.publish('camera_info', camera_info_message(Header(), CAMERA))
+    node.wait_for(lambda: node.node._camera_info is not None)
+    node.publish('image/compressed', CompressedImage(format='jpeg', data=array('B', b'nonsense')))
+    node.wait_for(lambda: status(node).frames_rejected == 1)
+    data = cv2.imencode('.png', picture(2.0))[1].tobytes()
+    node.publish('image/compressed', CompressedImage(format='png', data=array('B', data)))
+    node.wait_for(lambda: images)
+    assert np.nanmean(metres(images[0])) == pytest.approx(2.0, rel=0.05)
+
+
+def test_relative_model_only_in_relative_mode(start: Callable[..., RunningNode]) -> None:
+    card = {'output_kind': 'inverse_relative'}
+    node = start(card=card, proximity_mode='relative', relative_polarity='near_is_high')
+    colored, images, shares, ranges = (
+        node.listen(Image, 'depth/image_color'), node.listen(Image, 'depth/image_rect'),
+        node.listen(Float32, 'proximity'), node.listen(Range, 'proximity/range'))
+    send(node, picture())
+    node.wait_for(lambda: colored and shares)
+    assert not images and not ranges
+    result = node.node.set_parameters([Parameter('proximity_mode', value='metric')])[0]
+    assert not result.successful and 'has no unit' in result.reason
+
+
+@pytest.mark.parametrize(('make_bad', 'text'), [
+    (lambda path: path / 'missing.onnx', 'missing.onnx'),
+    (lambda path: _written(path, b''), 'bad.onnx'),
+    (lambda path: _written(path, b'not onnx at all'), 'bad.onnx'),
+    (lambda path: _written(path, write_model(path / 'a.onnx').read_bytes()[:200]), 'bad.onnx'),
+    (lambda path: write_model(path / 'b.onnx', metadata={}), 'contract'),
+    (lambda path: write_model(
+        path / 'c.onnx', metadata=tiny_card(input_width=64).to_metadata()), '64'),
+    (lambda path: write_model(
+        path / 'd.onnx', metadata=tiny_card(output_name='z').to_metadata()), "'z'|z"),
+])
+def test_a_bad_model_is_refused_and_a_good_one_then_taken(
+        start: Callable[..., RunningNode], tmp_path: Path,
+        make_bad: Callable[[Path], Path], text: str) -> None:
+    node = start(model_file=str(make_bad(tmp_path)))
+    assert status(node).lifecycle_state == 'unconfigured'
+    assert re.search(text, status(node).configure_error)
+    good = str(write_model(tmp_path / 'good.onnx'))
+    assert node.node.set_parameters([Parameter('model_file', value=good)])[0].successful
+    node.node.start()
+    assert status(node).lifecycle_state == 'active' and status(node).configure_error == ''
+
+
+def _written(path: Path, content: bytes) -> Path:
+    (path / 'bad.onnx').write_bytes(content)
+    return path / 'bad.onnx'
+
+
+def test_fixed_parameters_are_refused_while_configured(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    result = node.node.set_parameters([Parameter('model_file', value='other.onnx')])[0]
+    assert not result.successful and 'before the node is configured' in result.reason
+
+
+def test_lifecycle_goes_round_and_depth_comes_back(start: Callable[..., RunningNode]) -> None:
+    node = start(autostart=False)
+    assert status(node).lifecycle_state == 'unconfigured'
+    images = node.listen
+    node.node.trigger_configure()
+    received = images(Image, 'depth/image_rect')
+    for round_number in (1, 2):
+        node.node.trigger_activate()
+        send(node, picture(seed=round_number))
+        node.wait_for(lambda count=round_number: len(received) == count)
+        node.node.trigger_deactivate()
+        assert status(node).lifecycle_state == 'inactive'
+    node.node.trigger_cleanup()
+    assert status(node).lifecycle_state == 'unconfigured'
+    node.node.trigger_configure()
+    node.node.trigger_activate()
+    send(node, picture(seed=3))
+    node.wait_for(lambda: len(received) == 3)
+
+
+def test_every_frame_is_accounted_for(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture())
+    node.wait_for(lambda: images)
+    for count in range(2, 40):
+        node.publish('image', image(picture(seed=count)))
+        node.wait_for(lambda count=count: status(node).frames_received == count)
+
+    def accounted() -> bool:
+        now = status(node)
+        return now.frames_received == now.frames_processed + now.frames_dropped == 39
+
+    node.wait_for(accounted)
+    node.wait_for(lambda: len(images) == status(node).frames_processed)
+
+
+def test_diagnostics_name_the_trouble(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    arrays = node.listen(DiagnosticArray, '/diagnostics')
+    images = node.listen(Image, 'depth/image_rect')
+    node.wait_for(lambda: arrays)
+    assert arrays[-1].status[0].level == DiagnosticStatus.WARN
+    assert 'waiting for the first image' in arrays[-1].status[0].message
+    send(node, picture())
+    node.wait_for(lambda: images)
+    seen = len(arrays)
+    node.wait_for(lambda: len(arrays) > seen)
+    values = {value.key: value.value for value in arrays[-1].status[0].values}
+    assert values['frames processed'] == '1' and values['provider'] == 'CPU'
+    assert float(values['inference time (ms)']) > 0
+    assert values['metric scale'].startswith('unverified')
+
+
+def test_distortion_is_removed_on_request(start: Callable[..., RunningNode]) -> None:
+    node = start(rectify=True)
+    colored = node.listen(Image, 'depth/image_color')
+    info = camera_info_message(Header(), CAMERA)
+    info.d = [0.3, 0.0, 0.0, 0.0, 0.0]
+    node.publish('camera_info', info)
+    node.wait_for(lambda: node.node._camera_info is not None)
+    node.publish('image', image(picture()))
+    node.wait_for(lambda: colored)
+    assert node.node._rectifier is not None
+    info.distortion_model = 'unheard of'
+    node.publish('camera_info', info)
+    node.wait_for(lambda: node.node._camera_info.distortion_model == 'unheard of')
+    node.publish('image', image(picture(seed=1)))
+    node.wait_for(lambda: 'unheard of' in status(node).last_rejection)
+
+
+@pytest.mark.parametrize(('optical', 'scan'), [
+    ('cam_optical_frame', 'cam_scan'), ('cam_optical', 'cam_scan'), ('cam', 'cam_scan'),
+    ('', '_scan'),
+])
+def test_scan_frame(optical: str, scan: str) -> None:
+    assert scan_frame_of(optical) == scan
+
+
+def test_range_is_never_nan(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    ranges = node.listen(Range, 'proximity/range')
+    for seed in range(3):
+        send(node, picture(2.5, seed=seed))
+        node.wait_for(lambda count=seed: len(ranges) == count + 1)
+    assert all(math.isfinite(message.range) for message in ranges)
