@@ -44,12 +44,23 @@ from .frame_mailbox import FrameMailbox
 from .image_conversion import CompressedImageDecoder, image_to_rgb
 from .lifecycle import says_why_it_fails
 from .messages import (
-    calibration_from_camera_info, camera_info_message, depth_image_message,
-    horizontal_field_of_view_rad, image_message, is_uncalibrated, point_cloud_message,
-    range_message, scan_message,
+    calibration_from_camera_info,
+    camera_info_message,
+    depth_image_message,
+    horizontal_field_of_view_rad,
+    image_message,
+    is_uncalibrated,
+    point_cloud_message,
+    range_message,
+    scan_message,
 )
-from .node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
-from .node_settings import OutputSettings
+from .node_settings import (
+    InputSettings,
+    ModelSettings,
+    MountingSettings,
+    NODE_SETTINGS,
+    OutputSettings,
+)
 from .parameters import ParameterGroup
 from .process import run_nodes
 from .tf_mounting import mounting_lookup
@@ -416,11 +427,9 @@ class DepthNode(LifecycleNode):
                 'depth/image_rect', depth_image_message(header, depth_m, outputs.depth_encoding))
         if self._wanted('depth/scan'):
             config = self._settings.get(ScanConfig)
-            scan_header = Header(
-                stamp=header.stamp,
-                frame_id=outputs.scan_frame_id or scan_frame_of(header.frame_id))
             scan = depth_to_scan(depth_m, result.intrinsics, config, result.mounting)
-            self._publish('depth/scan', scan_message(scan_header, scan, config))
+            self._publish(
+                'depth/scan', scan_message(self._forward_header(header), scan, config))
         if self._wanted('depth/points'):
             colors = cv2.resize(
                 result.image_rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -445,10 +454,15 @@ class DepthNode(LifecycleNode):
             field_of_view = horizontal_field_of_view_rad(
                 result.intrinsics, config.roi_left, config.roi_right)
             self._publish('proximity/range', range_message(
-                result.header, proximity.nearest_distance_m, field_of_view, config.max_range_m))
+                self._forward_header(result.header), proximity.nearest_distance_m, field_of_view, config.max_range_m))
         if proximity.is_known:
             self._publish('proximity', Float32(data=proximity.proximity))
         self._publish('proximity/near', Bool(data=result.near))
+
+    def _forward_header(self, header: Header) -> Header:
+        # LaserScan and Range look along the x axis of their frame, an optical frame along z.
+        frame_id = self._settings.get(OutputSettings).scan_frame_id
+        return Header(stamp=header.stamp, frame_id=frame_id or scan_frame_of(header.frame_id))
 
     def _wanted(self, topic: str) -> bool:
         return self._outputs[topic].get_subscription_count() > 0

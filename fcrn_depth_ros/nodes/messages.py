@@ -229,7 +229,7 @@ def range_message(
     Parameters
     ----------
     header : std_msgs.msg.Header
-        Stamp and frame of the input.
+        Stamp of the image, x-forward frame.
     nearest_m : float
         Nearest distance in metres; beyond `max_range_m` it is reported as `max_range_m`.
     field_of_view_rad : float

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..alert import AlertConfig
+from ..beeper import BeeperConfig
 from ..errors import ConfigurationError
 from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.image_quality import QualityConfig
@@ -80,12 +81,11 @@ class ModelSettings:
         overrides = {}
         for entry in self.model_card:
             key, equals, value = entry.partition('=')
-            if entry and not equals:
+            if not equals:
                 raise ConfigurationError(
                     f'model_card must hold key=value entries, got {entry!r}; '
                     'see docs/model_contract.md for the keys')
-            if entry:
-                overrides[key.strip()] = value.strip()
+            overrides[key.strip()] = value.strip()
         return overrides
 
 
@@ -138,7 +138,7 @@ class OutputSettings:
     color_max_m: float = setting(
         5.0, 'Depth drawn with the last colour, in metres.', minimum=0.001, maximum=1000.0)
     scan_frame_id: str = setting(
-        '', 'Frame of depth/scan (x forward, z up, origin at the camera); empty derives it from '
+        '', 'Frame of depth/scan and proximity/range (x forward, z up, origin at the camera); empty derives it from '
         'the image frame: a trailing _optical_frame or _optical is replaced by _scan.')
 
     def __post_init__(self) -> None:
@@ -150,10 +150,39 @@ class OutputSettings:
                 f'got {self.color_min_m:g}; widen the range')
 
 
+@dataclass(frozen=True)
+class AlertNodeSettings:
+    """How alert_node speaks to the robot."""
+
+    autostart: bool = setting(
+        True, 'Configure and activate at start; false waits for lifecycle transitions.',
+        read_only=True)
+    heartbeat_rate_hz: float = setting(
+        20.0, 'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
+        minimum=10.0, maximum=100.0, read_only=True)
+    cmd_vel_type: str = setting(
+        'Twist', 'Message type of cmd_vel_in and cmd_vel_out.',
+        choices=('Twist', 'TwistStamped'), read_only=True)
+    buzzer: str = setting(
+        'topic', 'What sounds beside the topics buzzer and buzzer/frequency: nothing (topic), a '
+        'GPIO pin (gpio), a Create 3 or TurtleBot 4 (create3), a TurtleBot3 (turtlebot3), this '
+        "machine's loudspeaker (sound).",
+        choices=('topic', 'gpio', 'create3', 'turtlebot3', 'sound'), read_only=True)
+    buzzer_pin: int = setting(
+        18, 'BCM number of the pin for buzzer: gpio.', minimum=0, maximum=100, read_only=True)
+    buzzer_sound_file: str = setting(
+        '', 'WAV file that takes the tone instead of the loudspeaker, for buzzer: sound.',
+        read_only=True)
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
 NODE_SETTINGS: dict[str, tuple[type, ...]] = {
     'depth_node': (
         InputSettings, ModelSettings, SessionConfig, EstimationConfig, MountingSettings,
         ProximityConfig, QualityConfig, OutputSettings, ScanConfig,
     ),
-    'alert_node': (AlertConfig,),
+    'alert_node': (AlertNodeSettings, AlertConfig, BeeperConfig),
 }

@@ -158,7 +158,8 @@ def _declare(
             and override.type_ == Parameter.Type.INTEGER:
         node._parameter_overrides[name] = Parameter(
             name, Parameter.Type.DOUBLE, float(override.value))
-    value = list(default) if isinstance(default, tuple) else default
+    # rclpy takes an empty list for bytes: one empty text keeps the type, and means nothing.
+    value = (list(default) or ['']) if isinstance(default, tuple) else default
     try:
         return node.declare_parameter(name, value, descriptor)
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
@@ -176,4 +177,6 @@ def _expected(default: Any, description: SettingDescription) -> str:
 
 def _from_ros(parameter: Parameter) -> Any:
     value = parameter.value
-    return tuple(value) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return tuple(item for item in value if item != '')
+    return value

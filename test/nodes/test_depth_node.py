@@ -111,6 +111,7 @@ def test_every_output_of_one_frame(start: Callable[..., RunningNode]) -> None:
     send(node, picture(0.6))
     node.wait_for(lambda: all(got.values()), f'all of {list(kinds)}')
     assert got['depth/scan'][0].header.frame_id == 'cam_scan'
+    assert got['proximity/range'][0].header.frame_id == 'cam_scan'
     assert got['depth/image_color'][0].encoding == 'rgb8'
     assert got['depth/points'][0].header.frame_id == 'cam_optical_frame'
     assert 0.0 < got['proximity'][0].data <= 1.0

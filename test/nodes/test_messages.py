@@ -5,8 +5,13 @@ import math
 from fcrn_depth_ros.errors import CameraInfoError
 from fcrn_depth_ros.estimation.camera import CameraIntrinsics
 from fcrn_depth_ros.nodes.messages import (
-    calibration_from_camera_info, camera_info_message, depth_image_message,
-    horizontal_field_of_view_rad, is_uncalibrated, point_cloud_message, range_message,
+    calibration_from_camera_info,
+    camera_info_message,
+    depth_image_message,
+    horizontal_field_of_view_rad,
+    is_uncalibrated,
+    point_cloud_message,
+    range_message,
 )
 import numpy as np
 import pytest
