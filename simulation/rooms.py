@@ -220,22 +220,30 @@ class RoomBuilder:
             f'xyaxes="{" ".join(f"{value:.6f}" for value in axes)}" material="{material}"/>'
         )
 
-    def shell(self) -> None:
-        """Build floor, ceiling, walls, skirting boards, pictures, doors and windows."""
+    def shell(
+        self,
+        floors: Sequence[TextureMaker] = textures.FLOORS,
+        walls: Sequence[TextureMaker] = textures.WALLS,
+    ) -> None:
+        """
+        Build floor, ceiling, walls, skirting boards, pictures, doors and windows.
+
+        Parameters
+        ----------
+        floors, walls : sequence of callable
+            Texture makers to choose from.
+
+        """
         rng, length, width, height = self.rng, self.length_m, self.width_m, self.height_m
         floor = self.material(
-            self.choose(textures.FLOORS)(rng),
-            math.exp(rng.uniform(-1.2, 1.1)),
-            rng.uniform(0, 0.4),
+            self.choose(floors)(rng), math.exp(rng.uniform(-1.2, 1.1)), rng.uniform(0, 0.4)
         )
         self.box((length, width, 0.1), (0, 0, -0.05), floor)
         top = self.material(self.choose(textures.CEILINGS)(rng), rng.uniform(0.6, 2.5))
         self.box((length, width, 0.1), (0, 0, height + 0.05), top)
-        walls = [
+        papers = [
             self.material(
-                self.choose(textures.WALLS)(rng),
-                math.exp(rng.uniform(-0.5, 1.1)),
-                rng.uniform(0, 0.2),
+                self.choose(walls)(rng), math.exp(rng.uniform(-0.5, 1.1)), rng.uniform(0, 0.2)
             )
             for _ in range(int(rng.integers(1, 4)))
         ]
@@ -253,9 +261,8 @@ class RoomBuilder:
             facing = math.radians(facing_deg)
             inward = np.array([math.cos(facing), math.sin(facing)])
             foot = -inward * distance / 2
-            self.panel(
-                span + 0.2, height, (*foot, height / 2), facing_deg, walls[index % len(walls)], 0.1
-            )
+            paper = papers[index % len(papers)]
+            self.panel(span + 0.2, height, (*foot, height / 2), facing_deg, paper, 0.1)
             if skirting:
                 self.panel(
                     span, board, (*(foot + inward * 0.015), board / 2), facing_deg, skirting, 0.015
