@@ -138,8 +138,9 @@ class OutputSettings:
     color_max_m: float = setting(
         5.0, 'Depth drawn with the last colour, in metres.', minimum=0.001, maximum=1000.0)
     scan_frame_id: str = setting(
-        '', 'Frame of depth/scan and proximity/range (x forward, z up, origin at the camera); empty derives it from '
-        'the image frame: a trailing _optical_frame or _optical is replaced by _scan.')
+        '', 'Frame of depth/scan and proximity/range (x forward, z up, origin at the camera); '
+        'empty derives it from the image frame: a trailing _optical_frame or _optical is replaced '
+        'by _scan.')
 
     def __post_init__(self) -> None:
         """Check every setting, and that the colour range is not empty."""

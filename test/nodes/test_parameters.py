@@ -121,7 +121,8 @@ def test_descriptors_say_range_and_choices() -> None:
     holder = Holder()
     low = holder.node.describe_parameter('low')
     assert low.description == 'Lower limit.'
-    assert (low.floating_point_range[0].from_value, low.floating_point_range[0].to_value) == (0, 10)
+    bounds = low.floating_point_range[0]
+    assert (bounds.from_value, bounds.to_value) == (0, 10)
     assert 'One of: a, b.' in holder.node.describe_parameter('kind').description
     assert 'when the node is configured' in holder.node.describe_parameter('file').description
 
