@@ -1,0 +1,69 @@
+"""``python -m fcrn_depth_ros COMMAND``: the tools that need no ROS."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import importlib
+import sys
+
+from .errors import FcrnDepthError
+
+# Command -> module in tools/ and what it does. A module is only imported when its command runs,
+# because some need packages that the others can do without.
+COMMANDS = {
+    'image': ('image', 'depth of single pictures'),
+    'evaluate': ('evaluate', 'accuracy of a model on pictures with measured depth'),
+    'quantize': ('quantize', 'INT8 copy of a model, and the accuracy lost'),
+    'fetch-weights': ('fetch_weights', "download the authors' FCRN weights and check them"),
+    'import-weights': ('import_weights', "make a model file from the authors' FCRN weights"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Command and its options; those of the process by default.
+
+    Returns
+    -------
+    int
+        0, or 2 after one line on stderr that says what was wrong.
+
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(prog='python -m fcrn_depth_ros', description=__doc__)
+    subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    tool = None
+    for command, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(command, help=summary, description=summary)
+        if argv[:1] == [command]:
+            try:
+                tool = importlib.import_module(f'.tools.{module}', __package__)
+            except ModuleNotFoundError as err:
+                return _fail(
+                    command,
+                    f'{command} must find the Python package {err.name}, got none; install it '
+                    "or this package's extra: pip install 'fcrn_depth_ros[tools]'",
+                )
+            tool.add_arguments(subparser)
+    arguments = parser.parse_args(argv)
+    assert tool is not None  # argparse has refused every other command
+    try:
+        tool.run(arguments)
+    except (FcrnDepthError, OSError) as err:
+        return _fail(arguments.command, str(err))
+    return 0
+
+
+def _fail(command: str, message: str) -> int:
+    print(f'fcrn_depth_ros {command}: error: {" ".join(message.split())}', file=sys.stderr)
+    return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""``image``: depth of single pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ToolInputError
+from ..estimation.camera import CameraIntrinsics, load_camera_file
+from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
+from ..estimation.mounting import CameraMounting
+from ..visualisation import colorize_depth
+from .model_arguments import add_model_arguments, open_model
+from .output_files import check_target, write_npy, write_png
+from .picture_files import read_picture
+from .progress import track
+
+PREVIEW_RANGE_M = (0.3, 8.0)
+_ASPECT_TOLERANCE = 0.01
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument('pictures', type=Path, nargs='+', metavar='PICTURE')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='receives STEM.npy (float32 metres, NaN unknown), STEM_depth.png (16-bit '
+        'millimetres, 0 unknown) and STEM_color.png (preview) for each picture',
+    )
+    add_model_arguments(parser)
+    parser.add_argument(
+        '--camera-info',
+        type=Path,
+        metavar='FILE',
+        help='camera.json or ROS calibration YAML of the camera: corrects the scale for its '
+        'focal length',
+    )
+    parser.add_argument(
+        '--camera-height', type=float, metavar='M', help='metres of the lens above the floor'
+    )
+    parser.add_argument(
+        '--camera-pitch',
+        type=float,
+        default=0.0,
+        metavar='DEG',
+        help='degrees below the horizon, down positive (default: 0; needs --camera-height)',
+    )
+    parser.add_argument(
+        '--camera-roll',
+        type=float,
+        default=0.0,
+        metavar='DEG',
+        help='degrees clockwise seen from behind (default: 0; needs --camera-height)',
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Estimate and write; nothing is written unless every picture can be read."""
+    mounting = _mounting(arguments)
+    calibrated = load_camera_file(arguments.camera_info) if arguments.camera_info else None
+    repeated = [name for name, n in Counter(p.stem for p in arguments.pictures).items() if n > 1]
+    if repeated:
+        raise ToolInputError(
+            f'pictures must have different names, got {", ".join(repeated)} more than once; '
+            'rename them or use another --out for each'
+        )
+    for path in arguments.pictures:
+        height, width = read_picture(path).shape[:2]
+        _intrinsics(calibrated, width, height, path)
+    model = open_model(arguments)
+    if not model.card.is_metric:
+        raise ToolInputError(
+            f'model must be metric, got {model.card.name} ({model.card.output_kind}); use a '
+            'model whose output is metres'
+        )
+    check_target(arguments.out / 'depth.npy')
+    estimator = DepthEstimator(model, EstimationConfig(depth_size='input'))
+    for path in track(arguments.pictures, 'pictures'):
+        picture = read_picture(path)
+        intrinsics = _intrinsics(calibrated, picture.shape[1], picture.shape[0], path)
+        estimate = estimator.estimate(picture, intrinsics, mounting)
+        write_npy(arguments.out / f'{path.stem}.npy', estimate.depth_m)
+        write_png(arguments.out / f'{path.stem}_depth.png', to_millimetres(estimate.depth_m))
+        preview = colorize_depth(estimate.depth_m, *PREVIEW_RANGE_M)
+        write_png(arguments.out / f'{path.stem}_color.png', preview)
+        print(f'{path}: {describe(estimate)}')
+
+
+def to_millimetres(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Return 16-bit millimetres, 0 where unknown or beyond 65.535 m."""
+    millimetres = np.round(np.nan_to_num(depth_m, nan=0.0) * 1000.0)
+    return np.where(millimetres <= 65535, millimetres, 0).astype(np.uint16)
+
+
+def describe(estimate: DepthEstimate) -> str:
+    """Say in one line what was found and how far it can be trusted."""
+    if not estimate.quality.usable:
+        return f'unknown, the picture is {estimate.quality.reason}'
+    known = estimate.depth_m[np.isfinite(estimate.depth_m)]
+    if not len(known):
+        return 'unknown, the network gave no depth within its valid range'
+    near, middle, far = np.percentile(known, (1, 50, 99))
+    focal = 'corrected for its focal length' if estimate.focal_corrected else 'camera unknown'
+    mounting = {
+        'network': 'mounting used',
+        'floor_scale': 'scaled to the floor',
+        'none': 'mounting unknown',
+    }[estimate.mounting_used]
+    return f'{near:.2f}..{far:.2f} m, median {middle:.2f} m ({focal}, {mounting})'
+
+
+def _mounting(arguments: argparse.Namespace) -> CameraMounting | None:
+    if arguments.camera_height is not None:
+        return CameraMounting(
+            arguments.camera_height, arguments.camera_pitch, arguments.camera_roll
+        )
+    if arguments.camera_pitch or arguments.camera_roll:
+        raise ToolInputError(
+            'camera height must be given with --camera-pitch and --camera-roll, got none; '
+            'add --camera-height'
+        )
+    return None
+
+
+def _intrinsics(
+    calibrated: CameraIntrinsics | None, width: int, height: int, path: Path
+) -> CameraIntrinsics | None:
+    """Return the intrinsics at the size of a picture, which may be a scaled one."""
+    if calibrated is None:
+        return None
+    aspect = (width * calibrated.height_px) / (height * calibrated.width_px)
+    if abs(aspect - 1.0) > _ASPECT_TOLERANCE:
+        raise ToolInputError(
+            f'camera info must have the aspect of {path} ({width}x{height}), got '
+            f'{calibrated.width_px}x{calibrated.height_px}; give the calibration of its camera'
+        )
+    return calibrated.scaled_to(width, height)

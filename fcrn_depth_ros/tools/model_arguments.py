@@ -1,0 +1,41 @@
+"""The options that every command with a model shares."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..estimation.onnx_model import (
+    embedded_model_path,
+    load_onnx_model,
+    OnnxModel,
+    PROVIDERS,
+    SessionConfig,
+)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model``, ``--provider`` and ``--threads``."""
+    parser.add_argument(
+        '--model',
+        type=Path,
+        metavar='FILE',
+        help='ONNX file of the model contract (default: the model in the package)',
+    )
+    parser.add_argument(
+        '--provider',
+        default='CPU',
+        help=f'execution provider: {", ".join(PROVIDERS)} (default: CPU)',
+    )
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        help='threads of one inference; 0 (default) uses all cores',
+    )
+
+
+def open_model(arguments: argparse.Namespace) -> OnnxModel:
+    """Open the model of the options that :func:`add_model_arguments` added."""
+    config = SessionConfig(provider=arguments.provider, intra_op_threads=arguments.threads)
+    return load_onnx_model(arguments.model or embedded_model_path(config.provider), config)
