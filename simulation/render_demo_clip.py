@@ -29,9 +29,9 @@ CAMERA_HEIGHT_M, CAMERA_PITCH_DEG = 0.5, 8.0
 FIRST_STAMP_S = 100.0  # so that all file names have equally many digits and sort by time
 RATE_HZ = 10.0
 DURATION_S = 12.4
-_SEED = 14
-_JPEG_QUALITY = 72
-_EFFECTS = CameraEffects(auto_exposure=0.7, vignette=0.15, blur_px=0.5, noise=1.2)
+_SEED = 25
+_JPEG_QUALITY = 58
+_EFFECTS = CameraEffects(auto_exposure=0.7, vignette=0.15, blur_px=0.85, noise=0.8)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ _START_X_M, _START_Y_M = -2.0, 0.0
 def demo_room() -> Room:
     """Build the living room of the clip."""
     room = RoomBuilder(np.random.default_rng(_SEED), 8.6, 5.2, 2.7)
-    room.shell(floors=(textures.planks,), walls=(textures.plaster,))
+    room.shell(floors=(textures.planks,), walls=(textures.plaster,), floor_repeat_m=1.1)
     room.put('sofa', 1.75, 0.05, 176.0)
     room.put('plant', 2.1, 1.5)
     room.put('shelf', 4.0, -0.9, 180.0)
@@ -131,7 +131,7 @@ def render_clip(folder: Path, depth_folder: Path | None) -> None:
         target.mkdir(parents=True, exist_ok=True)
     (folder / 'camera.json').write_text(json.dumps(camera, indent=1) + '\n')
     rng = np.random.default_rng(_SEED)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     with RoomRenderer(demo_room(), WIDTH_PX, HEIGHT_PX, FX_PX) as renderer:
         for index in tqdm(range(round(DURATION_S * RATE_HZ)), unit='frame'):
             view = renderer.render(camera_pose(index / RATE_HZ))

@@ -185,8 +185,8 @@ def shade_corners(
     inverse = (1.0 / depth_m).astype(np.float32)
     rows, columns = np.indices(depth_m.shape, dtype=np.float32)
     shade = np.zeros_like(inverse)
-    reaches_m = (0.05, 0.12, 0.3)
-    directions = 4
+    reaches_m = (0.04, 0.08, 0.15, 0.3)
+    directions = 5
     for reach_m in reaches_m:
         step = np.clip(reach_m * fx_px * inverse, 1.0, 0.2 * depth_m.shape[1])
         for angle in (math.pi * index / directions + reach_m for index in range(directions)):
@@ -199,6 +199,8 @@ def shade_corners(
                 for sign in (1.0, -1.0)
             )  # fmt: skip
             hollow = ((first + second) / 2 - inverse) * depth_m * fx_px / step
-            shade += np.where(hollow < 2.5, np.clip(hollow, 0.0, 1.0), 0.0)
-    shade = cv2.GaussianBlur(shade / (len(reaches_m) * directions), (0, 0), 1.0)
+            # What stands far in front of the pixel casts no shade on it.
+            shade += np.clip(hollow, 0.0, 1.0) * np.clip(2.0 - hollow, 0.0, 1.0)
+    blur_px = depth_m.shape[1] / 200.0
+    shade = cv2.GaussianBlur(shade / (len(reaches_m) * directions), (0, 0), blur_px)
     return (image_rgb * (1.0 - strength * np.clip(shade, 0.0, 1.0))[..., None]).astype(np.uint8)

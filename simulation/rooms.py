@@ -224,6 +224,7 @@ class RoomBuilder:
         self,
         floors: Sequence[TextureMaker] = textures.FLOORS,
         walls: Sequence[TextureMaker] = textures.WALLS,
+        floor_repeat_m: float | None = None,
     ) -> None:
         """
         Build floor, ceiling, walls, skirting boards, pictures, doors and windows.
@@ -232,11 +233,14 @@ class RoomBuilder:
         ----------
         floors, walls : sequence of callable
             Texture makers to choose from.
+        floor_repeat_m : float, optional
+            Side of one repetition of the floor's texture; by default random.
 
         """
         rng, length, width, height = self.rng, self.length_m, self.width_m, self.height_m
+        repeat_m = math.exp(rng.uniform(-1.2, 1.1))
         floor = self.material(
-            self.choose(floors)(rng), math.exp(rng.uniform(-1.2, 1.1)), rng.uniform(0, 0.4)
+            self.choose(floors)(rng), floor_repeat_m or repeat_m, rng.uniform(0, 0.4)
         )
         self.box((length, width, 0.1), (0, 0, -0.05), floor)
         top = self.material(self.choose(textures.CEILINGS)(rng), rng.uniform(0.6, 2.5))
