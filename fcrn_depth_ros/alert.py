@@ -110,7 +110,7 @@ class AlertMachine:
         self._config = config
         self._source = SourceWatch(config)
         self._obstacle = ObstacleRule(config)
-        self._scale_verified_until_s = -math.inf
+        self._scale_news_s = {True: -math.inf, False: -math.inf}
         self._is_enabled = True
         self._was_released = False
         self._latched_reason = ''
@@ -192,6 +192,8 @@ class AlertMachine:
         """
         Take whether the metric scale is verified; without news, it is not.
 
+        Several robots may share the diagnostics: one doubt outweighs any number of the contrary.
+
         Parameters
         ----------
         now_s : float
@@ -200,7 +202,7 @@ class AlertMachine:
             True where mounting and focal length are known.
 
         """
-        self._scale_verified_until_s = now_s + SCALE_NEWS_LASTS_S if verified else -math.inf
+        self._scale_news_s[verified] = now_s
 
     def gate(self, now_s: float, command: Velocity) -> Velocity:
         """
@@ -322,7 +324,13 @@ class AlertMachine:
         self._is_enabled = enabled
 
     def _scale_is_verified(self, now_s: float) -> bool:
-        return self._config.assume_scale_verified or now_s <= self._scale_verified_until_s
+        if self._config.assume_scale_verified:
+            return True
+        heard = {
+            verified: now_s - news_s <= SCALE_NEWS_LASTS_S
+            for verified, news_s in self._scale_news_s.items()
+        }
+        return heard[True] and not heard[False]
 
     def _extra_m(self, now_s: float) -> float:
         return 0.0 if self._scale_is_verified(now_s) else self._config.unverified_margin_m

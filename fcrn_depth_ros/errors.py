@@ -12,6 +12,7 @@ Every error this package raises on purpose.
     │   ├── ImageFormatError        encoding, size, step or length
     │   ├── CameraInfoError         intrinsics are unusable or contradict the image
     │   └── DepthShapeError         an array does not have the shape it must have
+    ├── BuzzerError             a buzzer cannot be used; nothing but the sound is affected
     └── ToolInputError          a command was given something it cannot work with
 
 The text is always ``<name> must be <expected>, got <actual>; <what to do next>``.
@@ -60,6 +61,10 @@ class CameraInfoError(FrameError):
 
 class DepthShapeError(FrameError):
     """An array does not have the shape it must have."""
+
+
+class BuzzerError(FcrnDepthError):
+    """A buzzer cannot be used; nothing but the sound is affected."""
 
 
 class ToolInputError(FcrnDepthError):

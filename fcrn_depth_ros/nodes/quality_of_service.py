@@ -35,6 +35,16 @@ def sensor_output() -> QoSProfile:
     return _keep_last(5, ReliabilityPolicy.RELIABLE)
 
 
+def newest_input() -> QoSProfile:
+    """Give the QoS of what decides a stop: best effort, the newest only, nothing from before."""
+    return _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
+
+
+def command_input() -> QoSProfile:
+    """Give the QoS of velocity commands: the newest only, but a zero must not get lost."""
+    return _keep_last(1, ReliabilityPolicy.RELIABLE)
+
+
 def signal() -> QoSProfile:
     """Give the QoS of small messages: proximity, stop, buzzer, velocity, diagnostics."""
     return _keep_last(10, ReliabilityPolicy.RELIABLE)

@@ -240,7 +240,7 @@ def test_a_fast_approach_stops_early():
 
 
 def test_the_margin_grows_while_the_scale_is_unverified():
-    drive = Drive(assume_scale_verified=False, ttc_stop_s=0.0).clear()
+    drive = Drive(assume_scale_verified=False, ttc_stop_s=0.0, release_count=2).clear()
     assert not drive.decision.scale_verified
     assert drive.see(0.6, 2).state is AlertState.STOP
     drive.machine.hear_scale(drive.now_s, True)
@@ -259,6 +259,15 @@ def test_without_news_the_scale_is_unverified_again(later_s, verified):
     drive = Drive(assume_scale_verified=False)
     drive.machine.hear_scale(drive.now_s, True)
     assert drive.wait(later_s).decision.scale_verified is verified
+
+
+def test_one_doubt_about_the_scale_outweighs_the_contrary():
+    drive = Drive(assume_scale_verified=False)
+    drive.machine.hear_scale(drive.now_s, False)
+    assert not drive.decision.scale_verified
+    drive.machine.hear_scale(drive.wait(1.0).now_s, True)
+    assert not drive.wait(SCALE_NEWS_LASTS_S - 1.0).decision.scale_verified
+    assert drive.wait(0.01).decision.scale_verified
 
 
 def test_near_mode_follows_the_yes_or_no_and_ignores_metres():
