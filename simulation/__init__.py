@@ -1,1 +1,10 @@
-"""Rendered rooms: training images with true depth, the demo clip, and closed-loop driving."""
+"""
+Rendered rooms: training images with true depth, the demo clip, and closed-loop driving.
+
+MuJoCo reads MUJOCO_GL when it is first imported; without a screen it must be egl or osmesa.
+"""
+
+import ctypes.util
+import os
+
+os.environ.setdefault('MUJOCO_GL', 'egl' if ctypes.util.find_library('EGL') else 'osmesa')

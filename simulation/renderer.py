@@ -1,21 +1,14 @@
-"""
-Pictures and true depth of a room through MuJoCo's software renderer.
-
-Set MUJOCO_GL to `egl` (default here) or `osmesa` before the first import of mujoco.
-"""
+"""Pictures and true depth of a room through MuJoCo's software renderer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 import math
-import os
 
 import cv2
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
-
-os.environ.setdefault('MUJOCO_GL', 'egl')
-import mujoco
 
 from .rooms import Room
 

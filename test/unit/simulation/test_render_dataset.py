@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import ctypes.util
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
+pytest.importorskip('tqdm', reason='tqdm is not installed (simulation/requirements.txt)')
+if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
+    pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
+
+from simulation.render_dataset import main
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
+
+
+@pytest.mark.slow
+def test_layout_repeats_and_resumes(tmp_path: Path) -> None:
+    arguments = ['--frames-per-scene', '2', '--seed', '5', '--out']
+    main(['--scenes', '2', *arguments, str(tmp_path / 'whole')])
+    main(['--scenes', '1', *arguments, str(tmp_path / 'parts')])
+    main(['--scenes', '2', *arguments, str(tmp_path / 'parts')])
+    whole = _files(tmp_path / 'whole')
+    assert whole == _files(tmp_path / 'parts')
+    assert whole['splits/train.txt'].decode().split() == ['rooms/s5_00000', 'rooms/s5_00001']
+    scene = tmp_path / 'whole' / 'rooms' / 's5_00000'
+    camera = json.loads((scene / 'camera.json').read_text())
+    assert 0.1 <= camera['height_m'] <= 1.6
+    assert camera['cx'] == 159.5
+    image = cv2.imread(str(scene / 'rgb' / '0000.jpg'))
+    depth = cv2.imread(str(scene / 'depth' / '0000.png'), cv2.IMREAD_UNCHANGED)
+    assert image.shape == (240, 320, 3)
+    assert depth.shape == (240, 320)
+    assert str(depth.dtype) == 'uint16'
+    assert 100 < depth[depth > 0].min() < 5000
