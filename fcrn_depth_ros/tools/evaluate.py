@@ -36,6 +36,7 @@ from .output_files import check_target, write_json, write_png
 from .progress import track
 
 FOCAL_CORRECTIONS = ('auto', 'off')
+MOUNTINGS_FROM = ('none', 'camera', 'fitted')
 _SHEET_ROWS = 3
 _MIN_MEASURED_PIXELS = 100
 
@@ -96,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--mounting',
-        choices=('none', 'camera', 'fitted'),
+        choices=MOUNTINGS_FROM,
         default='none',
         help='what the model is told of the mounting: nothing; height_m, pitch_deg and roll_deg '
         'of camera.json; or the floor plane fitted to the measured depth (default: none)',

@@ -1,0 +1,349 @@
+"""The command line: results of each command, and one line and exit code 2 for what is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import cv2
+from fcrn_depth_ros.__main__ import COMMANDS, main
+import numpy as np
+import pytest
+from tiny_dataset import blocks, CAMERA, write_scene
+from tiny_models import tiny_card, write_model
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / 'tiny.onnx')
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    root = tmp_path / 'data'
+    # The tiny network says mean / 100: right, 25 % too far, right.
+    write_scene(root, 'good', [1.0, 0.8])
+    write_scene(root, 'off', [1.2], picture_means=[150.0])
+    return root
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / 'pictures'
+    folder.mkdir()
+    for index in range(12):
+        cv2.imwrite(str(folder / f'{index:02d}.png'), blocks(60.0 + 10 * index))
+    return folder
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments):
+    """Run a command that must fail; return the line it says."""
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.count('\n') == 1
+    return captured.err
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob('*')) if folder.exists() else []
+
+
+class TestEvaluate:
+    def test_report_is_right_and_complete(self, tmp_path, model, dataset, capsys):
+        report_file, sheet_file = tmp_path / 'out/report.json', tmp_path / 'out/sheet.png'
+        assert run(
+            'evaluate', '--model', model, '--dataset', dataset, '--json', report_file,
+            '--sheet', sheet_file,
+        ) == 0  # fmt: skip
+        assert 'AbsRel' in capsys.readouterr().out
+        report = json.loads(report_file.read_text())
+        for correction in ('auto', 'off'):
+            result = report['results'][correction]
+            assert result['overall']['pictures'] == 3
+            assert result['overall']['abs_rel'] == pytest.approx(0.25 / 3, abs=1e-3)
+            assert result['scenes']['good']['abs_rel'] == pytest.approx(0.0, abs=1e-3)
+            assert result['scenes']['off']['abs_rel'] == pytest.approx(0.25, abs=1e-3)
+            assert len(report['pictures'][correction]) == 3
+        near = report['results']['auto']['overall']['near']['1.5']
+        assert near['recall'] == pytest.approx(2 / 3, abs=0.01)
+        assert near['pixels'] == 3 * 48 * 64
+        nearest = report['results']['auto']['scenes']['off']['nearest']
+        assert nearest['mean_m'] == pytest.approx(0.3, abs=0.01)
+        assert set(result['overall']) - {'pictures', 'with_mounting'} <= set(report['meanings'])
+        assert report['model']['sha256'] and report['model']['name'] == 'tiny'
+        sheet = cv2.imread(str(sheet_file))
+        assert sheet.shape == (3 * (48 + 24), 3 * 64, 3)
+
+    def test_focal_correction_counts(self, tmp_path, model):
+        root = tmp_path / 'data'
+        write_scene(root, 'tele', [2.0], picture_means=[100.0], fx=128.0, fy=128.0)
+        report = tmp_path / 'report.json'
+        assert run('evaluate', '--model', model, '--dataset', root, '--json', report) == 0
+        results = json.loads(report.read_text())['results']
+        assert results['auto']['overall']['abs_rel'] == pytest.approx(0.0, abs=1e-3)
+        assert results['off']['overall']['abs_rel'] == pytest.approx(0.5, abs=1e-3)
+
+    @pytest.mark.parametrize(('mounting', 'count'), [('none', 0), ('camera', 1), ('fitted', 0)])
+    def test_mountings(self, tmp_path, mounting, count):
+        model = write_model(tmp_path / 'tiny.onnx', tiny_card(mounting_input='floor'))
+        root = tmp_path / 'data'
+        write_scene(root, 'low', [1.0], height_m=0.5)
+        write_scene(root, 'unknown', [1.0])
+        report = tmp_path / 'report.json'
+        assert run(
+            'evaluate', '--model', model, '--dataset', root, '--json', report, '--mounting',
+            mounting,
+        ) == 0  # fmt: skip
+        overall = json.loads(report.read_text())['results']['auto']['overall']
+        assert overall['with_mounting'] == count
+        # The tiny network adds the floor map, so a mounting shows in the depth.
+        assert (overall['abs_rel'] > 0.05) == bool(count)
+
+    def test_unknown_predictions_are_scored_as_far(self, tmp_path, dataset):
+        broken = np.full((1, 1, 24, 32), 1.0)
+        broken[0, 0, :12] = -1.0
+        model = write_model(tmp_path / 'tiny.onnx', output=broken)
+        report = tmp_path / 'report.json'
+        split = tmp_path / 'split.txt'
+        split.write_text('good')
+        assert run(
+            'evaluate', '--model', model, '--dataset', dataset, '--split', split, '--json', report
+        ) == 0  # fmt: skip
+        overall = json.loads(report.read_text())['results']['auto']['overall']
+        assert overall['unknown_share'] == pytest.approx(0.5, abs=0.03)
+        assert overall['abs_rel'] > 3.0
+        assert overall['near']['1.5']['recall'] == pytest.approx(0.5, abs=0.03)
+
+    def test_bad_input(self, tmp_path, model, dataset, capsys):
+        out = tmp_path / 'out'
+        good = ['evaluate', '--model', model, '--dataset', dataset, '--json', out / 'r.json']
+        empty = tmp_path / 'empty.txt'
+        empty.write_text('')
+        unmeasured = tmp_path / 'unmeasured'
+        write_scene(unmeasured, 's', [0.0], picture_means=[100.0])
+        relative = write_model(
+            tmp_path / 'relative.onnx', tiny_card(output_kind='inverse_relative')
+        )
+        no_card = write_model(tmp_path / 'no_card.onnx', metadata={})
+        for change, expected in (
+            (['--dataset', tmp_path / 'none'], 'dataset must be'),
+            (['--split', empty], 'split must name'),
+            (['--model', tmp_path / 'none.onnx'], 'model file must exist'),
+            (['--model', no_card], 'model card must have'),
+            (['--model', relative], 'model must be metric'),
+            (['--provider', 'Cray'], 'provider must be'),
+            (['--threads', '-1'], 'intra_op_threads'),
+            (['--dataset', unmeasured], 'measured'),
+            (['--json', model / 'r.json'], 'output must lie in a folder'),
+            (['--sheet', tmp_path], 'output must be a file'),
+        ):
+            assert expected in refused(capsys, *good, *change)
+        assert files_in(out) == []
+
+
+class TestImage:
+    def test_files(self, tmp_path, model, pictures, capsys):
+        out = tmp_path / 'out'
+        assert run('image', pictures / '04.png', '--model', model, '--out', out) == 0
+        assert files_in(out) == ['04.npy', '04_color.png', '04_depth.png']
+        depth = np.load(out / '04.npy')
+        assert (depth.dtype, depth.shape) == (np.float32, (48, 64))
+        assert depth.mean() == pytest.approx(1.0, abs=0.01)
+        millimetres = cv2.imread(str(out / '04_depth.png'), cv2.IMREAD_UNCHANGED)
+        assert millimetres.dtype == np.uint16
+        assert np.abs(millimetres / 1000.0 - depth).max() < 0.001
+        assert cv2.imread(str(out / '04_color.png')).shape == (48, 64, 3)
+        assert 'camera unknown, mounting unknown' in capsys.readouterr().out
+
+    def test_camera_and_mounting(self, tmp_path, pictures, capsys):
+        model = write_model(tmp_path / 'tiny.onnx', tiny_card(mounting_input='floor'))
+        camera = tmp_path / 'camera.json'
+        # Calibrated at twice the size of the picture, with half the training focal length.
+        camera.write_text(
+            json.dumps({**CAMERA, 'width': 128, 'height': 96, 'cx': 63.5, 'cy': 47.5})
+        )
+        out = tmp_path / 'out'
+        command = ['image', pictures / '04.png', '--model', model, '--out', out]
+        assert run(*command, '--camera-info', camera) == 0
+        assert np.load(out / '04.npy').mean() == pytest.approx(0.5, abs=0.01)
+        assert run(*command, '--camera-height', '0.5', '--camera-pitch', '10') == 0
+        depth = np.load(out / '04.npy')
+        assert depth[47].mean() > depth[0].mean() + 0.5
+        assert 'mounting used' in capsys.readouterr().out
+
+    def test_unknown_is_nan_and_zero(self, tmp_path, model, capsys):
+        black = tmp_path / 'black.png'
+        cv2.imwrite(str(black), np.zeros((48, 64, 3), np.uint8))
+        out = tmp_path / 'out'
+        assert run('image', black, '--model', model, '--out', out) == 0
+        assert np.isnan(np.load(out / 'black.npy')).all()
+        assert not cv2.imread(str(out / 'black_depth.png'), cv2.IMREAD_UNCHANGED).any()
+        assert 'unknown, the picture is dark' in capsys.readouterr().out
+
+    def test_bad_input_writes_nothing(self, tmp_path, model, pictures, capsys):
+        out = tmp_path / 'out'
+        text = tmp_path / 'text.jpg'
+        text.write_text('no picture')
+        wide = tmp_path / 'wide.json'
+        wide.write_text(json.dumps({**CAMERA, 'width': 128}))
+        relative = write_model(
+            tmp_path / 'relative.onnx', tiny_card(output_kind='inverse_relative')
+        )
+        good = ['image', pictures / '04.png', '--model', model, '--out', out]
+        twin = tmp_path / '04.png'
+        for change, expected in (
+            ([text], 'picture must be'),
+            ([tmp_path / 'none.jpg'], 'none.jpg'),
+            ([pictures], 'readable'),
+            ([twin], 'different names'),
+            (['--camera-info', wide], 'aspect'),
+            (['--camera-info', text], 'camera file'),
+            (['--camera-height', '0'], 'camera height'),
+            (['--camera-pitch', '10'], 'camera height must be given'),
+            (['--model', relative], 'must be metric'),
+            (['--model', text], 'model file'),
+        ):
+            first = [] if str(change[0]).startswith('--') else change
+            rest = change if not first else []
+            line = refused(capsys, good[0], *first, *good[1:], *rest)
+            assert expected in line
+        assert files_in(out) == []
+        assert 'output must lie' in refused(capsys, *good[:-1], text / 'out')
+
+
+class TestQuantize:
+    @pytest.fixture
+    def float_model(self, tmp_path):
+        return write_convolutions(tmp_path / 'float.onnx')
+
+    def test_file_and_report(self, tmp_path, float_model, pictures, dataset, capsys):
+        out, report_file = tmp_path / 'out/int8.onnx', tmp_path / 'out/report.json'
+        assert run(
+            'quantize', '--model', float_model, '--images', pictures, '--out', out,
+            '--dataset', dataset, '--json', report_file,
+        ) == 0  # fmt: skip
+        assert 'AbsRel' in capsys.readouterr().out
+        assert files_in(out.parent) == ['int8.onnx', 'report.json']
+        report = json.loads(report_file.read_text())
+        assert report['pictures'] == {'calibration': 9, 'held_out': 3}
+        assert 0.0 < report['difference']['mean'] < 0.05
+        lost = report['dataset']['int8']['abs_rel'] - report['dataset']['float']['abs_rel']
+        assert abs(lost) < 0.05
+        # The INT8 file is a model of the contract that cannot be quantised twice.
+        command = ['quantize', '--model', out, '--images', pictures, '--out', tmp_path / 'x.onnx']
+        assert 'must be a float one' in refused(capsys, *command)
+
+    def test_bad_input_writes_nothing(self, tmp_path, float_model, pictures, capsys):
+        out = tmp_path / 'out'
+        few = tmp_path / 'few'
+        few.mkdir()
+        cv2.imwrite(str(few / 'a.png'), blocks(100.0))
+        bag = tmp_path / 'broken.bag'
+        bag.write_text('no bag')
+        good = ['quantize', '--model', float_model, '--images', pictures, '--out', out / 'm.onnx']
+        for change, expected in (
+            (['--images', tmp_path / 'none'], 'folder of pictures must exist'),
+            (['--images', tmp_path / 'out'], 'got none'),
+            (['--images', few], 'at least 10'),
+            (['--images', bag], 'bag'),
+            (['--limit', '9'], 'limit'),
+            (['--split', few], '--dataset'),
+            (['--dataset', tmp_path / 'none'], 'dataset must be'),
+            (['--model', bag], 'model file'),
+        ):
+            assert expected in refused(capsys, *good, *change)
+        assert files_in(out) == []
+
+    def test_a_ros2_bag(self, tmp_path, float_model):
+        rosbag2 = pytest.importorskip('rosbags.rosbag2')
+        from rosbags.typesys import get_typestore, Stores
+
+        store = get_typestore(Stores.LATEST)
+        header = store.types['std_msgs/msg/Header'](
+            stamp=store.types['builtin_interfaces/msg/Time'](sec=1, nanosec=0), frame_id=''
+        )
+        bag = tmp_path / 'bag'
+        with rosbag2.Writer(bag, version=9) as writer:
+            kind = 'sensor_msgs/msg/Image'
+            connection = writer.add_connection('/image', kind, typestore=store)
+            for index in range(12):
+                # Rows padded by 5 bytes.
+                rows = np.pad(blocks(60.0 + 10 * index).reshape(48, 192), ((0, 0), (0, 5)))
+                message = store.types[kind](
+                    header=header, height=48, width=64, encoding='bgr8', is_bigendian=0,
+                    step=197, data=rows.ravel(),
+                )  # fmt: skip
+                writer.write(connection, index, store.serialize_cdr(message, kind))
+        out = tmp_path / 'int8.onnx'
+        command = ['quantize', '--model', float_model, '--images', bag, '--out', out]
+        assert run(*command) == 0
+        assert out.is_file()
+        other = tmp_path / 'other.onnx'
+        assert run(*command[:-1], other, '--topic', '/depth') == 2
+        assert not other.exists()
+
+
+def write_convolutions(path):
+    """Write a contract model with convolutions, which quantisation has something to do with."""
+    onnx = pytest.importorskip('onnx')
+    from onnx import helper, numpy_helper, TensorProto
+
+    card = tiny_card(input_scale=(0.01, 0.01, 0.01))
+    random = np.random.default_rng(0)
+    nodes, weights, source, channels = [], [], 'image', 3
+    for index, width in enumerate((8, 8, 1)):
+        kernel = np.abs(random.normal(0.0, 1.0, (width, channels, 3, 3)))
+        kernel /= kernel.sum((1, 2, 3), keepdims=True)
+        weights.append(numpy_helper.from_array(kernel.astype(np.float32), f'w{index}'))
+        target = card.output_name if index == 2 else f'x{index}'
+        nodes.append(
+            helper.make_node(
+                'Conv', [source, f'w{index}'], [target], f'conv{index}', pads=[1, 1, 1, 1]
+            )
+        )
+        source, channels = target, width
+    graph = helper.make_graph(
+        nodes,
+        'tiny',
+        [helper.make_tensor_value_info('image', TensorProto.FLOAT, [1, 3, 24, 32])],
+        [helper.make_tensor_value_info(card.output_name, TensorProto.FLOAT, [1, 1, 24, 32])],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    helper.set_model_props(model, card.to_metadata())
+    onnx.save(model, str(path))
+    return path
+
+
+def test_every_command_shows_its_help():
+    for command in COMMANDS:
+        result = subprocess.run(
+            [sys.executable, '-m', 'fcrn_depth_ros', command, '--help'],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert 'usage: python -m fcrn_depth_ros' in result.stdout
+
+
+@pytest.mark.parametrize('arguments', [[], ['paint'], ['image'], ['evaluate', '--dataset']])
+def test_unknown_commands_and_missing_options_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert 'usage' in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith('fcrn_depth_ros.tools.quantiz')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'onnx', None)
+    assert main(['quantize', '--help']) == 2
+    assert 'onnx' in capsys.readouterr().err
