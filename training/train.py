@@ -1,0 +1,249 @@
+"""
+Train `fcrn_lite`.
+
+    python -m training.train --data RGBD_FOLDER --data ROOMS_FOLDER --out RUN [--config FILE]
+
+RUN receives config.yaml, log.csv, curves.png and checkpoint.pt (network, its moving average,
+optimiser, epoch). The same command again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+from pathlib import Path
+import tempfile
+
+import cv2
+import numpy as np
+import torch
+from torch import distributed, multiprocessing, nn
+from tqdm import tqdm
+import yaml
+
+from .checking import check_all
+from .data import epoch_batches, load_frames, scene_folders
+from .losses import depth_loss
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+
+DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
+
+
+def build_network(config: dict) -> FcrnLite:
+    """Return the network of a configuration, channels last (25 % faster on a CPU)."""
+    network = FcrnLite(config['input_height'], config['input_width'], config['training_fx_px'])
+    return network.to(memory_format=torch.channels_last)
+
+
+def load_entries(entries: list[dict], roots: list[Path]) -> list[tuple[dict, list]]:
+    """Load the frames of each source or check whose root was given."""
+    loaded = []
+    for entry in entries:
+        if entry['root'] < len(roots):
+            folders = scene_folders(roots[entry['root']], entry['split'], entry['prefix'])
+            loaded.append((entry, load_frames(folders, entry['name'])))
+    return loaded
+
+
+def make_optimiser(network: FcrnLite, config: dict) -> torch.optim.AdamW:
+    """Return AdamW: slower for the encoder, decay for the matrices only."""
+    groups = []
+    for encoder in (True, False):
+        for decayed in (True, False):
+            parameters = [
+                p
+                for name, p in network.named_parameters()
+                if p.requires_grad
+                and name.startswith('encoder') == encoder
+                and (p.dim() > 1) == decayed
+            ]
+            rate = config['encoder_rate' if encoder else 'decoder_rate']
+            decay = config['weight_decay'] if decayed else 0.0
+            groups.append(
+                {'params': parameters, 'lr': rate, 'peak_rate': rate, 'weight_decay': decay}
+            )
+    return torch.optim.AdamW(groups, fused=True)
+
+
+def rate_share(done: float, config: dict) -> float:
+    """Return the share of the peak rate after a share of the steps: up, level, down to 0."""
+    rise = min(1.0, done / config['warm_up'])
+    return min(rise, (1 - done) / config['cool_down'])
+
+
+def train_mode(network: FcrnLite, frozen_blocks: int) -> None:
+    """Train all but the encoder's first blocks, which ImageNet has taught all there is to know."""
+    network.train()
+    for part in (network.encoder.stem, *network.encoder.blocks[:frozen_blocks]):
+        part.eval().requires_grad_(False)
+
+
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged network (weights and statistics) toward the trained one."""
+    with torch.no_grad():
+        kept, new = ([t for t in n.state_dict().values() if t.is_floating_point()]
+                     for n in (average, network))  # fmt: skip
+        torch._foreach_lerp_(kept, new, 1 - decay)
+
+
+def share_gradients(network: nn.Module) -> None:
+    """Replace every gradient by its mean over the workers."""
+    gradients = [p.grad for p in network.parameters() if p.requires_grad]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def train(config: dict, roots: list[Path], out: Path, warm_start: Path | None) -> None:
+    """
+    Run or resume one training.
+
+    One process a core, one thread each: between busy neighbours two threads of one step wait for
+    each other many times, two processes once.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
+    cv2.setNumThreads(0)
+    sources = load_entries(config['sources'], roots)
+    checks = load_entries(config['checks'], roots)
+    store = tempfile.mkdtemp()
+    multiprocessing.start_processes(
+        _work,
+        (config, sources, checks, out, warm_start, f'file://{store}/workers'),
+        config['workers'],
+        start_method='fork',
+    )
+
+
+def _work(worker, config, sources, checks, out, warm_start, address):
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        'gloo', init_method=address, rank=worker, world_size=config['workers']
+    )
+    torch.manual_seed(config['seed'])
+    frames = [(frame, config | entry) for entry, found in sources for frame in found]
+    weights = np.concatenate(
+        [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
+    )
+    network = build_network(config)
+    if warm_start:
+        network.load_state_dict(torch.load(warm_start, weights_only=True)['average'])
+    else:
+        network.encoder.load_imagenet()
+    average = copy.deepcopy(network).eval()
+    train_mode(network, config['frozen_blocks'])
+    optimiser = make_optimiser(network, config)
+    steps = config['samples_per_epoch'] // (config['batch_size'] * config['workers'])
+    checkpoint, first = out / 'checkpoint.pt', 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(state['network'])
+        average.load_state_dict(state['average'])
+        optimiser.load_state_dict(state['optimiser'])
+        first = state['epoch']
+    for epoch in range(first, config['epochs']):
+        train_mode(network, config['frozen_blocks'])
+        losses = []
+        batches = tqdm(
+            epoch_batches(frames, weights, config, epoch, worker, config['workers']),
+            total=steps,
+            desc=f'epoch {epoch + 1}/{config["epochs"]}',
+            disable=worker > 0,
+            mininterval=5,
+        )
+        for index, (image, inverse_floor, depth) in enumerate(batches):
+            x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE
+            with torch.autocast('cpu', torch.bfloat16):
+                prediction = network(
+                    x.contiguous(memory_format=torch.channels_last),
+                    torch.from_numpy(inverse_floor),
+                )
+            loss = depth_loss(
+                prediction,
+                torch.from_numpy(depth),
+                config['scale_invariant_weight'],
+                config['gradient_weight'],
+            )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            share_gradients(network)
+            nn.utils.clip_grad_norm_(network.parameters(), 2.0)
+            done = epoch * steps + index + 1
+            for group in optimiser.param_groups:
+                share = rate_share(done / (steps * config['epochs']), config)
+                group['lr'] = group['peak_rate'] * share
+            optimiser.step()
+            update_average(average, network, min(config['ema'], done / (done + 10)))
+            losses.append(loss.item())
+            batches.set_postfix(loss=f'{np.mean(losses[-50:]):.3f}', refresh=False)
+        if worker > 0:
+            continue
+        row = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
+        if (epoch + 1) % config['check_every'] == 0 or epoch + 1 == config['epochs']:
+            row |= check_all(average, checks, config)
+            print(row, flush=True)
+        _append_row(out / 'log.csv', row)
+        state = {
+            'network': network.state_dict(),
+            'average': average.state_dict(),
+            'optimiser': optimiser.state_dict(),
+            'epoch': epoch + 1,
+        }
+        partial = checkpoint.with_suffix('.partial')
+        torch.save(state, partial)
+        partial.replace(checkpoint)
+        draw_curves(out / 'log.csv', out / 'curves.png')
+
+
+def _append_row(path: Path, row: dict) -> None:
+    rows = [row]
+    if path.exists():
+        with path.open() as file:
+            rows = [*csv.DictReader(file), row]
+    names = list(dict.fromkeys(name for each in rows for name in each))
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Draw the loss and every AbsRel of a log."""
+    import matplotlib
+
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+
+    with log.open() as file:
+        rows = list(csv.DictReader(file))
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4))
+    for name in rows[-1]:
+        points = [(int(row['epoch']), float(row[name])) for row in rows if row.get(name)]
+        if name == 'loss' or name.endswith('AbsRel'):
+            axes[int(name != 'loss')].plot(*zip(*points, strict=True), label=name)
+    for axis in axes:
+        axis.set(xlabel='epoch', yscale='log')
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(picture, dpi=90)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description='Train fcrn_lite; run again to resume.')
+    parser.add_argument('--data', type=Path, action='append', required=True)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG)
+    parser.add_argument('--warm-start', type=Path, help='checkpoint.pt of an earlier run')
+    arguments = parser.parse_args()
+    config = yaml.safe_load(arguments.config.read_text())
+    train(config, arguments.data, arguments.out, arguments.warm_start)
+
+
+if __name__ == '__main__':
+    main()
