@@ -2,7 +2,7 @@
 Render the bundled demo clip: a robot approaches an armchair, stops, backs off and turns away.
 
 `python -m simulation.render_demo_clip --out DIR [--depth DIR]` writes
-`DIR/rgb/<seconds>.<fraction>.jpg`, `DIR/camera.json` and, on request, the true depth as 16-bit
+`DIR/<seconds>.<fraction>.jpg`, `DIR/camera.json` and, on request, the true depth as 16-bit
 millimetre PNGs.
 """
 
@@ -116,7 +116,7 @@ def render_clip(folder: Path, depth_folder: Path | None) -> None:
     Parameters
     ----------
     folder : Path
-        Gets `rgb/` and `camera.json`.
+        Gets the pictures and `camera.json`.
     depth_folder : Path or None
         Gets the true depth.
 
@@ -127,7 +127,7 @@ def render_clip(folder: Path, depth_folder: Path | None) -> None:
         'height_m': CAMERA_HEIGHT_M, 'pitch_deg': CAMERA_PITCH_DEG, 'roll_deg': 0.0,
         'stamps': 'file name, seconds', 'licence': 'Apache-2.0, rendered by simulation/',
     }  # fmt: skip
-    for target in filter(None, (folder / 'rgb', depth_folder)):
+    for target in filter(None, (folder, depth_folder)):
         target.mkdir(parents=True, exist_ok=True)
     (folder / 'camera.json').write_text(json.dumps(camera, indent=1) + '\n')
     rng = np.random.default_rng(_SEED)
@@ -137,7 +137,7 @@ def render_clip(folder: Path, depth_folder: Path | None) -> None:
             view = renderer.render(camera_pose(index / RATE_HZ))
             image = apply_effects(view.image_rgb, _EFFECTS, rng)
             stamp = f'{FIRST_STAMP_S + index / RATE_HZ:.6f}'
-            cv2.imwrite(str(folder / 'rgb' / f'{stamp}.jpg'), image[..., ::-1], quality)
+            cv2.imwrite(str(folder / f'{stamp}.jpg'), image[..., ::-1], quality)
             if depth_folder:
                 millimeters = np.nan_to_num(view.depth_m * 1000.0 + 0.5, nan=0.0)
                 cv2.imwrite(str(depth_folder / f'{stamp}.png'), millimeters.astype(np.uint16))
