@@ -454,9 +454,10 @@ class DepthNode(LifecycleNode):
             field_of_view = horizontal_field_of_view_rad(
                 result.intrinsics, config.roi_left, config.roi_right)
             self._publish('proximity/range', range_message(
-                self._forward_header(result.header), proximity.nearest_distance_m, field_of_view, config.max_range_m))
-        if proximity.is_known:
-            self._publish('proximity', Float32(data=proximity.proximity))
+                self._forward_header(result.header), proximity.nearest_distance_m,
+                field_of_view, config.max_range_m))
+        # NaN when unknown: alert_node stops at once, not only when it misses the range.
+        self._publish('proximity', Float32(data=proximity.proximity))
         self._publish('proximity/near', Bool(data=result.near))
 
     def _forward_header(self, header: Header) -> Header:

@@ -248,9 +248,9 @@ def test_a_picture_of_nothing_gives_no_distance(
         node.listen(Image, 'depth/image_rect'), node.listen(Range, 'proximity/range'),
         node.listen(Float32, 'proximity'), node.listen(Bool, 'proximity/near'))
     send(node, pixels)
-    node.wait_for(lambda: images and near)
+    node.wait_for(lambda: images and near and shares)
     assert np.isnan(metres(images[0])).all()
-    assert near[0].data and not ranges and not shares
+    assert near[0].data and not ranges and math.isnan(shares[0].data)
     assert not status(node).image_usable
 
 
