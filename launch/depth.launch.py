@@ -10,13 +10,12 @@ An argument that is also a parameter of the nodes is empty by default, which lea
 
 import math
 from pathlib import Path
+import sysconfig
 
-from fcrn_depth_ros.nodes.messages import scan_frame_of
 from fcrn_depth_ros.nodes.transport import TRANSPORT_VARIABLE, tune_fast_dds
 from fcrn_depth_ros.package_share import share_directory
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.conditions import IfCondition
 from launch_ros.actions import Node
 
 SHARE = share_directory()
@@ -100,8 +99,7 @@ def start_nodes(context):
             f'params_file must be an existing YAML file, got {str(params_file)!r}; leave it out '
             'to use the defaults')
     overrides = read_overrides(arguments)
-    image, camera_info = arguments['image_topic'], arguments['camera_info_topic']
-    camera_frame = arguments['camera_frame']
+    image = arguments['image_topic']
     common = {
         'namespace': arguments['namespace'],
         'ros_arguments': ['--log-level', arguments['log_level']],
@@ -109,29 +107,36 @@ def start_nodes(context):
     }
     time_source = {
         name: value for name, value in overrides.items() if name == 'use_sim_time'}
-    return [
+    nodes = [
         Node(
-            package='fcrn_depth_ros', executable='depth_node', name='depth_node',
+            **our_executable('depth_node'), name='depth_node',
             parameters=[str(params_file), overrides],
             remappings=[
                 ('image', image), ('image/compressed', f'{image}/compressed'),
-                ('camera_info', camera_info),
+                ('camera_info', arguments['camera_info_topic']),
             ],
             **common,
         ),
-        Node(
-            package='fcrn_depth_ros', executable='alert_node', name='alert_node',
-            parameters=[str(params_file), time_source],
-            condition=IfCondition(arguments['alert']),
-            **common,
-        ),
+    ]
+    if arguments['alert'] == 'true':
+        nodes.append(Node(
+            **our_executable('alert_node'), name='alert_node',
+            parameters=[str(params_file), time_source], **common))
+    if arguments['rviz'] == 'true':
+        nodes += show(image, arguments['camera_frame'], overrides, time_source, common)
+    return nodes
+
+
+def show(image, camera_frame, overrides, time_source, common):
+    """Make rviz2, and the transform that puts the level scan into the camera's frame."""
+    from fcrn_depth_ros.nodes.depth_node import scan_frame_of
+
+    return [
         Node(
             package='rviz2', executable='rviz2', name='rviz2',
             arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz'), '-f', camera_frame],
             parameters=[time_source],
-            remappings=[
-                ('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
-            condition=IfCondition(arguments['rviz']),
+            remappings=[('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
             **common,
         ),
         Node(
@@ -139,10 +144,16 @@ def start_nodes(context):
             arguments=[
                 *level_rotation(overrides.get('camera_pitch_deg', 0.0)),
                 '--frame-id', camera_frame, '--child-frame-id', scan_frame_of(camera_frame)],
-            condition=IfCondition(arguments['rviz']),
             **common,
         ),
     ]
+
+
+def our_executable(name):
+    """Find an executable where colcon puts it, else where pip puts it."""
+    if (SHARE.parent.parent / 'lib' / 'fcrn_depth_ros' / name).exists():
+        return {'package': 'fcrn_depth_ros', 'executable': name}
+    return {'executable': str(Path(sysconfig.get_path('scripts')) / name)}
 
 
 def level_rotation(pitch_deg):
