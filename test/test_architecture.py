@@ -25,6 +25,7 @@ ALLOWED_IMPORTS = {
     'alert_rules': {'errors', 'settings'},
     'alert': {'errors', 'settings', 'alert_rules'},
     'beeper': {'errors', 'settings', 'alert'},
+    'demo_report': {'errors', 'settings', 'estimation', 'proximity', 'visualisation'},
     'frame_sources': {'errors', 'settings', 'estimation'},
 }
 DOMAIN = set(ALLOWED_IMPORTS)
