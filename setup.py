@@ -39,7 +39,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE_NAME}']),
         (f'share/{PACKAGE_NAME}', ['package.xml']),
         share_files('launch', '*.launch.py'),
-        share_files('config', '*.yaml'),
+        share_files('config', '*'),
         share_files('rviz', '*.rviz'),
     ],
     zip_safe=False,

@@ -12,7 +12,7 @@ import math
 from pathlib import Path
 import sysconfig
 
-from fcrn_depth_ros.nodes.transport import TRANSPORT_VARIABLE, tune_fast_dds
+from fcrn_depth_ros.nodes.transport import tune_fast_dds
 from fcrn_depth_ros.package_share import share_directory
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -60,8 +60,8 @@ def declare_arguments():
         argument('rviz', 'false', 'Start rviz2 (package rviz2) with a view of every output', BOOL),
         argument('camera_frame', 'camera_optical_frame', 'frame_id of the images: the frame that '
                  'rviz2 shows everything in'),
-        argument('tune_transport', 'true', f'Set {TRANSPORT_VARIABLE} for large images, unless '
-                 'it is set already', BOOL),
+        argument('tune_transport', 'true', 'Let Fast DDS carry large images (config/fastdds.xml) '
+                 'unless its transport is chosen already', BOOL),
     ]
 
 

@@ -5,15 +5,38 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 import os
 
-TRANSPORT_VARIABLE = 'FASTDDS_BUILTIN_TRANSPORTS'
-# Shared memory is kept for discovery, TCP carries data; 4 MB holds a 1280x960 colour picture.
-# Fast DDS documentation, "Large Data mode and Fast DDS Builtin Transports".
-LARGE_DATA = 'LARGE_DATA?max_msg_size=4MB&sockets_size=4MB'
+from ..package_share import share_directory
+from .ros_version import ros_distro
+
+# Fast DDS 3 (Kilted) renamed the variable; each version ignores, or warns of, the other's.
+_OLD_FAST_DDS = ('humble', 'iron', 'jazzy')
+_OLD_VARIABLE = 'FASTRTPS_DEFAULT_PROFILES_FILE'
+_NEW_VARIABLE = 'FASTDDS_DEFAULT_PROFILES_FILE'
+# Any of these says that the user has chosen a transport.
+_CHOICES = (_OLD_VARIABLE, _NEW_VARIABLE, 'FASTDDS_BUILTIN_TRANSPORTS')
+
+
+def profiles_variable(distro: str) -> str:
+    """
+    Name the environment variable that gives Fast DDS a profiles file.
+
+    Parameters
+    ----------
+    distro : str
+        Name of the ROS 2 distribution.
+
+    Returns
+    -------
+    str
+        Its name in the Fast DDS of that distribution.
+
+    """
+    return _OLD_VARIABLE if distro in _OLD_FAST_DDS else _NEW_VARIABLE
 
 
 def tune_fast_dds(environment: MutableMapping[str, str] = os.environ) -> bool:
     """
-    Choose the large-data transport unless the user has chosen one.
+    Give Fast DDS the profiles of config/fastdds.xml unless the user has chosen a transport.
 
     Parameters
     ----------
@@ -25,8 +48,15 @@ def tune_fast_dds(environment: MutableMapping[str, str] = os.environ) -> bool:
     bool
         True where the variable was set here.
 
+    Notes
+    -----
+    `FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA` carries pictures as well, but a process that has it
+    hears nothing from one that has not, `ros2 topic echo` among them; a larger shared memory
+    segment keeps everybody connected.
+
     """
-    if TRANSPORT_VARIABLE in environment:
+    if any(name in environment for name in _CHOICES):
         return False
-    environment[TRANSPORT_VARIABLE] = LARGE_DATA
+    profiles = share_directory() / 'config' / 'fastdds.xml'
+    environment[profiles_variable(ros_distro(environment))] = str(profiles)
     return True
