@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+import re
+
 from fcrn_depth_ros.errors import ModelCardError
 from fcrn_depth_ros.estimation.model_card import ModelCard
 import pytest
@@ -103,3 +107,12 @@ def test_bad_values_are_refused_by_name(key, text):
 )
 def test_bounds_themselves_are_allowed(key, text):
     ModelCard.from_metadata({**CARD.to_metadata(), key: text})
+
+
+def test_every_key_is_documented():
+    text = (Path(__file__).parents[3] / 'docs' / 'model_contract.md').read_text()
+    table = text.split('## Keys')[1].split('## Tensors')[0]
+    documented = set(
+        re.findall(r'`([a-z_]+)`', '\n'.join(re.findall(r'^\| (`.*?) \|', table, re.M)))
+    )
+    assert documented == {field.name for field in dataclasses.fields(ModelCard)}
