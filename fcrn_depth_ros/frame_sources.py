@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import json
 import math
 from pathlib import Path
 import re
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import ConfigurationError, FrameError, ToolInputError
 from .estimation.camera import CameraCalibration, load_camera_calibration
+from .estimation.mounting import CameraMounting
 from .settings import check_settings, setting
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
@@ -155,6 +157,40 @@ def find_camera_file(config: FrameSourceConfig) -> Path | None:
     folders = (path, path.parent) if config.images else (path.parent, path.parent.parent)
     candidates = (folder / name for folder in folders for name in CAMERA_FILE_NAMES)
     return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def load_mounting(config: FrameSourceConfig) -> CameraMounting | None:
+    """
+    Read `height_m` and `pitch_deg` from the `camera.json` of a recording.
+
+    Parameters
+    ----------
+    config : FrameSourceConfig
+        See `camera_file`.
+
+    Returns
+    -------
+    CameraMounting or None
+        None where the file does not say how high the camera was.
+
+    Raises
+    ------
+    ToolInputError
+        If the file or a number is unusable.
+
+    """
+    path = find_camera_file(config)
+    if path is None or path.suffix != '.json':
+        return None
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        if 'height_m' not in content:
+            return None
+        return CameraMounting(float(content['height_m']), float(content.get('pitch_deg', 0.0)))
+    except (OSError, TypeError, ValueError, ConfigurationError) as error:
+        raise ToolInputError(
+            f'camera file {path} must say height_m in metres and pitch_deg in degrees, got: '
+            f'{error}; correct it or leave both out') from error
 
 
 def calibration_for(

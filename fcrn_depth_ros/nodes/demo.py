@@ -1,0 +1,253 @@
+"""
+Run the whole package on a recording or a webcam, and leave a report.
+
+image_source, bringup (depth_node and alert_node) and demo_recorder are three processes that talk
+over DDS like any others. This one starts them, watches them and takes them down.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import ctypes
+import os
+from pathlib import Path
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from ..errors import FcrnDepthError, ToolInputError
+from ..estimation.mounting import CameraMounting
+from ..frame_sources import FrameSourceConfig, load_calibration, load_mounting
+from .transport import tune_fast_dds
+
+CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
+_POLL_S = 0.1
+_GRACE_S = 5.0
+_REPORT_S = 60.0
+_SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
+# DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
+_DOMAINS = range(10, 102)
+_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """
+    Read the options.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Without the program's name; None takes those of the process.
+
+    Returns
+    -------
+    argparse.Namespace
+        `source` is the FrameSourceConfig.
+
+    """
+    parser = argparse.ArgumentParser(
+        prog='demo', description='Depth, proximity and alert of a recording or a webcam. Plays '
+        'the bundled clip when no source is given; Ctrl-C ends the run and writes the report.')
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--images', metavar='DIR', default='', help='folder of pictures')
+    source.add_argument('--video', metavar='FILE', default='', help='video file')
+    source.add_argument('--camera', metavar='N', type=int, default=-1, help='number of a webcam')
+    parser.add_argument('--rate', metavar='HZ', type=float, default=0.0,
+                        help='pictures a second (default: as recorded)')
+    parser.add_argument('--duration', metavar='S', type=float, default=0.0,
+                        help='end after this many seconds (default: play to the end)')
+    parser.add_argument('--out', metavar='DIR', default='demo_out',
+                        help='folder of the report (default: %(default)s)')
+    parser.add_argument('--camera-file', metavar='FILE', default='',
+                        help='calibration (default: camera.json beside the pictures)')
+    parser.add_argument('--camera-height', metavar='M', type=float,
+                        help='height of the camera above the floor (default: as camera.json '
+                        'says, else unknown)')
+    parser.add_argument('--camera-pitch', metavar='DEG', type=float, default=0.0,
+                        help='pitch of the camera, down positive')
+    parser.add_argument('--model', metavar='FILE', default='',
+                        help='ONNX file with a model card (default: the embedded fcrn_lite)')
+    options = parser.parse_args(arguments)
+    bundled = not (options.images or options.video or options.camera >= 0)
+    options.source = FrameSourceConfig(
+        images=str(CLIP) if bundled else options.images, video=options.video,
+        camera=options.camera, rate_hz=options.rate, duration_s=options.duration,
+        camera_file=options.camera_file)
+    return options
+
+
+def free_domain_id() -> int:
+    """Choose a DDS domain in which nobody on this machine talks."""
+    for domain in random.SystemRandom().sample(_DOMAINS, len(_DOMAINS)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                # Every participant of a domain listens for discovery on this port.
+                probe.bind(('', 7400 + 250 * domain))
+            except OSError:
+                continue
+            return domain
+    raise ToolInputError(
+        'a DDS domain must be free, got none from 10 to 101; set ROS_DOMAIN_ID to share one')
+
+
+class Processes:
+    """Children that do not outlive this process."""
+
+    def __init__(self) -> None:
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, node: str, arguments: Sequence[str], log: int | None = None) -> None:
+        """
+        Start one executable of this package.
+
+        Parameters
+        ----------
+        node : str
+            Module of `nodes` that holds it.
+        arguments : sequence of str
+            Its command line.
+        log : int or None
+            File descriptor that takes its output; None leaves it on the terminal.
+
+        """
+        # A session of its own: Ctrl-C reaches this process only, which ends them in order.
+        self._children[node] = subprocess.Popen(
+            [sys.executable, '-m', f'{__package__}.{node}', *arguments],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=_end_with_parent)
+
+    def status(self, node: str) -> int | None:
+        """Give the exit status of a child; None while it runs."""
+        return self._children[node].poll()
+
+    def interrupt(self, node: str) -> None:
+        """Ask a child to end."""
+        if self.status(node) is None:
+            self._children[node].send_signal(signal.SIGINT)
+
+    def stop_all(self) -> None:
+        """End every child, by force where it does not listen."""
+        for node in self._children:
+            self.interrupt(node)
+        deadline_s = time.monotonic() + _GRACE_S
+        for child in self._children.values():
+            try:
+                child.wait(max(0.0, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _ros_arguments(parameters: dict[str, object]) -> list[str]:
+    arguments = ['--ros-args']
+    for name, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        # Quoted, or a path that looks like a number would become one.
+        arguments += ['-p', f'{name}:="{text}"' if isinstance(value, str) else f'{name}:={text}']
+    return arguments
+
+
+def _start(
+    processes: Processes, options: argparse.Namespace, mounting: CameraMounting | None, log: int
+) -> None:
+    source: FrameSourceConfig = options.source
+    camera = {} if mounting is None else {
+        'camera_height_m': mounting.height_m, 'camera_pitch_deg': mounting.pitch_deg}
+    processes.start('image_source', _ros_arguments({
+        'images': source.images, 'video': source.video, 'camera': source.camera,
+        'rate_hz': source.rate_hz, 'duration_s': source.duration_s,
+        'camera_file': source.camera_file, 'reliable': True,
+        'wait_for_subscribers': _SUBSCRIBERS, 'wait_timeout_s': 60.0}))
+    processes.start('bringup', _ros_arguments({
+        f'depth_node:{name}': value
+        for name, value in {'model_file': options.model, **camera}.items()}), log)
+    processes.start('demo_recorder', _ros_arguments({'out': options.out, **camera}))
+
+
+def _watch(processes: Processes, log: Path) -> int:
+    """Wait for the recorder; return the exit status of the demo."""
+    interrupted_s: float | None = None
+    while (recorded := processes.status('demo_recorder')) is None:
+        try:
+            time.sleep(_POLL_S)
+            played = processes.status('image_source')
+            if played and played != 1:  # 1: it stopped on the way, what came is reported
+                return played
+            if processes.status('bringup') is not None:
+                print(f'error: bringup must run to the end, got exit status '
+                      f'{processes.status("bringup")}; see {log}', file=sys.stderr)
+                print(_tail(log), file=sys.stderr)
+                return 1
+            if interrupted_s is not None and time.monotonic() - interrupted_s > _REPORT_S:
+                return 1
+        except KeyboardInterrupt:
+            if interrupted_s is not None:
+                return 130
+            interrupted_s = time.monotonic()
+            print('ending the run; Ctrl-C again to leave without a report', flush=True)
+            processes.interrupt('image_source')
+            processes.interrupt('demo_recorder')
+    return recorded or processes.status('image_source') or 0
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return '\n'.join(log.read_text(errors='replace').splitlines()[-lines:])
+
+
+def _interrupt(signal_number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(options: argparse.Namespace) -> int:
+    load_calibration(options.source)  # an unusable one is said before anything starts
+    mounting = load_mounting(options.source) if options.camera_height is None \
+        else CameraMounting(options.camera_height, options.camera_pitch)
+    out = Path(options.out).expanduser()
+    out.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
+    # Limited to this machine, rmw_fastrtps builds transports of its own, which lose most pictures;
+    # the free domain keeps the demo to itself all the same.
+    os.environ.pop('ROS_AUTOMATIC_DISCOVERY_RANGE', None)
+    os.environ.pop('ROS_LOCALHOST_ONLY', None)
+    os.environ.setdefault('RCUTILS_CONSOLE_OUTPUT_FORMAT', '[{severity}] {name}: {message}')
+    tune_fast_dds()
+    log = out / 'nodes.log'
+    print(f'starting image_source, bringup and demo_recorder in ROS_DOMAIN_ID '
+          f'{os.environ["ROS_DOMAIN_ID"]}; camera mounting '
+          + ('unknown' if mounting is None
+             else f'{mounting.height_m:g} m, pitch {mounting.pitch_deg:g} deg'), flush=True)
+    processes = Processes()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with log.open('wb') as log_file:
+            _start(processes, options, mounting, log_file.fileno())
+        return _watch(processes, log)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        processes.stop_all()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; 0 when depth came, 1 when none did, 2 for input that cannot be used."""
+    try:
+        return _run(parse_command_line(arguments))
+    except FcrnDepthError as error:
+        print(f'error: {error}', file=sys.stderr)
+    except OSError as error:
+        print(f'error: out must be a folder that can be written to, got {error}; choose another',
+              file=sys.stderr)
+    return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())

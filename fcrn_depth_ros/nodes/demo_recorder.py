@@ -1,0 +1,268 @@
+"""
+Watch a run from outside and report it: what came in, how late, how near, what the alert said.
+
+A process of its own that subscribes to the camera and to what depth_node and alert_node publish.
+It ends when the publisher of `image` goes away, or at Ctrl-C, and then writes the report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+import os
+from pathlib import Path
+import re
+import sys
+import time
+from typing import Any
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, Range
+from std_msgs.msg import Float32, String
+
+from ..demo_report import KeptFrame, RunRecord, WaitingImages
+from ..errors import FrameError, ToolInputError
+from ..proximity import ProximityConfig
+from ..settings import check_settings, setting
+from ..visualisation import format_distance
+from . import quality_of_service as qos
+from .diagnostics import Level
+from .image_conversion import image_to_rgb
+from .messages import calibration_from_camera_info
+from .node_settings import MountingSettings
+from .parameters import ParameterGroup
+from .process import run_nodes
+from .ros_version import ros_distro
+from .transport import tune_fast_dds
+
+_PROGRESS_PERIOD_S = 1.0
+_POLL_S = 0.2
+# The last frames are still in the works when the camera goes, and diagnostics come at 1 Hz.
+_LAST_WORDS_AFTER_S = 0.5
+_LAST_WORDS_TIMEOUT_S = 4.0
+_QUEUE = 120
+_MM_PER_M = 1000.0
+
+
+@dataclass(frozen=True)
+class RecorderConfig:
+    """What is recorded, and where to."""
+
+    out: str = setting(
+        'demo_out', 'Folder for summary.json, contact_sheet.png and the video; made if missing.',
+        read_only=True)
+    reliable: bool = setting(
+        True, 'Ask for every picture of `image`; false for a camera that publishes best effort.',
+        read_only=True)
+    first_image_timeout_s: float = setting(
+        60.0, 'Give up when no picture has come after this many seconds.', minimum=0.1,
+        maximum=86400.0, read_only=True)
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+class DemoRecorder(Node):
+    """
+    The node `demo_recorder`.
+
+    It has depth_node's parameters of proximity and mounting too, to draw what counts as near.
+
+    Parameters
+    ----------
+    **kwargs
+        Passed to rclpy's Node, for example `parameter_overrides`.
+
+    Raises
+    ------
+    FcrnDepthError
+        If a parameter is unusable, or the folder cannot be made.
+
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('demo_recorder', **kwargs)
+        self.exit_status: int | None = None
+        parameters = ParameterGroup(
+            self, (RecorderConfig, ProximityConfig, MountingSettings),
+            is_configured=lambda: True)
+        self._config = parameters.get(RecorderConfig)
+        self._folder = _make_folder(self._config.out)
+        proximity = parameters.get(ProximityConfig)
+        self._max_range_m = proximity.max_range_m
+        self._record = RunRecord(proximity, parameters.get(MountingSettings).mounting())
+        self._images: WaitingImages[Image] = WaitingImages()
+        self._depth_camera: CameraInfo | None = None
+        self._started_s = self._progress_s = time.monotonic()
+        self._progress_count = 0
+        self._ended_s: float | None = None
+        self._last_diagnostics_s = -math.inf
+        self._depth_node_level = Level.OK
+        self._complaint = ''
+        self._subscribe()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_PROGRESS_PERIOD_S, self._show_progress, clock=steady)
+        self.create_timer(_POLL_S, self._look_for_the_end, clock=steady)
+
+    def shut_down(self) -> None:
+        """Write the report."""
+        paths = self._record.write(self._folder, ros_distro())
+        for path in paths:
+            _say(f'wrote {path}')
+        self._say_account()
+        if self.exit_status is None:
+            self.exit_status = 0
+        if not self._record.processed_count:
+            self._complain()
+            self.exit_status = 1
+
+    def _subscribe(self) -> None:
+        reliability = ReliabilityPolicy.RELIABLE if self._config.reliable \
+            else ReliabilityPolicy.BEST_EFFORT
+        pictures = QoSProfile(depth=_QUEUE, reliability=reliability)
+        results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
+        for message_type, topic, callback, profile in (
+                (Image, 'image', self._on_image, pictures),
+                (CameraInfo, 'depth/camera_info', self._on_depth_camera, results),
+                (Image, 'depth/image_rect', self._on_depth, results),
+                (Float32, 'proximity', self._on_proximity, results),
+                (Range, 'proximity/range', self._on_range, results),
+                (String, 'alert/state', self._on_state, qos.latched()),
+                (DiagnosticArray, '/diagnostics', self._on_diagnostics, results)):
+            self.create_subscription(message_type, topic, callback, profile)
+
+    def _on_image(self, message: Image) -> None:
+        if not self._record.published_count:
+            self._started_s = self._progress_s = time.monotonic()
+        stamp_ns = _nanoseconds(message.header.stamp)
+        self._record.add_image(stamp_ns)
+        self._images.put(stamp_ns, message)
+
+    def _on_depth_camera(self, message: CameraInfo) -> None:
+        self._depth_camera = message
+
+    def _on_depth(self, message: Image, info: dict[str, int]) -> None:
+        stamp_ns = _nanoseconds(message.header.stamp)
+        # When the publisher handed it to DDS: what this process needs to take it is not counted.
+        self._record.add_depth(stamp_ns, info['source_timestamp'])
+        image = self._images.take(stamp_ns)
+        if image is None or not self._record.wants_picture(stamp_ns):
+            return
+        try:
+            if self._depth_camera is not None:
+                self._record.add_depth_camera(calibration_from_camera_info(
+                    self._depth_camera, message.width, message.height).intrinsics)
+            self._record.keep(KeptFrame(stamp_ns, image_to_rgb(image), _depth_m(message)))
+        except FrameError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=_PROGRESS_PERIOD_S)
+
+    def _on_proximity(self, message: Float32) -> None:
+        self._record.add_proximity(message.data)
+
+    def _on_range(self, message: Range) -> None:
+        self._record.add_nearest(_nanoseconds(message.header.stamp), message.range)
+
+    def _on_state(self, message: String, info: dict[str, int]) -> None:
+        state = re.match(r'\w*', message.data)
+        if state and self._record.add_state(info['source_timestamp'], state[0]):
+            _say(f'{self._elapsed_s():6.1f} s  alert: {message.data}')
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith('depth_node'):
+                self._record.add_diagnostics({item.key: item.value for item in status.values})
+                self._last_diagnostics_s = time.monotonic()
+                self._depth_node_level = Level(status.level)
+                self._complaint = status.message
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def _show_progress(self) -> None:
+        record, now_s = self._record, time.monotonic()
+        if not record.published_count or self._ended_s is not None:
+            return
+        rate_hz = (record.processed_count - self._progress_count) / max(
+            now_s - self._progress_s, 1e-3)
+        self._progress_count, self._progress_s = record.processed_count, now_s
+        _say(f'{self._elapsed_s():6.1f} s  {record.published_count} images, '
+             f'{record.processed_count} depth maps, {rate_hz:4.1f} Hz  nearest '
+             f'{format_distance(record.last_nearest_m, self._max_range_m)}  {record.last_state}')
+
+    def _look_for_the_end(self) -> None:
+        now_s = time.monotonic()
+        if not self._record.published_count:
+            if (self._elapsed_s() > self._config.first_image_timeout_s
+                    or self._depth_node_level is Level.ERROR):
+                self.exit_status = 1
+            return
+        if self._ended_s is None:
+            if not self.count_publishers('image'):
+                self._ended_s = now_s
+        elif (self._last_diagnostics_s > self._ended_s + _LAST_WORDS_AFTER_S
+              or now_s > self._ended_s + _LAST_WORDS_TIMEOUT_S):
+            self.exit_status = 0
+
+    def _say_account(self) -> None:
+        record = self._record
+        dropped = record.dropped_count
+        _say(f'{record.published_count} images published = {record.processed_count} processed '
+             f'+ {"unknown" if dropped is None else dropped} dropped')
+        if dropped is None or record.unaccounted_count():
+            _say(f'{record.unaccounted_count()} images are not accounted for: they were lost on '
+                 'the way, or depth_node was not asked after the last one')
+
+    def _complain(self) -> None:
+        if not self._record.published_count and self._depth_node_level is not Level.ERROR:
+            reason = (f'image must be published, got none in {self._elapsed_s():.0f} s; check '
+                      'that image_source runs in the same ROS_DOMAIN_ID')
+        else:
+            reason = ('depth/image_rect must be published, got none; depth_node says: '
+                      f'{self._complaint or "nothing, is it running?"}')
+        print(f'error: {reason}', file=sys.stderr)
+
+
+def _make_folder(path: str) -> Path:
+    folder = Path(path).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / '.writable'
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ToolInputError(
+            f'out must be a folder that can be written to, got {folder}: {error.strerror}; '
+            'choose another') from error
+    return folder
+
+
+def _depth_m(message: Image) -> np.ndarray:
+    kind = np.uint16 if message.encoding == '16UC1' else np.float32
+    depth = np.frombuffer(message.data, kind).reshape(message.height, message.width)
+    if message.encoding == '16UC1':
+        return np.where(depth > 0, depth / _MM_PER_M, np.nan).astype(np.float32)
+    return depth
+
+
+def _nanoseconds(stamp: Time) -> int:
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Record one run and write its report."""
+    tune_fast_dds()
+    return run_nodes([DemoRecorder], args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
