@@ -22,6 +22,7 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, Range
@@ -258,12 +259,13 @@ class DepthNode(LifecycleNode):
         compressed = self._settings.get(InputSettings).image_transport == 'compressed'
         image_type, image_topic = (
             (CompressedImage, 'image/compressed') if compressed else (Image, 'image'))
-        for message_type, topic, callback in (
-                (CameraInfo, 'camera_info', self._on_camera_info),
-                (image_type, image_topic, self._on_image)):
-            self._inputs.append(self.create_subscription(
-                message_type, topic, callback, qos.sensor_input(),
-                qos_overriding_options=qos.overridable()))
+        self._inputs.append(self.create_subscription(
+            CameraInfo, 'camera_info', self._on_camera_info, qos.sensor_input(),
+            qos_overriding_options=qos.overridable()))
+        self._inputs.append(self.create_subscription(
+            image_type, image_topic, self._on_image, qos.sensor_input(),
+            qos_overriding_options=qos.overridable(),
+            event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost)))
 
     def _stop(self) -> None:
         for subscription in self._inputs:
@@ -289,6 +291,9 @@ class DepthNode(LifecycleNode):
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._mailbox is not None:
             self._status.count_received(self._mailbox.put(_Frame(message, time.monotonic())))
+
+    def _on_image_lost(self, event: Any) -> None:
+        self._status.count_lost(event.total_count_change)
 
     def _publish_diagnostics(self) -> None:
         status = self._status.snapshot()

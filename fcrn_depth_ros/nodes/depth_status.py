@@ -23,7 +23,8 @@ class DepthStatus:
     The state of depth_node at one moment.
 
     ``frames_received = frames_processed + frames_superseded + frames_rejected + frames_ignored``
-    plus at most the one in the works. Times are NaN before the first frame.
+    plus at most the one in the works; frames_lost never came in, by the middleware's own count.
+    Times are NaN before the first frame.
     """
 
     lifecycle_state: str = 'unconfigured'
@@ -33,6 +34,7 @@ class DepthStatus:
     frames_superseded: int = 0
     frames_rejected: int = 0
     frames_ignored: int = 0
+    frames_lost: int = 0
     last_rejection: str = ''
     rejected_lately: bool = False
     input_rate_hz: float = 0.0
@@ -47,12 +49,13 @@ class DepthStatus:
     mounting: str = 'unknown'
     image_quality: str = 'unknown'
     image_usable: bool = True
-    scale_unverified_because: str = ''
+    scale_unverified_because: str = 'no frame yet'
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that came in and did not become depth."""
-        return self.frames_superseded + self.frames_rejected + self.frames_ignored
+        """Frames that did not become depth, whatever the reason."""
+        return (self.frames_superseded + self.frames_rejected + self.frames_ignored
+                + self.frames_lost)
 
     def as_values(self) -> dict[str, object]:
         """List the diagnostic keys with their units."""
@@ -70,6 +73,7 @@ class DepthStatus:
             'frames superseded': self.frames_superseded,
             'frames rejected': self.frames_rejected,
             'frames ignored (nobody listens)': self.frames_ignored,
+            'frames lost (transport)': self.frames_lost,
             'last rejection': self.last_rejection or 'none',
             'model': self.model or 'none',
             'provider': self.provider or 'none',
@@ -155,6 +159,11 @@ class StatusKeeper:
         """Count a frame that was left behind when the node was deactivated."""
         with self._lock:
             self._add(frames_superseded=1)
+
+    def count_lost(self, count: int) -> None:
+        """Count frames that the middleware says it lost."""
+        with self._lock:
+            self._add(frames_lost=count)
 
     def count_ignored(self) -> None:
         """Count a frame that nobody wanted."""

@@ -24,10 +24,11 @@ def sensor_input() -> QoSProfile:
     """
     Give the QoS of image and camera_info: best effort matches every publisher.
 
-    The depth of 5 is not a queue of work: the callback keeps the newest frame only, and a frame
-    that it replaces is counted. With a depth of 1 the middleware would replace it uncounted.
+    The depth of 30 is not a queue of work: the callback keeps the newest frame only and counts
+    the one it replaces. With a depth of 1 the middleware would replace it uncounted while the
+    executor waits for a busy core.
     """
-    return _keep_last(5, ReliabilityPolicy.BEST_EFFORT)
+    return _keep_last(30, ReliabilityPolicy.BEST_EFFORT)
 
 
 def sensor_output() -> QoSProfile:

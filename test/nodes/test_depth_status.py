@@ -7,7 +7,8 @@ from fcrn_depth_ros.nodes.diagnostics import Level
 import pytest
 
 HEALTHY = DepthStatus(
-    lifecycle_state='active', frames_received=9, input_rate_hz=10.0, output_rate_hz=10.0)
+    lifecycle_state='active', frames_received=9, input_rate_hz=10.0, output_rate_hz=10.0,
+    scale_unverified_because='')
 
 
 @pytest.mark.parametrize(('changes', 'level', 'text'), [
@@ -45,6 +46,17 @@ def test_every_frame_has_one_fate() -> None:
     assert status.frames_received == status.frames_processed + status.frames_dropped == 4
     assert status.last_rejection == 'bad'
     assert status.inference_ms == pytest.approx(20) and status.input_age_ms == pytest.approx(50)
+
+
+def test_lost_frames_are_dropped_but_never_received() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    keeper.count_lost(3)
+    status = keeper.snapshot()
+    assert (status.frames_dropped, status.frames_received) == (3, 0)
+
+
+def test_the_scale_is_not_verified_before_the_first_frame() -> None:
+    assert DepthStatus().as_values()['metric scale'] == 'unverified: no frame yet'
 
 
 def test_rates_and_rejections_fade() -> None:
