@@ -51,12 +51,13 @@ class Frame:
     crop: tuple[int, int, int, int]
 
 
-def load_scene(folder: Path) -> list[Frame]:
+def load_scene(folder: Path, least_height_m: float = 0.05) -> list[Frame]:
     """
     Load one scene folder in the layout rgb/, depth/, camera.json.
 
     The mounting comes from camera.json (height_m, pitch_deg, roll_deg) where it is there, and
-    from the floor seen in the depth where it is not.
+    from the floor seen in the depth where it is not; a plane nearer than `least_height_m` is
+    taken for a table.
     """
     camera = load_camera_file(folder / 'camera.json').scaled_to(*STORED_SIZE)
     card = json.loads((folder / 'camera.json').read_text())
@@ -71,7 +72,7 @@ def load_scene(folder: Path) -> list[Frame]:
         if 'height_m' in card:
             mounting = CameraMounting(card['height_m'], card['pitch_deg'], card['roll_deg'])
         else:
-            mounting = fit_floor(depth / np.float32(1000), camera)
+            mounting = fit_floor(depth / np.float32(1000), camera, min_height_m=least_height_m)
         frames.append(
             Frame(
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
@@ -93,10 +94,11 @@ def scene_folders(root: Path, split: str | None, prefix: str = '') -> list[Path]
     return [root / name for name in names if name.startswith(prefix)]
 
 
-def load_frames(folders: list[Path], label: str) -> list[Frame]:
-    """Load many scenes, with a progress bar."""
-    bar = tqdm(folders, desc=label, mininterval=2)
-    return [frame for folder in bar for frame in load_scene(folder)]
+def load_frames(folders: list[Path], entry: dict) -> list[Frame]:
+    """Load the scenes of one source, with a progress bar."""
+    bar = tqdm(folders, desc=entry['name'], mininterval=2)
+    height = entry.get('least_height_m', 0.05)
+    return [frame for folder in bar for frame in load_scene(folder, height)]
 
 
 @dataclass(frozen=True)

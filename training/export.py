@@ -1,7 +1,7 @@
 """
 Write a trained run as contract models: float and INT8.
 
-    python -m training.export RUN --data RGBD_FOLDER --out DIR
+    python -m training.export RUN --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
 
 DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
 and SHA256SUMS.
@@ -25,9 +25,9 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 import yaml
 
-from .data import floor_map, Frame, load_frames, scene_folders, warp_image, whole_view
+from .data import floor_map, Frame, warp_image, whole_view
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
-from .train import build_network
+from .train import build_network, load_entries
 
 CALIBRATION_FRAMES = 128
 OPSET = 17
@@ -144,18 +144,16 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Export a run as float and INT8 ONNX files.')
     parser.add_argument('run', type=Path)
-    parser.add_argument('--data', type=Path, required=True, help='RGB-D folder, for calibration')
+    parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
     network, config = load_trained(arguments.run)
-    source_list = [s for s in config['sources'] if s['root'] == 0]
-    folders = [
-        folder
-        for source in source_list
-        for folder in scene_folders(arguments.data, source['split'], source['prefix'])
+    frames = [
+        frame
+        for entry, found in load_entries(config['sources'], arguments.data)
+        for frame in found[:: max(1, len(found) // CALIBRATION_FRAMES)]
     ]
-    frames = load_frames(folders[:: max(1, len(folders) // 40)], 'calibration')
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.out) as folder:
         float_file = Path(folder) / 'fcrn_lite.onnx'

@@ -7,18 +7,24 @@ from torch import Tensor
 import torch.nn.functional as F
 
 GRADIENT_SCALES = 4
+MAX_LOG_ERROR = 1.0  # beyond, |prediction / target - 1| would outweigh all else
 
 
-def depth_loss(log_depth: Tensor, target_m: Tensor, invariant: float, gradient: float) -> Tensor:
+def depth_loss(
+    log_depth: Tensor, target_m: Tensor, relative: float, invariant: float, gradient: float
+) -> Tensor:
     """
-    Sum log-L1, scale-invariant and gradient loss.
+    Sum absolute, scale-invariant and gradient loss.
 
     Parameters
     ----------
     log_depth, target_m : Tensor, shape (N, 1, H, W)
         Prediction (log of metres) and target (metres, 0 where unknown).
+    relative : float
+        Share of |prediction / target - 1| in the absolute loss, the rest is |log|: in doubt it
+        prefers too near to too far.
     invariant, gradient : float
-        Weights of the scale-invariant and of the gradient loss; log-L1 has weight 1.
+        Weights of the scale-invariant and of the gradient loss; the absolute loss has weight 1.
 
     Returns
     -------
@@ -28,7 +34,9 @@ def depth_loss(log_depth: Tensor, target_m: Tensor, invariant: float, gradient: 
     """
     mask = (target_m > 0).to(log_depth.dtype)
     error = (log_depth - target_m.clamp(min=1e-3).log()) * mask
-    loss = _mean(error.abs(), mask) + invariant * error_spread(error, mask)
+    excess = (error.clamp(max=MAX_LOG_ERROR).exp() - 1).abs()
+    absolute = relative * excess + (1 - relative) * error.abs()
+    loss = _mean(absolute, mask) + invariant * error_spread(error, mask)
     return (loss + gradient * gradient_error(error, mask)).mean()
 
 

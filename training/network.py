@@ -121,6 +121,7 @@ class UpProjection(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, lateral: int):
         super().__init__()
+        self.outputs = outputs
         self.expand = nn.Sequential(
             nn.Conv2d(inputs, 8 * outputs, 3, padding=1, bias=False),
             nn.BatchNorm2d(8 * outputs),
@@ -134,7 +135,7 @@ class UpProjection(nn.Module):
 
     def forward(self, x: Tensor, lateral: Tensor, mounting: Tensor) -> Tensor:
         """Return the features at twice the resolution of `x`."""
-        main, shortcut = F.pixel_shuffle(self.expand(x), 2).chunk(2, dim=1)
+        main, shortcut = F.pixel_shuffle(self.expand(x), 2).split(self.outputs, dim=1)
         return F.relu(self.refine(F.relu(main)) + shortcut + self.lateral(lateral) + mounting)
 
 

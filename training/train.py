@@ -42,7 +42,7 @@ def load_entries(entries: list[dict], roots: list[Path]) -> list[tuple[dict, lis
     for entry in entries:
         if entry['root'] < len(roots):
             folders = scene_folders(roots[entry['root']], entry['split'], entry['prefix'])
-            loaded.append((entry, load_frames(folders, entry['name'])))
+            loaded.append((entry, load_frames(folders, entry)))
     return loaded
 
 
@@ -164,6 +164,7 @@ def _work(worker, config, sources, checks, out, warm_start, address):
             loss = depth_loss(
                 prediction,
                 torch.from_numpy(depth),
+                config['relative_share'],
                 config['scale_invariant_weight'],
                 config['gradient_weight'],
             )

@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
+for name in ('onnx', 'tqdm', 'yaml'):
+    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
+
+from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
+from training.export import make_card, write_float  # noqa: E402
+from training.network import FcrnLite  # noqa: E402
+
+CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
+@torch.no_grad()
+def test_exported_file_answers_as_the_network_does(tmp_path):
+    torch.manual_seed(0)
+    network = FcrnLite(64, 96, 80.0)
+    image = torch.randn(4, 3, 64, 96)
+    floor = torch.linspace(-1, 1, 64).clamp(min=0).view(1, 1, 64, 1).expand(4, 1, 64, 96)
+    network.train()(image, floor)  # statistics that folding must carry over
+    network.eval()
+    path = tmp_path / 'model.onnx'
+    write_float(network, CONFIG, path, make_card(CONFIG, ''))
+    model = load_onnx_model(path, SessionConfig())
+    answer = model.run(image[:1].numpy(), floor[0, 0].numpy())
+    np.testing.assert_allclose(answer, network(image[:1], floor[:1])[0, 0], atol=0.02)
+    assert path.stat().st_size < 2.2 * sum(p.numel() for p in network.parameters())

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
+
+from fcrn_depth_ros.estimation.camera import CameraIntrinsics  # noqa: E402
+from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
+
+from training.network import FcrnLite, MountingGeometry, USUAL_HEIGHT_M  # noqa: E402
+
+HEIGHT, WIDTH, FX = 64, 96, 80.0
+
+
+def floor_map(height_m: float, pitch_deg: float = 10.0, roll_deg: float = 0.0) -> torch.Tensor:
+    camera = CameraIntrinsics.from_field(FX, WIDTH, WIDTH, HEIGHT)
+    mounting = CameraMounting(height_m, pitch_deg, roll_deg)
+    return torch.from_numpy(inverse_floor_depth(camera, mounting))[None, None]
+
+
+@pytest.fixture(scope='module')
+def network() -> FcrnLite:
+    torch.manual_seed(0)
+    return FcrnLite(HEIGHT, WIDTH, FX).eval()
+
+
+@pytest.fixture(scope='module')
+def image() -> torch.Tensor:
+    return torch.randn(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def test_output_is_log_depth_at_half_the_size(network, image):
+    output = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    assert output.shape == (1, 1, HEIGHT // 2, WIDTH // 2)
+    assert torch.isfinite(output).all()
+
+
+@torch.no_grad()
+def test_untrained_mounting_branch_only_scales_the_world(network, image):
+    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    known = network(image, floor_map(2 * USUAL_HEIGHT_M))
+    np.testing.assert_allclose(known, unknown + np.log(2), atol=1e-4)
+
+
+@torch.no_grad()
+def test_unknown_mounting_adds_nothing_even_when_trained(image):
+    torch.manual_seed(1)
+    network = FcrnLite(HEIGHT, WIDTH, FX).eval()
+    unknown, known = torch.zeros(1, 1, HEIGHT, WIDTH), floor_map(0.5)
+    before = network(image, unknown)
+    for branch in network.mounting:
+        torch.nn.init.normal_(branch.output.weight)
+    assert torch.equal(network(image, unknown), before)
+    assert not torch.allclose(network(image, known), network(image, floor_map(1.0)), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ('height_m', 'pitch_deg', 'roll_deg'),
+    [(1.35, 0.0, 0.0), (0.15, 5.0, 0.0), (0.62, -8.0, 3.0), (2.0, 40.0, -10.0), (0.5, 90.0, 0.0)],
+)
+def test_geometry_reads_the_mounting_back(height_m, pitch_deg, roll_deg):
+    geometry = MountingGeometry(HEIGHT, WIDTH, FX)
+    known, log_height, cosine = geometry(floor_map(height_m, pitch_deg, roll_deg))
+    assert known.item() == 1
+    assert USUAL_HEIGHT_M * np.exp(log_height.item()) == pytest.approx(height_m, rel=0.01)
+    camera = CameraIntrinsics.from_field(FX, WIDTH, WIDTH, HEIGHT)
+    expected = camera.rays() @ CameraMounting(height_m, pitch_deg, roll_deg).down_vector()
+    np.testing.assert_allclose(cosine[0, 0], np.clip(expected, -1.5, 1.5), atol=0.01)
+
+
+def test_geometry_of_an_unknown_mounting_is_zero():
+    known, log_height, cosine = MountingGeometry(HEIGHT, WIDTH, FX)(
+        torch.zeros(1, 1, HEIGHT, WIDTH)
+    )
+    assert not known.any() and not log_height.any() and not cosine.any()
