@@ -1,0 +1,76 @@
+"""
+A distance source in a process of its own, that misbehaves on command.
+
+Reads one word per line from standard input: how to go on. Publishes at 20 Hz.
+"""
+
+import sys
+import threading
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Range
+from std_msgs.msg import Float32
+
+FAR_M, NEAR_M, MAX_M = 5.0, 0.3, 10.0
+# Behaviour -> distance, age of the stamp in seconds.
+READINGS = {
+    'good': (FAR_M, 0.0), 'near': (NEAR_M, 0.0), 'nan': (float('nan'), 0.0),
+    'inf': (float('inf'), 0.0), 'old': (FAR_M, 3600.0), 'future': (FAR_M, -3600.0),
+}
+
+
+class RangeSource(Node):
+    """Publishes as the current behaviour says."""
+
+    def __init__(self):
+        super().__init__('range_source')
+        self.behaviour = 'good'
+        profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._ranges = self.create_publisher(Range, 'proximity/range', profile)
+        self._shares = self.create_publisher(Float32, 'proximity', profile)
+        self._frozen = None
+        self.create_timer(0.05, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _publish(self):
+        behaviour = self.behaviour
+        if behaviour == 'silent':
+            return
+        if behaviour == 'unknown':
+            self._shares.publish(Float32(data=float('nan')))
+            return
+        self._shares.publish(Float32(data=0.0))
+        if behaviour == 'frozen' and self._frozen is not None:
+            self._ranges.publish(self._frozen)
+            return
+        distance_m, age_s = READINGS.get(behaviour, READINGS['good'])
+        message = Range(min_range=0.0, max_range=MAX_M, range=distance_m)
+        stamp = max(0, self.get_clock().now().nanoseconds - int(age_s * 1e9))
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp, 10**9)
+        self._ranges.publish(message)
+        self._frozen = message
+
+
+def obey(node):
+    """Take words from standard input until it ends."""
+    for line in sys.stdin:
+        node.behaviour = line.strip()
+
+
+def main():
+    """Publish until a signal."""
+    rclpy.init()
+    node = RangeSource()
+    threading.Thread(target=obey, args=(node,), daemon=True).start()
+    try:
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    rclpy.try_shutdown()
+
+
+if __name__ == '__main__':
+    main()
