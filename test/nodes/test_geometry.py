@@ -42,7 +42,7 @@ def ray_scene(width: int, height: int) -> np.ndarray:
     wall = np.where(HEIGHT_M - wall * down <= TOP_M, wall, np.inf)
     depth = np.minimum(floor, wall)
     assert x.shape == depth.shape
-    return np.where(np.isfinite(depth), depth, 9.0).astype(np.float32)
+    return np.where(np.isfinite(depth), depth, 6.0).astype(np.float32)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def assert_is_the_scene(points: np.ndarray) -> None:
     height, ahead = above_floor_and_ahead(points)
     on_floor = np.abs(height) < 0.01
     on_wall = (np.abs(ahead - WALL_M) < 0.02) & (height > 0.01)
-    far = points[..., 2] > 8.9
+    far = points[..., 2] > 5.9
     assert np.all(on_floor | on_wall | far)
     assert on_floor.sum() > 100 and on_wall.sum() > 100
     assert height[on_wall].max() == pytest.approx(TOP_M, abs=0.1)
