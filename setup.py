@@ -21,9 +21,10 @@ def read_requirements(name: str) -> list:
     return [line for line in lines if line and not line.startswith(('#', '-'))]
 
 
-def share_files(folder: str, pattern: str) -> tuple:
-    """List the files of one folder that belong into share/fcrn_depth_ros/<folder>."""
-    files = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob(pattern))
+def share_files(folder: str) -> tuple:
+    """List the files of one folder, which go into share/fcrn_depth_ros/<folder>."""
+    files = sorted(
+        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir() if path.is_file())
     return (f'share/{PACKAGE_NAME}/{folder}', files)
 
 
@@ -38,9 +39,9 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE_NAME}']),
         (f'share/{PACKAGE_NAME}', ['package.xml']),
-        share_files('launch', '*.launch.py'),
-        share_files('config', '*'),
-        share_files('rviz', '*.rviz'),
+        share_files('launch'),
+        share_files('config'),
+        share_files('rviz'),
     ],
     zip_safe=False,
     install_requires=read_requirements('runtime.txt'),

@@ -43,7 +43,7 @@ def declare_arguments():
                  ('', *BOOL)),
         argument('log_level', 'info', 'Least severe messages that are logged',
                  ('debug', 'info', 'warn', 'error', 'fatal')),
-        argument('autostart', '', 'Configure and activate depth_node at start; false waits for '
+        argument('autostart', '', 'Configure and activate the nodes at start; false waits for '
                  f'lifecycle transitions. {AS_IN_PARAMS_FILE}', ('', *BOOL)),
         argument('model_file', '', 'Path of an ONNX file with a model card. '
                  f'{AS_IN_PARAMS_FILE}, where empty is the embedded fcrn_lite'),
@@ -105,8 +105,8 @@ def start_nodes(context):
         'ros_arguments': ['--log-level', arguments['log_level']],
         'output': 'screen',
     }
-    time_source = {
-        name: value for name, value in overrides.items() if name == 'use_sim_time'}
+    shared = {
+        name: value for name, value in overrides.items() if name in ('use_sim_time', 'autostart')}
     nodes = [
         Node(
             **our_executable('depth_node'), name='depth_node',
@@ -121,13 +121,13 @@ def start_nodes(context):
     if arguments['alert'] == 'true':
         nodes.append(Node(
             **our_executable('alert_node'), name='alert_node',
-            parameters=[str(params_file), time_source], **common))
+            parameters=[str(params_file), shared], **common))
     if arguments['rviz'] == 'true':
-        nodes += show(image, arguments['camera_frame'], overrides, time_source, common)
+        nodes += show(image, arguments['camera_frame'], overrides, common)
     return nodes
 
 
-def show(image, camera_frame, overrides, time_source, common):
+def show(image, camera_frame, overrides, common):
     """Make rviz2, and the transform that puts the level scan into the camera's frame."""
     from fcrn_depth_ros.nodes.depth_node import scan_frame_of
 
@@ -135,7 +135,7 @@ def show(image, camera_frame, overrides, time_source, common):
         Node(
             package='rviz2', executable='rviz2', name='rviz2',
             arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz'), '-f', camera_frame],
-            parameters=[time_source],
+            parameters=[{'use_sim_time': overrides.get('use_sim_time', False)}],
             remappings=[('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
             **common,
         ),
