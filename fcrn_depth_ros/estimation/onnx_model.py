@@ -382,6 +382,8 @@ def _open_session(
             options,
             providers=providers,
             provider_options=[config.parsed_provider_options()] + [{}] * (len(providers) - 1),
+            # Otherwise an error of the provider is printed, and the CPU taken instead.
+            enable_fallback=int(config.allow_provider_fallback),
         )
     except Exception as err:
         # onnxruntime raises types of its own that share no base but Exception.

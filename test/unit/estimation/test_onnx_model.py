@@ -234,7 +234,7 @@ def test_a_provider_that_onnxruntime_quietly_replaced_is_an_error(tmp_path, monk
     path = write_model(tmp_path / 'm.onnx')
     real = onnxruntime.InferenceSession
 
-    def without_cuda(name, options, providers, provider_options):
+    def without_cuda(name, options, providers, **_):
         return real(name, options, providers=[CPU])
 
     monkeypatch.setattr(onnxruntime, 'InferenceSession', without_cuda)
