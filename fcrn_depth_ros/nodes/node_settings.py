@@ -159,7 +159,7 @@ class AlertNodeSettings:
         True, 'Configure and activate at start; false waits for lifecycle transitions.',
         read_only=True)
     heartbeat_rate_hz: float = setting(
-        20.0, 'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
+        25.0, 'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
         minimum=10.0, maximum=100.0, read_only=True)
     cmd_vel_type: str = setting(
         'Twist', 'Message type of cmd_vel_in and cmd_vel_out.',

@@ -1,0 +1,115 @@
+"""
+Measure how soon the robot stops after each fault, and how steady the heartbeat is under full load.
+
+    python test/system/measure_alert.py [--repeat N] [--load-seconds S] [--json FILE]
+
+The reaction is the time from the fault to the arrival of the first zero velocity in this process;
+faults that silence the source wait out `source_timeout_s` (0.5 s) first. The heartbeat is measured
+here as well, by arrival, while two busy processes per core compete with everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import random
+import signal
+import statistics
+import sys
+import time
+
+# As test/conftest.py does for tests: a DDS domain of its own, this machine only.
+os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(10, 101))
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+from robot import Robot
+
+FAULTS = ['kill -9', 'SIGSTOP', 'silent', 'frozen', 'old', 'future', 'nan', 'unknown', 'near']
+
+
+def burn() -> None:
+    """Keep a core busy until killed."""
+    while True:
+        pass
+
+
+def measure_reactions(robot: Robot, repeat: int) -> dict[str, list[float]]:
+    """Give the seconds from fault to zero velocity, per fault."""
+    reactions: dict[str, list[float]] = {}
+    source = robot.start_source()
+    for fault in FAULTS:
+        for _ in range(repeat):
+            robot.wait_until_driving()
+            robot.spin(random.uniform(0.0, 0.05))  # the fault comes at any phase of the period
+            fault_s = time.monotonic()
+            if fault == 'kill -9':
+                source.send(signal.SIGKILL)
+            elif fault == 'SIGSTOP':
+                source.send(signal.SIGSTOP)
+            else:
+                source.tell(fault)
+            reactions.setdefault(fault, []).append(robot.wait_until_stopped(fault_s))
+            if fault == 'kill -9':
+                source = robot.start_source()
+            elif fault == 'SIGSTOP':
+                source.send(signal.SIGCONT)
+            else:
+                source.tell('good')
+        print(f'{fault}: {max(reactions[fault]):.3f} s at most', flush=True)
+    return reactions
+
+
+def measure_heartbeat(robot: Robot, seconds: float) -> dict[str, float]:
+    """Give the gaps between heartbeats while every core has two busy processes."""
+    burners = [
+        multiprocessing.Process(target=burn, daemon=True)
+        for _ in range(2 * (os.cpu_count() or 1))]
+    for burner in burners:
+        burner.start()
+    begin_s = time.monotonic()
+    try:
+        robot.spin(seconds)
+    finally:
+        for burner in burners:
+            burner.kill()
+    times_s = [received.time_s for received in robot.stops.since(begin_s)]
+    gaps_s = [later - earlier for earlier, later in zip(times_s, times_s[1:], strict=False)]
+    return {
+        'beats': len(times_s), 'rate_hz': len(times_s) / seconds,
+        'median_gap_s': statistics.median(gaps_s),
+        'p99_gap_s': statistics.quantiles(gaps_s, n=100)[-1], 'longest_gap_s': max(gaps_s),
+    }
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument('--repeat', type=int, default=5)
+    parser.add_argument('--load-seconds', type=float, default=30.0)
+    parser.add_argument('--json', type=Path)
+    arguments = parser.parse_args()
+    robot = Robot()
+    try:
+        robot.start_alert()
+        reactions_s = measure_reactions(robot, arguments.repeat)
+        robot.wait_until_driving()
+        heartbeat = measure_heartbeat(robot, arguments.load_seconds)
+    finally:
+        robot.close()
+    result = {
+        'source_timeout_s': 0.5, 'reaction_s': {
+            fault: {'median': statistics.median(times_s), 'max': max(times_s)}
+            for fault, times_s in reactions_s.items()},
+        'heartbeat_under_load': heartbeat,
+    }
+    print(json.dumps(result, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
