@@ -42,6 +42,40 @@ _MIN_MEASURED_PIXELS = 100
 
 
 @dataclass(frozen=True)
+class MountingSource:
+    """
+    Where the mounting that a model is told comes from.
+
+    Attributes
+    ----------
+    kind : str
+        'none'; 'camera', as the dataset gives it; 'fitted', the floor in the measured depth.
+    height_error : float
+        Added to the height, as a share of it: how a model bears a wrong measurement.
+    pitch_error_deg : float
+        Added to the pitch.
+
+    """
+
+    kind: str = 'none'
+    height_error: float = 0.0
+    pitch_error_deg: float = 0.0
+
+    def mounting_of(self, sample: Sample) -> CameraMounting | None:
+        """Return what the model is told for this picture."""
+        mounting = None
+        if self.kind == 'camera':
+            mounting = sample.mounting
+        elif self.kind == 'fitted':
+            mounting = fit_floor(sample.depth_m, sample.intrinsics)
+        return mounting and CameraMounting(
+            mounting.height_m * (1.0 + self.height_error),
+            mounting.pitch_deg + self.pitch_error_deg,
+            mounting.roll_deg,
+        )
+
+
+@dataclass(frozen=True)
 class PictureScore:
     """
     How one picture came out.
@@ -102,6 +136,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='what the model is told of the mounting: nothing; height_m, pitch_deg and roll_deg '
         'of camera.json; or the floor plane fitted to the measured depth (default: none)',
     )
+    parser.add_argument(
+        '--height-error',
+        type=float,
+        default=0.0,
+        metavar='SHARE',
+        help='tell the model a height that is wrong by this share, such as 0.1 (default: 0)',
+    )
+    parser.add_argument(
+        '--pitch-error',
+        type=float,
+        default=0.0,
+        metavar='DEG',
+        help='tell the model a pitch that is wrong by so many degrees (default: 0)',
+    )
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the full report here')
     parser.add_argument(
         '--sheet', type=Path, metavar='PNG', help='write best, median and worst pictures here'
@@ -120,9 +168,10 @@ def run(arguments: argparse.Namespace) -> None:
             'map has no error in metres'
         )
     sources = open_dataset(arguments.dataset, arguments.split)
+    mounting = MountingSource(arguments.mounting, arguments.height_error, arguments.pitch_error)
     scores = {
         correction: [
-            score_sample(build_estimator(model, correction), source.load(), arguments.mounting)
+            score_sample(build_estimator(model, correction), source.load(), mounting)
             for source in track(sources, f'focal correction {correction}')
         ]
         for correction in FOCAL_CORRECTIONS
@@ -144,7 +193,9 @@ def build_estimator(model: OnnxModel, focal_correction: str = 'auto') -> DepthEs
     return DepthEstimator(model, config, QualityConfig(quality_gate=False))
 
 
-def score_sample(estimator: DepthEstimator, sample: Sample, mounting_from: str) -> PictureScore:
+def score_sample(
+    estimator: DepthEstimator, sample: Sample, mounting_source: MountingSource
+) -> PictureScore:
     """
     Estimate the depth of one picture and compare it with what was measured.
 
@@ -154,8 +205,8 @@ def score_sample(estimator: DepthEstimator, sample: Sample, mounting_from: str) 
         As :func:`build_estimator` returns it.
     sample : Sample
         Picture and measured depth; only its finite pixels are scored.
-    mounting_from : str
-        'none', 'camera' or 'fitted'.
+    mounting_source : MountingSource
+        What the model is told of the mounting.
 
     Returns
     -------
@@ -174,11 +225,7 @@ def score_sample(estimator: DepthEstimator, sample: Sample, mounting_from: str) 
             f'depth of {sample.scene}/{sample.name} must have {_MIN_MEASURED_PIXELS} measured '
             f'pixels in the crop, got {np.count_nonzero(measured)}; leave the scene out'
         )
-    mounting = None
-    if mounting_from == 'camera':
-        mounting = sample.mounting
-    elif mounting_from == 'fitted':
-        mounting = fit_floor(sample.depth_m, sample.intrinsics)
+    mounting = mounting_source.mounting_of(sample)
     estimate = estimator.estimate(sample.image_rgb, sample.intrinsics, mounting)
     predicted, true = estimate.depth_m[measured], sample.depth_m[measured]
     unknown = ~np.isfinite(predicted)
@@ -260,7 +307,11 @@ def build_report(
         },
         'dataset': str(arguments.dataset),
         'split': str(arguments.split) if arguments.split else None,
-        'mounting': arguments.mounting,
+        'mounting': {
+            'from': arguments.mounting,
+            'height_error': arguments.height_error,
+            'pitch_error_deg': arguments.pitch_error,
+        },
         'meanings': {
             **MEANINGS,
             'results': 'auto: scale corrected for the focal length; off: not corrected',

@@ -18,7 +18,7 @@ from ..estimation.onnx_model import load_onnx_model, OnnxModel, SessionConfig
 from ..estimation.preprocessing import prepare_image
 from .bag_pictures import is_bag, read_bag_pictures
 from .dataset import open_dataset
-from .evaluate import build_estimator, MOUNTINGS_FROM, score_sample, summarise
+from .evaluate import build_estimator, MOUNTINGS_FROM, MountingSource, score_sample, summarise
 from .output_files import check_target, write_json
 from .picture_files import list_pictures, read_picture
 from .progress import track
@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
             f'model must be a float one, got precision {model.card.precision!r} in '
             f'{arguments.model}; give the file it was made from'
         )
+    mounting = MountingSource(arguments.mounting)
     samples = open_dataset(arguments.dataset, arguments.split) if arguments.dataset else []
     pictures = read_pictures(arguments.images, arguments.topic, arguments.limit)
     held_out = pictures[::_HELD_OUT_EVERY]
@@ -108,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
             report['dataset'] = {
                 name: summarise(
                     [
-                        score_sample(build_estimator(candidate), source.load(), arguments.mounting)
+                        score_sample(build_estimator(candidate), source.load(), mounting)
                         for source in track(samples, name)
                     ]
                 )['overall']

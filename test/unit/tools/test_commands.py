@@ -105,6 +105,22 @@ class TestEvaluate:
         # The tiny network adds the floor map, so a mounting shows in the depth.
         assert (overall['abs_rel'] > 0.05) == bool(count)
 
+    def test_wrong_mountings(self, tmp_path):
+        model = write_model(tmp_path / 'tiny.onnx', tiny_card(mounting_input='floor'))
+        root = tmp_path / 'data'
+        write_scene(root, 'low', [1.0], height_m=0.5, pitch_deg=2.0, roll_deg=1.0)
+        report_file = tmp_path / 'report.json'
+        assert run(
+            'evaluate', '--model', model, '--dataset', root, '--json', report_file, '--mounting',
+            'camera', '--height-error', '-0.1', '--pitch-error', '3',
+        ) == 0  # fmt: skip
+        report = json.loads(report_file.read_text())
+        (picture,) = report['pictures']['auto']
+        assert picture['mounting'] == pytest.approx(
+            {'height_m': 0.45, 'pitch_deg': 5.0, 'roll_deg': 1.0}
+        )
+        assert report['mounting']['height_error'] == -0.1
+
     def test_unknown_predictions_are_scored_as_far(self, tmp_path, dataset):
         broken = np.full((1, 1, 24, 32), 1.0)
         broken[0, 0, :12] = -1.0
