@@ -1,4 +1,4 @@
-"""config/fcrn_depth.yaml and docs/parameters.md say what the code says."""
+"""config/fcrn_depth.yaml, docs/parameters.md and README.md say what the code says."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ def test_the_committed_files_are_up_to_date() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def copy_project(root: Path) -> None:
+    for part in ('scripts', 'config', 'docs'):
+        shutil.copytree(ROOT / part, root / part)
+    shutil.copy(ROOT / 'README.md', root)
+    (root / 'fcrn_depth_ros').symlink_to(ROOT / 'fcrn_depth_ros')
+
+
 @pytest.mark.parametrize('outdated', GENERATED)
 def test_a_changed_file_is_reported_and_rewritten(tmp_path: Path, outdated: str) -> None:
-    for part in ('scripts', 'config', 'docs'):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    (tmp_path / 'fcrn_depth_ros').symlink_to(ROOT / 'fcrn_depth_ros')
+    copy_project(tmp_path)
     run_generator(tmp_path)
     path = tmp_path / outdated
     generated = path.read_text()
@@ -41,6 +46,17 @@ def test_a_changed_file_is_reported_and_rewritten(tmp_path: Path, outdated: str)
     assert check.stdout == f'{outdated} is out of date\n'
     assert run_generator(tmp_path).stdout == f'{outdated} written\n'
     assert path.read_text() == generated
+
+
+def test_a_wrong_default_in_the_readme_is_reported_and_mended(tmp_path: Path) -> None:
+    copy_project(tmp_path)
+    readme = tmp_path / 'README.md'
+    right = readme.read_text()
+    readme.write_text(right.replace('| `near_distance_m` | `1.0` |', '| `near_distance_m` | `7` |'))
+    assert readme.read_text() != right
+    assert run_generator(tmp_path, '--check').stdout == 'README.md is out of date\n'
+    run_generator(tmp_path)
+    assert readme.read_text() == right
 
 
 @pytest.mark.parametrize('node', NODE_SETTINGS)
