@@ -66,9 +66,7 @@ def render_cases() -> list[FailureCase]:
     """Render every case; reproducible."""
     rng = np.random.default_rng(_SEED)
     pose = CameraPose(-1.5, 0.0, CAMERA_HEIGHT_M, 0.0, CAMERA_PITCH_DEG)
-    at_wall = CameraPose(
-        ROOM_LENGTH_M / 2 - WALL_M, 0.6, CAMERA_HEIGHT_M, 0.0, CAMERA_PITCH_DEG
-    )
+    at_wall = CameraPose(ROOM_LENGTH_M / 2 - WALL_M, 0.6, CAMERA_HEIGHT_M, 0.0, CAMERA_PITCH_DEG)
     room = _room()
     picture, depth = _render(room, pose)
     glass, _ = _render(_room(_pane('rgba="0.8 0.9 0.9 0.10"')), pose)

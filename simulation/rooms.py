@@ -158,13 +158,15 @@ class RoomBuilder:
         position: Sequence[float],
         material: str,
         euler_deg: Sequence[float] = (0.0, 0.0, 0.0),
+        name: str = '',
     ) -> None:
         """Add a MuJoCo geom (half sizes, metres) to the body under construction."""
+        label = f'name="{name}" ' if name else ''
         sizes, place, turn = (
             ' '.join(f'{value:.4f}' for value in values) for values in (size, position, euler_deg)
         )
         self._body_xml.append(
-            f'<geom type="{shape}" size="{sizes}" pos="{place}" euler="{turn}" '
+            f'<geom {label}type="{shape}" size="{sizes}" pos="{place}" euler="{turn}" '
             f'material="{material}"/>'
         )
 
@@ -242,7 +244,7 @@ class RoomBuilder:
         floor = self.material(
             self.choose(floors)(rng), floor_repeat_m or repeat_m, rng.uniform(0, 0.4)
         )
-        self.box((length, width, 0.1), (0, 0, -0.05), floor)
+        self.geom('box', (length / 2, width / 2, 0.05), (0, 0, -0.05), floor, name='floor')
         top = self.material(self.choose(textures.CEILINGS)(rng), rng.uniform(0.6, 2.5))
         self.box((length, width, 0.1), (0, 0, height + 0.05), top)
         papers = [
@@ -451,7 +453,7 @@ def _rgb(values: Color) -> str:
     return ' '.join(f'{value:.3f}' for value in values)
 
 
-def start_room(rng: np.random.Generator) -> RoomBuilder:
+def start_room(rng: np.random.Generator, least_length_m: float = 2.6) -> RoomBuilder:
     """
     Start a room of random size with its shell, without obstacles.
 
@@ -459,6 +461,8 @@ def start_room(rng: np.random.Generator) -> RoomBuilder:
     ----------
     rng : numpy.random.Generator
         Source of every random choice.
+    least_length_m : float
+        The room is at least this long.
 
     Returns
     -------
@@ -467,15 +471,22 @@ def start_room(rng: np.random.Generator) -> RoomBuilder:
 
     """
     if rng.random() < 0.25:
-        length, width = rng.uniform(5.0, 14.0), rng.uniform(1.3, 2.4)
+        length, width = rng.uniform(max(5.0, least_length_m), 14.0), rng.uniform(1.3, 2.4)
     else:
-        length, width = rng.uniform(2.6, 8.0), rng.uniform(2.4, 5.5)
+        length, width = rng.uniform(least_length_m, 8.0), rng.uniform(2.4, 5.5)
     builder = RoomBuilder(rng, length, width, rng.uniform(2.2, 3.1))
     builder.shell()
     return builder
 
 
-def random_room(seed: int, width_px: int = 640, height_px: int = 480) -> Room:
+def random_room(
+    seed: int,
+    width_px: int = 640,
+    height_px: int = 480,
+    extra_xml: str = '',
+    least_length_m: float = 2.6,
+    clutter: float = 0.7,
+) -> Room:
     """
     Make a furnished room or corridor.
 
@@ -485,6 +496,12 @@ def random_room(seed: int, width_px: int = 640, height_px: int = 480) -> Room:
         Equal seeds give equal rooms.
     width_px, height_px : int
         Largest picture that will be rendered.
+    extra_xml : str
+        More MJCF bodies for the world.
+    least_length_m : float
+        The room is at least this long.
+    clutter : float
+        Greatest number of obstacles per square metre.
 
     Returns
     -------
@@ -493,9 +510,9 @@ def random_room(seed: int, width_px: int = 640, height_px: int = 480) -> Room:
 
     """
     rng = np.random.default_rng(seed)
-    builder = start_room(rng)
+    builder = start_room(rng, least_length_m)
     area = builder.length_m * builder.width_m
     kinds = tuple(OBSTACLE_BUILDERS)
-    for _ in range(int(rng.integers(2, max(4, min(18, round(area * 0.7)))))):
+    for _ in range(int(rng.integers(2, max(4, min(18, round(area * clutter)))))):
         builder.try_place(kinds[int(rng.integers(len(kinds)))])
-    return builder.finish(width_px=width_px, height_px=height_px)
+    return builder.finish(extra_xml, width_px, height_px)

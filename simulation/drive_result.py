@@ -1,0 +1,197 @@
+"""What a drive showed: samples while it runs, a verdict when it is over, figures of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import math
+from typing import Any
+
+import numpy as np
+
+from .scenarios import Scenario
+
+# With more free path than this ahead nothing asks for a stop: the longest stopping distance of
+# alert_node's defaults at 0.5 m/s is 0.7 m, and the estimate may be a third too short.
+FALSE_STOP_BEYOND_M = 1.2
+MOVING_MPS = 0.05
+STANDING_MPS = 0.005
+
+
+@dataclass(frozen=True)
+class DriveSample:
+    """
+    One moment of a drive.
+
+    Attributes
+    ----------
+    time_s : float
+        Simulated time since the start of the drive.
+    x_m, y_m, heading_rad, speed_mps : float
+        Pose and speed of the robot.
+    commanded_mps : float
+        What alert_node let through.
+    stop : bool
+        What alert_node says on `stop`.
+    state : str
+        What it says on `alert/state`.
+    clearance_m : float
+        From the robot's body to the nearest thing.
+    free_path_m : float
+        Straight ahead from its front.
+    true_nearest_m, reported_nearest_m : float
+        What proximity makes of the true depth, and what `proximity/range` said.
+
+    """
+
+    time_s: float
+    x_m: float
+    y_m: float
+    heading_rad: float
+    speed_mps: float
+    commanded_mps: float
+    stop: bool
+    state: str
+    clearance_m: float
+    free_path_m: float
+    true_nearest_m: float
+    reported_nearest_m: float
+
+
+@dataclass(frozen=True)
+class DriveResult:
+    """
+    The verdict on a drive.
+
+    Attributes
+    ----------
+    outcome : str
+        stopped, passed, collision, false_stop (something stopped the robot, or kept it from
+        starting, with a free path ahead) or never_stopped (it neither hit nor stopped).
+    smallest_clearance_m : float
+        Over the whole drive.
+    stopped_at_m : float or None
+        Free path left where it stopped.
+    reaction_latency_s : float or None
+        From the obstacle's coming nearer than the stop distance to zero velocity on the wire;
+        None where alert_node had stopped the robot before that.
+    time_to_stop_s : float or None
+        From the same moment to the robot's standing still.
+    stops : int
+        How often `stop` turned true after it had been released.
+    duration_s, lag_s : float
+        Simulated time, and how far the simulation fell behind real time at worst.
+
+    """
+
+    outcome: str
+    smallest_clearance_m: float
+    stopped_at_m: float | None
+    reaction_latency_s: float | None
+    time_to_stop_s: float | None
+    stops: int
+    duration_s: float
+    lag_s: float
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the drive did not end as it should."""
+        return self.outcome not in ('stopped', 'passed')
+
+
+def judge_drive(
+    scenario: Scenario, samples: Sequence[DriveSample], stop_distance_m: float, lag_s: float
+) -> DriveResult:
+    """
+    Judge a drive.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What it was meant to be.
+    samples : sequence of DriveSample
+        At least one, in order of time.
+    stop_distance_m : float
+        alert_node's parameter.
+    lag_s : float
+        See DriveResult.
+
+    Returns
+    -------
+    DriveResult
+        The verdict.
+
+    """
+    released = next((i for i, s in enumerate(samples) if not s.stop), len(samples))
+    stops = [
+        s
+        for before, s in zip(samples[released:], samples[released + 1 :], strict=False)
+        if s.stop and not before.stop
+    ]
+    moved = next((i for i, s in enumerate(samples) if s.speed_mps > MOVING_MPS), len(samples))
+    halt = next((s for s in samples[moved:] if s.speed_mps < STANDING_MPS), None)
+    near = next((s for s in samples if s.true_nearest_m < stop_distance_m), None)
+    zero = next((s for s in samples[moved:] if s.commanded_mps <= 0.0), None)
+    last = samples[-1]
+    if last.clearance_m <= 0.0:
+        outcome = 'collision'
+    elif moved == len(samples):
+        outcome = 'false_stop'
+    elif not scenario.must_stop:
+        false_stop = any(s.free_path_m > FALSE_STOP_BEYOND_M for s in stops)
+        outcome = 'false_stop' if false_stop or halt is not None else 'passed'
+    else:
+        outcome = 'stopped' if last.speed_mps < STANDING_MPS else 'never_stopped'
+    return DriveResult(
+        outcome=outcome,
+        smallest_clearance_m=min(s.clearance_m for s in samples),
+        stopped_at_m=None if halt is None else halt.free_path_m,
+        reaction_latency_s=_delay(near, zero),
+        time_to_stop_s=_delay(near, halt),
+        stops=len(stops),
+        duration_s=last.time_s,
+        lag_s=lag_s,
+    )
+
+
+def _delay(cause: DriveSample | None, effect: DriveSample | None) -> float | None:
+    if cause is None or effect is None or effect.time_s < cause.time_s:
+        return None
+    return effect.time_s - cause.time_s
+
+
+def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
+    """
+    Put the figures of many drives together.
+
+    Parameters
+    ----------
+    results : sequence of DriveResult
+        At least one.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+
+    """
+    outcomes = [result.outcome for result in results]
+    return {
+        'runs': len(results),
+        'collisions': outcomes.count('collision'),
+        'false_stops': outcomes.count('false_stop'),
+        'never_stopped': outcomes.count('never_stopped'),
+        'smallest_clearance_m': min(result.smallest_clearance_m for result in results),
+        'stopped_at_m': _spread([result.stopped_at_m for result in results]),
+        'time_to_stop_s': _spread([result.time_to_stop_s for result in results]),
+        'reaction_latency_s': _spread([result.reaction_latency_s for result in results]),
+        'lag_s': _spread([result.lag_s for result in results]),
+    }
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float | int]:
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known:
+        return {'count': 0}
+    low, median, p95, high = np.percentile(known, (0, 50, 95, 100)).tolist()
+    return {'count': len(known), 'min': low, 'median': median, 'p95': p95, 'max': high}

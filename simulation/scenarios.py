@@ -1,0 +1,140 @@
+"""Which drives are simulated: rooms, cameras and starts, drawn until they fit the kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+import numpy as np
+
+from .rooms import random_room, Room
+from .world import DriveWorld, GROUND_CLEARANCE_M, Mounting, ROBOT_RADIUS_M, robot_xml
+
+WIDTH_PX, HEIGHT_PX = 320, 240
+# Where alert_node looks: the robot's own width and 10 cm to each side.
+CORRIDOR_WIDTH_M = 2 * (ROBOT_RADIUS_M + 0.1)
+# Things lower than this share of the camera's height are floor to proximity's floor_tolerance.
+LOWEST_OBSTACLE_SHARE = 0.3
+# The camera must see the floor from here on, or low things vanish under its view before the stop.
+FLOOR_SEEN_FROM_M = 0.45
+FREE_DRIVE_M = 2.0
+KIND_SHARES = {'toward': 0.5, 'past': 0.2, 'free': 0.2, 'appears': 0.1}
+_POSES_PER_ROOM = 150
+_ROOMS = 200
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    One drive.
+
+    Attributes
+    ----------
+    kind : str
+        toward an obstacle, past one, through free space, or an obstacle appears on the way.
+    room_seed : int
+        Of :func:`simulation.rooms.random_room`.
+    mounting : Mounting
+        The camera.
+    x_m, y_m, heading_rad : float
+        Where the robot starts.
+
+    """
+
+    kind: str
+    room_seed: int
+    mounting: Mounting
+    x_m: float
+    y_m: float
+    heading_rad: float
+
+    @property
+    def must_stop(self) -> bool:
+        """Return whether something will stand in the way."""
+        return self.kind in ('toward', 'appears')
+
+    def room(self) -> Room:
+        """Make the room, the robot included."""
+        return _room(self.kind, self.room_seed, self.mounting)
+
+    def build(self, room: Room) -> DriveWorld:
+        """Make the world with the robot at its start."""
+        world = DriveWorld(room, self.mounting, WIDTH_PX, HEIGHT_PX)
+        world.place(self.x_m, self.y_m, self.heading_rad)
+        return world
+
+
+def random_mounting(rng: np.random.Generator) -> Mounting:
+    """Draw a camera that sees both the floor in front of the robot and what is at its height."""
+    while True:
+        mounting = Mounting(
+            height_m=rng.uniform(0.12, 0.6),
+            pitch_deg=rng.uniform(-2.0, 25.0),
+            roll_deg=rng.uniform(-1.5, 1.5),
+            horizontal_view_deg=rng.uniform(55.0, 90.0),
+        )
+        half_view = math.atan(
+            math.tan(math.radians(mounting.horizontal_view_deg) / 2) * HEIGHT_PX / WIDTH_PX
+        )
+        pitch = math.radians(mounting.pitch_deg)
+        sees_floor = pitch + half_view > math.atan(mounting.height_m / FLOOR_SEEN_FROM_M)
+        if sees_floor and half_view - pitch > math.radians(5.0):
+            return mounting
+
+
+def draw_scenario(kind: str, rng: np.random.Generator) -> Scenario:
+    """
+    Look for a drive of a kind.
+
+    Parameters
+    ----------
+    kind : str
+        A key of KIND_SHARES.
+    rng : numpy.random.Generator
+        Source of every random choice.
+
+    Returns
+    -------
+    Scenario
+        Whose start fits the kind.
+
+    """
+    mounting = random_mounting(rng)
+    for _ in range(_ROOMS):
+        seed = int(rng.integers(2**62))
+        room = _room(kind, seed, mounting)
+        world = DriveWorld(room, mounting, WIDTH_PX, HEIGHT_PX)
+        for _ in range(_POSES_PER_ROOM):
+            x_m, y_m = rng.uniform(-0.5, 0.5, 2) * (room.length_m - 0.6, room.width_m - 0.6)
+            along = rng.integers(2) * math.pi + rng.normal(0.0, 0.15)  # the longer way
+            heading = rng.uniform(-math.pi, math.pi) if rng.random() < 0.5 else along
+            world.place(float(x_m), float(y_m), heading)
+            if _fits(kind, world):
+                return Scenario(kind, seed, mounting, world.x_m, world.y_m, world.heading_rad)
+    raise RuntimeError(f'{_ROOMS} rooms must offer a drive {kind}, got none; use another seed')
+
+
+def _room(kind: str, seed: int, mounting: Mounting) -> Room:
+    robot = robot_xml(mounting)
+    if kind == 'toward':
+        return random_room(seed, WIDTH_PX, HEIGHT_PX, robot)
+    return random_room(seed, WIDTH_PX, HEIGHT_PX, robot, least_length_m=6.0, clutter=0.4)
+
+
+def _fits(kind: str, world: DriveWorld) -> bool:
+    free_m = world.free_path_m()
+    if free_m < 1.6 or world.clearance_m() < 0.1:
+        return False
+    lowest_m = LOWEST_OBSTACLE_SHARE * world.mounting.height_m + GROUND_CLEARANCE_M
+    if kind == 'toward':
+        return free_m < 2.6 and world.free_path_m(lowest_m=lowest_m) - free_m < 0.02
+    room_needed_m = FREE_DRIVE_M + 1.4
+    if free_m < room_needed_m:
+        return False
+    # Beside the corridor nothing may reach in; a little farther out is what a drive passes.
+    if world.free_path_m(CORRIDOR_WIDTH_M / 2 + 0.05) < room_needed_m:
+        return False
+    beside_m = world.free_path_m(0.7)
+    if kind == 'past':
+        return 0.5 < beside_m < FREE_DRIVE_M
+    return beside_m > room_needed_m if kind == 'free' else True

@@ -1,0 +1,220 @@
+"""
+A differential-drive robot with a camera in a rendered room: motion, collisions, free path.
+
+ROS-free. The robot is an upright cylinder whose camera sits on its front rim, at its top: what
+the camera cannot see above itself, the robot passes under.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+import mujoco
+import numpy as np
+
+from .renderer import CameraPose, RoomRenderer
+from .rooms import Room
+
+ROBOT_RADIUS_M = 0.17
+# Nearer to the floor than this a bump is driven over.
+GROUND_CLEARANCE_M = 0.03
+_ACCELERATION_MPS2, _DECELERATION_MPS2 = 0.8, 1.2
+_TURN_ACCELERATION_RADPS2 = 3.0
+_RAY_SPACING_M = 0.02  # thinner than any leg or pole of the rooms
+_PARKED_Z_M = -5.0
+_INTRUDER_SIZE_M = (0.3, 0.4, 1.2)
+
+
+@dataclass(frozen=True)
+class Mounting:
+    """
+    The robot's camera.
+
+    Attributes
+    ----------
+    height_m, pitch_deg, roll_deg : float
+        See :class:`CameraPose`; the robot is as high as its camera.
+    horizontal_view_deg : float
+        Width of the field of view.
+
+    """
+
+    height_m: float
+    pitch_deg: float
+    roll_deg: float
+    horizontal_view_deg: float
+
+
+def robot_xml(mounting: Mounting) -> str:
+    """
+    Describe the robot, and an intruder that stays under the floor until it is wanted.
+
+    Parameters
+    ----------
+    mounting : Mounting
+        Its height is that of the robot.
+
+    Returns
+    -------
+    str
+        MJCF bodies for :func:`simulation.rooms.random_room`.
+
+    """
+    half = (mounting.height_m - GROUND_CLEARANCE_M) / 2
+    intruder = ' '.join(f'{size / 2}' for size in _INTRUDER_SIZE_M)
+    return (
+        '<body name="robot" mocap="true"><geom name="robot" type="cylinder" group="5" '
+        f'size="{ROBOT_RADIUS_M} {half}" pos="0 0 {GROUND_CLEARANCE_M + half}"/></body>'
+        f'<body name="intruder" mocap="true" pos="0 0 {_PARKED_Z_M}">'
+        f'<geom name="intruder" type="box" size="{intruder}" rgba="0.55 0.4 0.25 1"/></body>'
+    )
+
+
+class DriveWorld:
+    """
+    One robot in one room.
+
+    Parameters
+    ----------
+    room : Room
+        Made with :func:`robot_xml`.
+    mounting : Mounting
+        The camera.
+    width_px, height_px : int
+        Size of its pictures.
+
+    Attributes
+    ----------
+    x_m, y_m, heading_rad : float
+        Pose of the robot's centre.
+    speed_mps, turn_radps : float
+        Its velocity.
+    renderer : RoomRenderer
+        Renders what the camera sees; to be closed by the owner of the world.
+
+    """
+
+    def __init__(self, room: Room, mounting: Mounting, width_px: int, height_px: int) -> None:
+        self.mounting = mounting
+        fx_px = width_px / 2 / math.tan(math.radians(mounting.horizontal_view_deg) / 2)
+        self.renderer = RoomRenderer(room, width_px, height_px, fx_px)
+        self.x_m = self.y_m = self.heading_rad = 0.0
+        self.speed_mps = self.turn_radps = 0.0
+        model = self.renderer.model
+        self._robot = model.geom('robot').id
+        unseen = {self._robot, model.geom('floor').id, model.geom('probe').id}
+        self._solid = [geom for geom in range(model.ngeom) if geom not in unseen]
+        self._robot_mocap, self._intruder_mocap = (
+            int(model.body(name).mocapid[0]) for name in ('robot', 'intruder')
+        )
+
+    def place(self, x_m: float, y_m: float, heading_rad: float) -> None:
+        """Stand the robot somewhere, at rest."""
+        self.x_m, self.y_m, self.heading_rad = x_m, y_m, heading_rad
+        self.speed_mps = self.turn_radps = 0.0
+
+    def step(self, duration_s: float, speed_mps: float, turn_radps: float) -> None:
+        """
+        Drive for a moment.
+
+        Parameters
+        ----------
+        duration_s : float
+            A few hundredths of a second.
+        speed_mps, turn_radps : float
+            Commanded velocity; the robot follows as fast as its motors can.
+
+        """
+        braking = abs(speed_mps) < abs(self.speed_mps)
+        limit = (_DECELERATION_MPS2 if braking else _ACCELERATION_MPS2) * duration_s
+        self.speed_mps += min(limit, max(-limit, speed_mps - self.speed_mps))
+        limit = _TURN_ACCELERATION_RADPS2 * duration_s
+        self.turn_radps += min(limit, max(-limit, turn_radps - self.turn_radps))
+        self.heading_rad += self.turn_radps * duration_s
+        self.x_m += self.speed_mps * math.cos(self.heading_rad) * duration_s
+        self.y_m += self.speed_mps * math.sin(self.heading_rad) * duration_s
+
+    def camera_pose(self) -> CameraPose:
+        """Return where the camera is."""
+        return CameraPose(
+            self.x_m + ROBOT_RADIUS_M * math.cos(self.heading_rad),
+            self.y_m + ROBOT_RADIUS_M * math.sin(self.heading_rad),
+            self.mounting.height_m,
+            math.degrees(self.heading_rad),
+            self.mounting.pitch_deg,
+            self.mounting.roll_deg,
+        )
+
+    def show_intruder(self, ahead_m: float) -> None:
+        """Put a box in the way, with its front this far before the camera."""
+        distance = ROBOT_RADIUS_M + ahead_m + _INTRUDER_SIZE_M[0] / 2
+        data = self.renderer.data
+        data.mocap_pos[self._intruder_mocap] = (
+            self.x_m + distance * math.cos(self.heading_rad),
+            self.y_m + distance * math.sin(self.heading_rad),
+            _INTRUDER_SIZE_M[2] / 2,
+        )
+        half = self.heading_rad / 2
+        data.mocap_quat[self._intruder_mocap] = (math.cos(half), 0.0, 0.0, math.sin(half))
+
+    def clearance_m(self, limit_m: float = 2.0) -> float:
+        """
+        Measure the distance from the robot's body to the nearest thing that is not floor.
+
+        Parameters
+        ----------
+        limit_m : float
+            Distances beyond it are not told apart.
+
+        Returns
+        -------
+        float
+            At most `limit_m`; not positive when the robot touches something.
+
+        """
+        model, data = self.renderer.model, self.renderer.data
+        data.mocap_pos[self._robot_mocap] = (self.x_m, self.y_m, 0.0)
+        mujoco.mj_kinematics(model, data)
+        return float(
+            min(
+                mujoco.mj_geomDistance(model, data, self._robot, other, limit_m, None)
+                for other in self._solid
+            )
+        )
+
+    def free_path_m(
+        self, half_width_m: float = ROBOT_RADIUS_M, lowest_m: float = GROUND_CLEARANCE_M
+    ) -> float:
+        """
+        Measure how far it is straight ahead from the camera to the first obstacle.
+
+        Parameters
+        ----------
+        half_width_m : float
+            Half the width of the path; by default the robot's own.
+        lowest_m : float
+            Lower things do not count.
+
+        Returns
+        -------
+        float
+            Metres from the robot's front; +Inf when nothing is there.
+
+        """
+        model, data = self.renderer.model, self.renderer.data
+        mujoco.mj_kinematics(model, data)
+        forward = np.array([math.cos(self.heading_rad), math.sin(self.heading_rad), 0.0])
+        left = np.array([-forward[1], forward[0], 0.0])
+        across = np.arange(-half_width_m, half_width_m + 1e-6, _RAY_SPACING_M)
+        heights = np.arange(lowest_m, self.mounting.height_m + 1e-6, 2 * _RAY_SPACING_M)
+        visible = np.array([1, 1, 1, 1, 1, 0], np.uint8)  # the robot and the probe are group 5
+        hit = np.array([-1], np.int32)
+        nearest = math.inf
+        for offset in across:
+            for height in heights:
+                start = np.array([self.x_m, self.y_m, height]) + offset * left
+                distance = mujoco.mj_ray(model, data, start, forward, visible, 1, -1, hit)
+                if 0.0 <= distance < nearest:
+                    nearest = distance
+        return nearest - ROBOT_RADIUS_M
