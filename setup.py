@@ -48,7 +48,8 @@ setup(
     extras_require={
         'kilted': read_requirements('ros-wheels-kilted.txt'),
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
-        'tools': ['onnx>=1.18', 'tqdm>=4.66'],
+        # quantize and import-weights; evaluate on NYU's .mat file; pictures from bags.
+        'tools': ['onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10'],
         'tensorflow': ['tensorflow>=2.16'],
         'coreml': ['coremltools>=8.0'],
         # OpenVINO itself, for benchmark/. Its execution provider is another build of ONNX
