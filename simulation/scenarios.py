@@ -125,14 +125,14 @@ def _fits(kind: str, world: DriveWorld) -> bool:
     free_m = world.free_path_m()
     if free_m < 1.6 or world.clearance_m() < 0.1:
         return False
-    lowest_m = LOWEST_OBSTACLE_SHARE * world.mounting.height_m + GROUND_CLEARANCE_M
+    corridor_m = world.free_path_m(CORRIDOR_WIDTH_M / 2 + 0.05)
     if kind == 'toward':
-        return free_m < 2.6 and world.free_path_m(lowest_m=lowest_m) - free_m < 0.02
+        lowest_m = LOWEST_OBSTACLE_SHARE * world.mounting.height_m + GROUND_CLEARANCE_M
+        is_seen = world.free_path_m(lowest_m=lowest_m) - free_m < 0.02
+        return is_seen and free_m < 2.6 and corridor_m > 1.4
+    # Nothing may reach into the corridor; a little farther out is what a drive passes.
     room_needed_m = FREE_DRIVE_M + 1.4
-    if free_m < room_needed_m:
-        return False
-    # Beside the corridor nothing may reach in; a little farther out is what a drive passes.
-    if world.free_path_m(CORRIDOR_WIDTH_M / 2 + 0.05) < room_needed_m:
+    if corridor_m < room_needed_m:
         return False
     beside_m = world.free_path_m(0.7)
     if kind == 'past':
