@@ -319,8 +319,8 @@ class DepthNode(LifecycleNode):
         self._status.count_rejected(reason)
         self.get_logger().warning(
             f'frame dropped: {reason}', throttle_duration_sec=_WARNING_PERIOD_S)
-        if self._wanted('proximity/near'):
-            self._publish('proximity/near', Bool(data=self._near.update(math.nan)))
+        self._publish('proximity', Float32(data=math.nan))
+        self._publish('proximity/near', Bool(data=self._near.update(math.nan)))
 
     def _handle(self, frame: _Frame) -> None:
         if not any(self._wanted(topic) for topic in _OUTPUTS):

@@ -158,11 +158,13 @@ def test_bad_frames_are_counted_and_the_next_good_one_works(
     node = start()
     images = node.listen(Image, 'depth/image_rect')
     near = node.listen(Bool, 'proximity/near')
+    shares = node.listen(Float32, 'proximity')
     for count, (name, bad) in enumerate(BAD_FRAMES.items(), 1):
         node.publish('image', bad)
         node.wait_for(lambda count=count: status(node).frames_rejected == count, name)
-    node.wait_for(lambda: len(near) == len(BAD_FRAMES))
+    node.wait_for(lambda: len(near) == len(shares) == len(BAD_FRAMES))
     assert all(message.data for message in near)
+    assert all(math.isnan(message.data) for message in shares)
     assert not images
     assert not status(node).last_rejection.startswith('internal')
     send(node, picture())
