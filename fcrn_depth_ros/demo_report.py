@@ -273,7 +273,7 @@ class RunRecord:
         latency = summary['latency_ms']
         subtitle = (
             f'{summary["model"]} on {summary["provider"]}: {self.processed_count} frames at '
-            f'{rate_hz:.1f} Hz, latency p50 {latency["p50"]} ms, p95 {latency["p95"]} ms')
+            f'{rate_hz:.1f} Hz, latency p50 {latency["p50"]:.0f} ms, p95 {latency["p95"]:.0f} ms')
         return contact_sheet(
             'fcrn_depth_ros: one camera in, metric depth and an alert out', subtitle,
             ('camera', 'depth', 'nearer than '

@@ -21,7 +21,8 @@ import time
 
 from ..errors import FcrnDepthError, ToolInputError
 from ..estimation.mounting import CameraMounting
-from ..frame_sources import FrameSourceConfig, load_calibration, load_mounting
+from ..frame_sources import FrameSourceConfig, load_calibration, load_mounting, open_source
+from .ros_version import ros_distro
 from .transport import tune_fast_dds
 
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
@@ -207,16 +208,20 @@ def _interrupt(signal_number: int, frame: object) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    load_calibration(options.source)  # an unusable one is said before anything starts
+    # What cannot be used is said before anything starts; a webcam is opened by its node only.
+    if options.source.camera < 0:
+        open_source(options.source)
+    load_calibration(options.source)
     mounting = load_mounting(options.source) if options.camera_height is None \
         else CameraMounting(options.camera_height, options.camera_pitch)
     out = Path(options.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
-    # Limited to this machine, rmw_fastrtps builds transports of its own, which lose most pictures;
-    # the free domain keeps the demo to itself all the same.
-    os.environ.pop('ROS_AUTOMATIC_DISCOVERY_RANGE', None)
-    os.environ.pop('ROS_LOCALHOST_ONLY', None)
+    # Discovery on this machine only, by the variable of Humble or that of later ROS.
+    if ros_distro() == 'humble':
+        os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
+    else:
+        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('RCUTILS_CONSOLE_OUTPUT_FORMAT', '[{severity}] {name}: {message}')
     tune_fast_dds()
     log = out / 'nodes.log'

@@ -11,7 +11,7 @@ webcam that is plugged in again may be another's; let a supervisor start the nod
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import queue
 import sys
@@ -89,6 +89,8 @@ class ImageSource(Node):
 
     Parameters
     ----------
+    open_frames : callable
+        Opens what the parameters name.
     **kwargs
         Passed to rclpy's Node, for example `parameter_overrides`.
 
@@ -99,7 +101,9 @@ class ImageSource(Node):
 
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self, open_frames: Callable[[FrameSourceConfig], FrameSource] = open_source, **kwargs: Any
+    ) -> None:
         super().__init__('image_source', **kwargs)
         self.exit_status: int | None = None
         self.published_count = 0
@@ -107,7 +111,7 @@ class ImageSource(Node):
             self, (FrameSourceConfig, ImageSourceConfig), is_configured=lambda: True)
         self._source_config = parameters.get(FrameSourceConfig)
         self._config = parameters.get(ImageSourceConfig)
-        self._source: FrameSource = open_source(self._source_config)
+        self._source = open_frames(self._source_config)
         self._calibration = load_calibration(self._source_config)
         self._camera_info: CameraInfo | None = None
         self._image_publishers = self._make_image_publishers()
