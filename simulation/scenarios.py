@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 import math
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Scenario:
         toward an obstacle, past one, through free space, or an obstacle appears on the way.
     room_seed : int
         Of :func:`simulation.rooms.random_room`.
+    room : Room
+        That room, the robot included.
     mounting : Mounting
         The camera.
     x_m, y_m, heading_rad : float
@@ -43,6 +46,7 @@ class Scenario:
 
     kind: str
     room_seed: int
+    room: Room = field(repr=False)
     mounting: Mounting
     x_m: float
     y_m: float
@@ -53,15 +57,20 @@ class Scenario:
         """Return whether something will stand in the way."""
         return self.kind in ('toward', 'appears')
 
-    def room(self) -> Room:
-        """Make the room, the robot included."""
-        return _room(self.kind, self.room_seed, self.mounting)
-
-    def build(self, room: Room) -> DriveWorld:
+    def build(self) -> DriveWorld:
         """Make the world with the robot at its start."""
-        world = DriveWorld(room, self.mounting, WIDTH_PX, HEIGHT_PX)
+        world = DriveWorld(self.room, self.mounting, WIDTH_PX, HEIGHT_PX)
         world.place(self.x_m, self.y_m, self.heading_rad)
         return world
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything but the room, ready for JSON."""
+        return {
+            'kind': self.kind,
+            'room_seed': self.room_seed,
+            'mounting': asdict(self.mounting),
+            'start': {'x_m': self.x_m, 'y_m': self.y_m, 'heading_rad': self.heading_rad},
+        }
 
 
 def random_mounting(rng: np.random.Generator) -> Mounting:
@@ -110,8 +119,17 @@ def draw_scenario(kind: str, rng: np.random.Generator) -> Scenario:
             heading = rng.uniform(-math.pi, math.pi) if rng.random() < 0.5 else along
             world.place(float(x_m), float(y_m), heading)
             if _fits(kind, world):
-                return Scenario(kind, seed, mounting, world.x_m, world.y_m, world.heading_rad)
+                return Scenario(
+                    kind, seed, room, mounting, world.x_m, world.y_m, world.heading_rad
+                )
     raise RuntimeError(f'{_ROOMS} rooms must offer a drive {kind}, got none; use another seed')
+
+
+def numbered_scenario(seed: int, index: int) -> Scenario:
+    """Draw the scenario of one run; kinds come in the shares of KIND_SHARES."""
+    rng = np.random.default_rng([seed, index])
+    kind = rng.choice(list(KIND_SHARES), p=list(KIND_SHARES.values()))
+    return draw_scenario(str(kind), rng)
 
 
 def _room(kind: str, seed: int, mounting: Mounting) -> Room:

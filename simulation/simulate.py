@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 import dataclasses
 import json
 import math
+import multiprocessing
 import os
 from pathlib import Path
 import signal
@@ -46,10 +48,9 @@ from .report import drive_picture
 from .robot_link import RobotLink
 from .scenarios import (
     CORRIDOR_WIDTH_M,
-    draw_scenario,
     FREE_DRIVE_M,
     HEIGHT_PX,
-    KIND_SHARES,
+    numbered_scenario,
     Scenario,
     WIDTH_PX,
 )
@@ -84,8 +85,6 @@ class Drive:
 
     Attributes
     ----------
-    room : Room
-        Where it happens.
     samples : list of DriveSample
         One for each step.
     lag_s : float
@@ -94,13 +93,13 @@ class Drive:
     """
 
     def __init__(self, scenario: Scenario, link: RobotLink, oracle: bool, seed: int) -> None:
-        self.scenario, self.room = scenario, scenario.room()
+        self.scenario = scenario
         self.samples: list[DriveSample] = []
         self.lag_s = 0.0
         self._link, self._oracle = link, oracle
         self._rng = np.random.default_rng(seed)
         self._effects = random_effects(self._rng)
-        self._world: DriveWorld = scenario.build(self.room)
+        self._world: DriveWorld = scenario.build()
         self._true_nearest_m = math.nan
         self._intruder_s = math.inf
 
@@ -243,15 +242,17 @@ def running_nodes(oracle: bool, model: str, log: Path) -> Iterator[None]:
 
 
 def drive_once(
-    index: int, options: argparse.Namespace, link: RobotLink
-) -> tuple[Scenario, DriveResult]:
+    index: int, scenario: Scenario, options: argparse.Namespace, link: RobotLink
+) -> DriveResult:
     """
-    Draw a scenario, drive it, and leave a picture where it failed.
+    Drive a scenario, and leave a picture where it failed.
 
     Parameters
     ----------
     index : int
-        Number of the run; with the seed it determines the scenario.
+        Number of the run.
+    scenario : Scenario
+        What is driven.
     options : argparse.Namespace
         Of the command line.
     link : RobotLink
@@ -259,18 +260,15 @@ def drive_once(
 
     Returns
     -------
-    tuple of Scenario and DriveResult
-        What was driven, and how it went.
+    DriveResult
+        How it went.
 
     """
-    rng = np.random.default_rng([options.seed, index])
-    kind = str(rng.choice(list(KIND_SHARES), p=list(KIND_SHARES.values())))
-    scenario = draw_scenario(kind, rng)
     stop_distance_m = AlertConfig().stop_distance_m
     for _ in range(_REPEATS):
         with Drive(scenario, link, options.oracle, index) as drive:
             video = _Video(options.out / f'run_{index:03d}.mp4') if options.video else None
-            title = f'run {index}, seed {options.seed}: {kind}'
+            title = f'run {index}, seed {options.seed}: {scenario.kind}'
             for _ in drive.run():
                 if video is not None:
                     video.add(_picture(drive, link, title))
@@ -283,11 +281,23 @@ def drive_once(
                 picture = _picture(drive, link, f'{title}: {result.outcome}')
                 cv2.imwrite(str(options.out / f'failed_{index:03d}.png'), picture[..., ::-1])
             break
-    return scenario, result
+    return result
+
+
+def _scenarios(seed: int, runs: Sequence[int]) -> Iterator[Scenario]:
+    """Draw each scenario in another process while the one before is driven."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as other:
+        coming = other.submit(numbered_scenario, seed, runs[0])
+        for index in runs:
+            scenario = coming.result()
+            coming = other.submit(numbered_scenario, seed, index + 1)
+            yield scenario
 
 
 def _picture(drive: Drive, link: RobotLink, title: str) -> NDArray[np.uint8]:
-    return drive_picture(drive.room, drive.samples, drive.view(), link.estimated_depth_m, title)
+    return drive_picture(
+        drive.scenario.room, drive.samples, drive.view(), link.estimated_depth_m, title
+    )
 
 
 class _Video:
@@ -334,12 +344,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running_nodes(options.oracle, options.model, options.out / 'nodes.log'):
         link = RobotLink(options.oracle)
         link.wait_for_alert()
-        for index in range(options.first, options.first + options.runs):
-            scenario, result = drive_once(index, options, link)
+        runs = range(options.first, options.first + options.runs)
+        for index, scenario in zip(runs, _scenarios(options.seed, runs), strict=True):
+            result = drive_once(index, scenario, options, link)
             results.append(result)
-            drives.append(
-                {'run': index, **dataclasses.asdict(scenario), **dataclasses.asdict(result)}
-            )
+            drives.append({'run': index, **scenario.describe(), **dataclasses.asdict(result)})
             figures = summarize(results)
             left_s = (time.monotonic() - start_s) / len(results) * (options.runs - len(results))
             print(

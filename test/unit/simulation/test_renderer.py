@@ -63,7 +63,9 @@ def test_rotation_columns_are_right_down_forward() -> None:
 @pytest.mark.parametrize(
     ('x_m', 'expected'), [(0.0, 0.7), (1.4, 0.6), (1.9, 0.1)], ids=['floor', 'far', 'near']
 )
-def test_clearance_to_the_nearest_surface(renderer: RoomRenderer, x_m: float, expected: float) -> None:
+def test_clearance_to_the_nearest_surface(
+    renderer: RoomRenderer, x_m: float, expected: float
+) -> None:
     assert renderer.clearance_m(x_m, 0.0, 0.7) == pytest.approx(expected, abs=0.01)
 
 

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+import math
+
+import pytest
+
+pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
+
+from simulation.drive_result import DriveSample, FALSE_STOP_BEYOND_M, judge_drive, summarize
+from simulation.rooms import Room
+from simulation.scenarios import Scenario
+from simulation.world import Mounting
+
+STOP_M = 0.5
+STILL = DriveSample(
+    time_s=0.0, x_m=0.0, y_m=0.0, heading_rad=0.0, speed_mps=0.0, commanded_mps=0.0, stop=True,
+    state='STOP', clearance_m=1.0, free_path_m=2.0, true_nearest_m=2.0, reported_nearest_m=2.0,
+)  # fmt: skip
+MOVING = replace(STILL, speed_mps=0.5, commanded_mps=0.5, stop=False, state='CLEAR')
+
+
+def _scenario(kind: str) -> Scenario:
+    return Scenario(
+        kind, 0, Room('', {}, 6.0, 4.0, 2.5, ()), Mounting(0.3, 5.0, 0.0, 70.0), 0.0, 0.0, 0.0
+    )
+
+
+def _timed(*samples: DriveSample) -> list[DriveSample]:
+    return [replace(sample, time_s=0.1 * index) for index, sample in enumerate(samples)]
+
+
+NEAR = replace(MOVING, free_path_m=0.45, true_nearest_m=0.45)
+BRAKING = replace(NEAR, commanded_mps=0.0, stop=True, speed_mps=0.3)
+HALTED = replace(BRAKING, speed_mps=0.0, clearance_m=0.3)
+
+
+def test_stop_before_an_obstacle() -> None:
+    samples = _timed(STILL, MOVING, MOVING, NEAR, NEAR, BRAKING, BRAKING, HALTED)
+    result = judge_drive(_scenario('toward'), samples, STOP_M, lag_s=0.01)
+    assert result.outcome == 'stopped'
+    assert not result.failed
+    assert result.reaction_latency_s == pytest.approx(0.2)
+    assert result.time_to_stop_s == pytest.approx(0.4)
+    assert result.stopped_at_m == 0.45
+    assert result.smallest_clearance_m == 0.3
+    assert result.stops == 1
+
+
+def test_stop_before_the_stop_distance_has_no_latency() -> None:
+    early = replace(HALTED, true_nearest_m=0.8, free_path_m=0.8)
+    result = judge_drive(_scenario('toward'), _timed(STILL, MOVING, early), STOP_M, 0.0)
+    assert result.outcome == 'stopped'
+    assert result.reaction_latency_s is None
+    assert result.time_to_stop_s is None
+
+
+def test_touch_is_a_collision() -> None:
+    samples = _timed(STILL, MOVING, replace(HALTED, clearance_m=0.0))
+    for kind in ('toward', 'free'):
+        result = judge_drive(_scenario(kind), samples, STOP_M, 0.0)
+        assert result.outcome == 'collision'
+        assert result.failed
+
+
+def test_drive_that_neither_hits_nor_stops() -> None:
+    result = judge_drive(_scenario('toward'), _timed(STILL, MOVING, MOVING), STOP_M, 0.0)
+    assert result.outcome == 'never_stopped'
+
+
+@pytest.mark.parametrize('kind', ['toward', 'free'])
+def test_robot_that_never_starts_was_stopped_falsely(kind: str) -> None:
+    result = judge_drive(_scenario(kind), _timed(STILL, STILL), STOP_M, 0.0)
+    assert result.outcome == 'false_stop'
+
+
+@pytest.mark.parametrize(
+    ('free_path_m', 'outcome'),
+    [(FALSE_STOP_BEYOND_M + 0.01, 'false_stop'), (FALSE_STOP_BEYOND_M - 0.01, 'passed')],
+)
+def test_short_stop_is_false_where_the_path_is_free(free_path_m: float, outcome: str) -> None:
+    blink = replace(MOVING, stop=True, free_path_m=free_path_m)
+    samples = _timed(STILL, MOVING, blink, MOVING)
+    assert judge_drive(_scenario('past'), samples, STOP_M, 0.0).outcome == outcome
+
+
+def test_free_drive_that_ends_standing_was_stopped_falsely() -> None:
+    samples = _timed(STILL, MOVING, replace(HALTED, free_path_m=1.0))
+    assert judge_drive(_scenario('free'), samples, STOP_M, 0.0).outcome == 'false_stop'
+
+
+def test_summary_counts_outcomes_and_ignores_what_is_not_known() -> None:
+    stopped = judge_drive(
+        _scenario('toward'), _timed(STILL, MOVING, NEAR, BRAKING, HALTED), STOP_M, 0.0
+    )
+    passed = replace(stopped, outcome='passed', reaction_latency_s=None, time_to_stop_s=None)
+    hit = replace(passed, outcome='collision', smallest_clearance_m=-0.01)
+    figures = summarize([stopped, passed, hit])
+    assert (figures['runs'], figures['collisions'], figures['false_stops']) == (3, 1, 0)
+    assert figures['smallest_clearance_m'] == -0.01
+    assert figures['reaction_latency_s']['count'] == 1
+    assert math.isclose(figures['reaction_latency_s']['median'], 0.1)
+    assert summarize([hit])['time_to_stop_s'] == {'count': 0}
