@@ -41,7 +41,7 @@ SCALE_NEWS_LASTS_S = 3.0
 
 @dataclass(frozen=True)
 class AlertConfig(ObstacleConfig, SourceConfig):
-    """Everything that can be set about the alert; the bases hold what the rules need."""
+    """When alert_node slows the robot down, stops it, and lets it go again."""
 
     command_timeout_s: float = setting(
         0.5,

@@ -23,6 +23,7 @@ class SourceConfig:
         'What decides: range (proximity/range, metres) or near (proximity/near, yes or no; for '
         'models without metres).',
         choices=('range', 'near'),
+        read_only=True,
     )
     source_timeout_s: float = setting(
         0.5,

@@ -141,11 +141,14 @@ class AlertNode(LifecycleNode):
         self._was_stopped = False
         self._machine.reconfigure(self._config)  # starts stopped, keeps a latched stop
         self._beat()
+        distance = (
+            (Range, 'proximity/range', self._on_range, qos.newest_input())
+            if self._config.alert_source == 'range' else
+            (Bool, 'proximity/near', self._on_near, qos.newest_input()))
         for message_type, topic, callback, profile in (
                 (self._velocity_type, 'cmd_vel_in', self._on_command, qos.command_input()),
-                (Range, 'proximity/range', self._on_range, qos.newest_input()),
                 (Float32, 'proximity', self._on_proximity, qos.newest_input()),
-                (Bool, 'proximity/near', self._on_near, qos.newest_input())):
+                distance):
             self._inputs.append(self.create_subscription(
                 message_type, topic, callback, profile,
                 qos_overriding_options=qos.overridable()))
@@ -367,7 +370,8 @@ class AlertNode(LifecycleNode):
                 'scale of the distance': 'verified' if decision.scale_verified else 'unverified',
                 'latched': decision.is_latched,
                 'muted': self._beeper.is_muted,
-                'publishers of proximity/range': self.count_publishers('proximity/range'),
+                'publishers of the distance': self.count_publishers(
+                    f'proximity/{self._config.alert_source}'),
                 'buzzer': self._buzzer_failure or 'works',
             }))
 
