@@ -229,6 +229,7 @@ class FcrnLite(nn.Module):
             nn.Conv2d(LITE0_STAGES[-1][3], BOTTLENECK_CHANNELS, 1, bias=False),
             nn.BatchNorm2d(BOTTLENECK_CHANNELS),
         )
+        self.drop = nn.Dropout2d(0.1)
         laterals = (112, 40, 24, 16)
         widths = (BOTTLENECK_CHANNELS, *DECODER_CHANNELS)
         self.decoder = nn.ModuleList(
@@ -269,7 +270,7 @@ class FcrnLite(nn.Module):
                 dim=1,
             )
             addends.append(branch(features, known))
-        x = F.relu(self.bottleneck(x) + addends[0])
+        x = F.relu(self.drop(self.bottleneck(x)) + addends[0])
         for up, lateral, addend in zip(self.decoder, reversed(laterals), addends[1:], strict=True):
             x = up(x, lateral, addend)
         # The world scales with the camera's height: the rest of the network sees only ratios.

@@ -12,8 +12,11 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+from datetime import datetime
+import math
 from pathlib import Path
 import tempfile
+import time
 
 import cv2
 import numpy as np
@@ -66,10 +69,16 @@ def make_optimiser(network: FcrnLite, config: dict) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, fused=True)
 
 
-def rate_share(done: float, config: dict) -> float:
-    """Return the share of the peak rate after a share of the steps: up, level, down to 0."""
+def rate_share(done: float, config: dict, finish: float = math.inf) -> float:
+    """
+    Return the share of the peak rate after a share of the steps: up, level, down to 0.
+
+    `finish` (seconds since 1970) brings the end forward, where a machine is too busy to say how
+    many steps it will manage.
+    """
     rise = min(1.0, done / config['warm_up'])
-    return min(rise, (1 - done) / config['cool_down'])
+    time_left = max(0.0, finish - time.time()) / (60 * config['cool_down_minutes'])
+    return min(rise, (1 - done) / config['cool_down'], time_left)
 
 
 def train_mode(network: FcrnLite, frozen_blocks: int) -> None:
@@ -97,7 +106,9 @@ def share_gradients(network: nn.Module) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def train(config: dict, roots: list[Path], out: Path, warm_start: Path | None) -> None:
+def train(
+    config: dict, roots: list[Path], out: Path, warm_start: Path | None, finish: float = math.inf
+) -> None:
     """
     Run or resume one training.
 
@@ -112,18 +123,18 @@ def train(config: dict, roots: list[Path], out: Path, warm_start: Path | None) -
     store = tempfile.mkdtemp()
     multiprocessing.start_processes(
         _work,
-        (config, sources, checks, out, warm_start, f'file://{store}/workers'),
+        (config, sources, checks, out, warm_start, finish, f'file://{store}/workers'),
         config['workers'],
         start_method='fork',
     )
 
 
-def _work(worker, config, sources, checks, out, warm_start, address):
+def _work(worker, config, sources, checks, out, warm_start, finish, address):
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo', init_method=address, rank=worker, world_size=config['workers']
     )
-    torch.manual_seed(config['seed'])
+    torch.manual_seed(config['seed'])  # the same first weights everywhere
     frames = [(frame, config | entry) for entry, found in sources for frame in found]
     weights = np.concatenate(
         [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
@@ -143,8 +154,13 @@ def _work(worker, config, sources, checks, out, warm_start, address):
         network.load_state_dict(state['network'])
         average.load_state_dict(state['average'])
         optimiser.load_state_dict(state['optimiser'])
+        # Its rates are those of the configuration that was then; ours may have been changed.
+        planned = make_optimiser(network, config).param_groups
+        for group, new in zip(optimiser.param_groups, planned, strict=True):
+            group |= {key: new[key] for key in ('peak_rate', 'weight_decay')}
         first = state['epoch']
     for epoch in range(first, config['epochs']):
+        torch.manual_seed(config['seed'] + epoch * config['workers'] + worker)
         train_mode(network, config['frozen_blocks'])
         losses = []
         batches = tqdm(
@@ -174,7 +190,7 @@ def _work(worker, config, sources, checks, out, warm_start, address):
             nn.utils.clip_grad_norm_(network.parameters(), 2.0)
             done = epoch * steps + index + 1
             for group in optimiser.param_groups:
-                share = rate_share(done / (steps * config['epochs']), config)
+                share = rate_share(done / (steps * config['epochs']), config, finish)
                 group['lr'] = group['peak_rate'] * share
             optimiser.step()
             update_average(average, network, min(config['ema'], done / (done + 10)))
@@ -241,9 +257,16 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG)
     parser.add_argument('--warm-start', type=Path, help='checkpoint.pt of an earlier run')
+    parser.add_argument(
+        '--finish-at', metavar='HH:MM', help='time of today at which the rate is to reach 0'
+    )
     arguments = parser.parse_args()
+    finish = math.inf
+    if arguments.finish_at:
+        clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
+        finish = datetime.combine(datetime.now(), clock).timestamp()
     config = yaml.safe_load(arguments.config.read_text())
-    train(config, arguments.data, arguments.out, arguments.warm_start)
+    train(config, arguments.data, arguments.out, arguments.warm_start, finish)
 
 
 if __name__ == '__main__':
