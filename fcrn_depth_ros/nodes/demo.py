@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import ctypes
+import json
 import os
 from pathlib import Path
 import random
@@ -148,12 +149,10 @@ def _end_with_parent() -> None:
 
 
 def _ros_arguments(parameters: dict[str, object]) -> list[str]:
-    arguments = ['--ros-args']
-    for name, value in parameters.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        # Quoted, or a path that looks like a number would become one.
-        arguments += ['-p', f'{name}:="{text}"' if isinstance(value, str) else f'{name}:={text}']
-    return arguments
+    # Values are read as YAML, of which JSON is a part: quoted, a folder named 7 stays a text.
+    values = (f'{name}:={json.dumps(value, ensure_ascii=False)}'
+              for name, value in parameters.items())
+    return ['--ros-args', *(word for value in values for word in ('-p', value))]
 
 
 def _start(
