@@ -33,6 +33,7 @@ from fcrn_depth_ros.proximity import estimate_proximity, ProximityConfig
 import numpy as np
 from numpy.typing import NDArray
 import rclpy
+from rclpy.signals import SignalHandlerOptions
 
 from .camera_effects import apply_effects, random_effects
 from .drive_result import (
@@ -286,7 +287,12 @@ def drive_once(
 
 def _scenarios(seed: int, runs: Sequence[int]) -> Iterator[Scenario]:
     """Draw each scenario in another process while the one before is driven."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as other:
+    with ProcessPoolExecutor(
+        1,
+        multiprocessing.get_context('spawn'),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C ends this process, which ends that one
+    ) as other:
         coming = other.submit(numbered_scenario, seed, runs[0])
         for index in runs:
             scenario = coming.result()
@@ -317,8 +323,21 @@ class _Video:
             self._writer.release()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command."""
+def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """
+    Read the options.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Without the program's name; None takes those of the process.
+
+    Returns
+    -------
+    argparse.Namespace
+        Checked as far as files and numbers go.
+
+    """
     parser = argparse.ArgumentParser(
         prog='simulate', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -333,36 +352,75 @@ def main(arguments: Sequence[str] | None = None) -> int:
         '--out', type=Path, default=Path('runs/simulation'), help='folder for log and pictures'
     )
     options = parser.parse_args(arguments)
+    if options.runs < 1:
+        parser.error(f'--runs must be at least 1, got {options.runs}')
+    if options.model and not Path(options.model).is_file():
+        parser.error(f'--model must be an ONNX file, got {options.model}; name one that is there')
+    return options
+
+
+def drive_all(options: argparse.Namespace, link: RobotLink) -> list[DriveResult]:
+    """
+    Drive every run, and keep the figures up to date in the JSON file.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Of the command line.
+    link : RobotLink
+        The wire; both nodes are up.
+
+    Returns
+    -------
+    list of DriveResult
+        In order.
+
+    """
+    results: list[DriveResult] = []
+    drives: list[dict[str, object]] = []
+    start_s = time.monotonic()
+    runs = range(options.first, options.first + options.runs)
+    for index, scenario in zip(runs, _scenarios(options.seed, runs), strict=True):
+        result = drive_once(index, scenario, options, link)
+        results.append(result)
+        drives.append({'run': index, **scenario.describe(), **dataclasses.asdict(result)})
+        figures = summarize(results)
+        left_s = (time.monotonic() - start_s) / len(results) * (len(runs) - len(results))
+        print(
+            f'run {index}: {scenario.kind} -> {result.outcome}; {len(results)} of {len(runs)}, '
+            f'{figures["collisions"]} collisions, {figures["false_stops"]} false stops, '
+            f'{figures["never_stopped"]} never stopped, {left_s / 60:.0f} min left',
+            flush=True,
+        )
+        if options.json:
+            figures |= {'oracle': options.oracle, 'model': options.model or 'embedded'}
+            figures |= {'seed': options.seed, 'speed_mps': SPEED_MPS, 'list': drives}
+            options.json.write_text(json.dumps(figures, indent=1) + '\n')
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 1 where a drive failed."""
+    options = parse_command_line(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     tune_fast_dds()
     os.environ['ROS_DOMAIN_ID'] = str(free_domain_id())
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    rclpy.init()
-    drives: list[dict[str, object]] = []
-    results: list[DriveResult] = []
-    start_s = time.monotonic()
-    with running_nodes(options.oracle, options.model, options.out / 'nodes.log'):
-        link = RobotLink(options.oracle)
-        link.wait_for_alert()
-        runs = range(options.first, options.first + options.runs)
-        for index, scenario in zip(runs, _scenarios(options.seed, runs), strict=True):
-            result = drive_once(index, scenario, options, link)
-            results.append(result)
-            drives.append({'run': index, **scenario.describe(), **dataclasses.asdict(result)})
-            figures = summarize(results)
-            left_s = (time.monotonic() - start_s) / len(results) * (options.runs - len(results))
-            print(
-                f'run {index}: {scenario.kind} -> {result.outcome}; {len(results)} of '
-                f'{options.runs}, {figures["collisions"]} collisions, '
-                f'{figures["false_stops"]} false stops, {left_s / 60:.0f} min left',
-                flush=True,
-            )
-            if options.json:
-                figures |= {'oracle': options.oracle, 'model': options.model or 'embedded'}
-                figures |= {'seed': options.seed, 'speed_mps': SPEED_MPS, 'list': drives}
-                options.json.write_text(json.dumps(figures, indent=1) + '\n')
-        link.destroy_node()
-    rclpy.try_shutdown()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        with running_nodes(options.oracle, options.model, options.out / 'nodes.log'):
+            link = RobotLink(options.oracle)
+            link.wait_for_alert()
+            results = drive_all(options, link)
+    except KeyboardInterrupt:
+        print('interrupted; the figures so far are in --json', file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
     print(json.dumps(summarize(results), indent=1))
     return 1 if any(result.failed for result in results) else 0
 
