@@ -106,7 +106,7 @@ class RunRecord:
         self._nearest_m: dict[int, float] = {}
         self._proximity: list[float] = []
         self._states: list[_StateChange] = []
-        self._dropped_before = 0
+        self._counts_before: dict[str, int] = {}
         self._diagnostics: dict[str, str] = {}
         self._kept: list[KeptFrame] = []
         self._keep_interval_s = _KEEP_INTERVAL_S
@@ -125,9 +125,15 @@ class RunRecord:
     @property
     def dropped_count(self) -> int | None:
         """Count the frames that depth_node says it dropped; None where it said nothing."""
-        if 'frames dropped' not in self._diagnostics:
-            return None
-        return int(self._diagnostics['frames dropped']) - self._dropped_before
+        return self._counts_of_this_run().get('frames dropped')
+
+    @property
+    def drop_reasons(self) -> dict[str, int]:
+        """Count the dropped frames by what depth_node says became of them."""
+        summed = ('frames received', 'frames processed', 'frames dropped')
+        return {
+            key.removeprefix('frames '): count
+            for key, count in self._counts_of_this_run().items() if count and key not in summed}
 
     @property
     def last_state(self) -> str:
@@ -170,7 +176,7 @@ class RunRecord:
         """Note what depth_node says of itself; what it dropped before the run is not counted."""
         self._diagnostics = dict(values)
         if not self._image_stamps_ns:
-            self._dropped_before = int(values.get('frames dropped', 0))
+            self._counts_before = _frame_counts(values)
 
     def wants_picture(self, stamp_ns: int) -> bool:
         """Tell whether the video has room for this frame."""
@@ -260,6 +266,11 @@ class RunRecord:
             paths.append(self._write_video(folder))
         return paths
 
+    def _counts_of_this_run(self) -> dict[str, int]:
+        return {
+            key: count - self._counts_before.get(key, 0)
+            for key, count in _frame_counts(self._diagnostics).items()}
+
     def _contact_sheet(self, summary: dict[str, Any]) -> Picture:
         colors = DepthColors()
         start_ns = min(self._latency_ms)
@@ -332,6 +343,12 @@ class RunRecord:
         published_ns = stamp_ns + round(self._latency_ms.get(stamp_ns, 0.0) * 1e6)
         earlier = [change.state for change in self._states if change.time_ns <= published_ns]
         return earlier[-1] if earlier else ''
+
+
+def _frame_counts(diagnostics: Mapping[str, str]) -> dict[str, int]:
+    return {
+        key: int(text) for key, text in diagnostics.items()
+        if key.startswith('frames ') and text.isdigit()}
 
 
 def _percentiles(values: list[float], ranks: tuple[int, ...]) -> dict[str, float | None]:

@@ -211,8 +211,10 @@ class DemoRecorder(Node):
     def _say_account(self) -> None:
         record = self._record
         dropped = record.dropped_count
+        reasons = ', '.join(f'{count} {reason}' for reason, count in record.drop_reasons.items())
         _say(f'{record.published_count} images published = {record.processed_count} processed '
-             f'+ {"unknown" if dropped is None else dropped} dropped')
+             f'+ {"unknown" if dropped is None else dropped} dropped'
+             + (f' ({reasons})' if reasons else ''))
         if dropped is None or record.unaccounted_count():
             _say(f'{record.unaccounted_count()} images are not accounted for: they were lost on '
                  'the way, or depth_node was not asked after the last one')

@@ -26,7 +26,8 @@ def frame(stamp_ns: int, depth_m: float = 2.0) -> KeptFrame:
 def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> RunRecord:
     """Play `count` frames at 10 Hz; every fifth is dropped, latency is 10 ms plus 1 per frame."""
     record = RunRecord(ProximityConfig(), mounting)
-    record.add_diagnostics({'frames dropped': '7', 'model': 'none', 'provider': 'none'})
+    record.add_diagnostics({
+        'frames dropped': '7', 'frames superseded': '2', 'model': 'none', 'provider': 'none'})
     record.add_state(START - SECOND, 'STOP')
     record.add_depth_camera(CAMERA)
     for index in range(count):
@@ -42,7 +43,8 @@ def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> Run
         if index == 10:
             record.add_state(stamp + 5 * MS, 'CLEAR')
     record.add_diagnostics({
-        'frames dropped': str(7 + count // 5), 'inference p50 (ms)': '8.5',
+        'frames received': '27', 'frames superseded': str(2 + count // 5),
+        'frames rejected': '0', 'frames dropped': str(7 + count // 5), 'inference p50 (ms)': '8.5',
         'inference p95 (ms)': '12.25', 'model': 'fcrn_lite 1.0', 'provider': 'CPU'})
     return record
 
@@ -66,6 +68,7 @@ def test_summary_says_what_was_received() -> None:
         'ros_distro': 'kilted',
     }
     assert record.unaccounted_count() == 0
+    assert record.drop_reasons == {'superseded': 4}
 
 
 def test_a_lost_frame_is_not_accounted_for() -> None:
