@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 import re
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -358,6 +358,10 @@ class Webcam:
         0 is the first.
     rate_hz : float
         Pictures that come faster are passed over; 0 takes all.
+    open_capture : callable
+        Opens the device; OpenCV's by default.
+    steady_time_s : callable
+        A clock that never jumps.
 
     Raises
     ------
@@ -368,10 +372,17 @@ class Webcam:
 
     is_live = True
 
-    def __init__(self, number: int, rate_hz: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        rate_hz: float,
+        open_capture: Callable[[int], Any] = cv2.VideoCapture,
+        steady_time_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._number = number
         self._min_interval_s = 1 / rate_hz if rate_hz else 0.0
-        self._capture = cv2.VideoCapture(number)
+        self._steady_time_s = steady_time_s
+        self._capture = open_capture(number)
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if not (self._capture.isOpened() and self._capture.read()[0]):
             raise ToolInputError(
@@ -381,11 +392,11 @@ class Webcam:
 
     def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
         """Yield pictures as they come; FrameError when the webcam is gone."""
-        start_s = time.monotonic()
+        start_s = self._steady_time_s()
         next_s = 0.0
         while True:
             read, image = self._capture.read()
-            now_s = time.monotonic() - start_s
+            now_s = self._steady_time_s() - start_s
             if not read:
                 raise FrameError(
                     f'camera must deliver pictures, got none from webcam {self._number} after '

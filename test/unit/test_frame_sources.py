@@ -16,6 +16,7 @@ from fcrn_depth_ros.frame_sources import (
     open_source,
     TimedFrame,
     VideoFile,
+    Webcam,
 )
 import numpy as np
 import pytest
@@ -108,6 +109,50 @@ def test_an_absent_webcam_is_a_clear_error() -> None:
         pytest.skip('this machine has a 64th webcam')
     with pytest.raises(ToolInputError, match='camera must be .*, got 63; '):
         open_source(FrameSourceConfig(camera=63))
+
+
+class FakeCapture:
+    """A device that gives a picture every 1/32 s until it is unplugged."""
+
+    def __init__(self, pictures: int) -> None:
+        self.time_s = 0.0
+        self._pictures = pictures
+
+    def set(self, name: int, value: float) -> bool:
+        return True
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        if not self._pictures:
+            return False, None
+        self.time_s += 1 / 32
+        self._pictures -= 1
+        return True, picture(self._pictures)
+
+
+@pytest.mark.parametrize(('rate_hz', 'due_32nds'), [
+    (0.0, [1, 2, 3, 4, 5, 6, 7, 8]),
+    (32.0, [1, 2, 3, 4, 5, 6, 7, 8]),
+    (8.0, [1, 4, 8]),
+    (1.0, [1]),
+])
+def test_a_webcam_is_thinned_out_to_the_rate_and_its_loss_is_an_error(
+    rate_hz: float, due_32nds: list[int]
+) -> None:
+    capture = FakeCapture(9)
+    webcam = Webcam(0, rate_hz, lambda number: capture, lambda: capture.time_s)
+    played = []
+    with pytest.raises(FrameError, match='got none from webcam 0 after 0.2 s'):
+        for frame in webcam.frames(pytest.fail):
+            played.append(round(frame.due_s * 32))
+    assert played == due_32nds
+
+
+def test_a_webcam_that_gives_no_picture_is_an_error() -> None:
+    with pytest.raises(ToolInputError, match='camera must be .* working webcam, got 0'):
+        Webcam(0, 0.0, lambda number: FakeCapture(0))
 
 
 @pytest.mark.parametrize('config', [
