@@ -225,16 +225,35 @@ class AlertMachine:
         self._command_s = now_s
         if self._command == ZERO_VELOCITY:
             self._awaits_neutral = False
+        return self.limit(now_s, self._command)
+
+    def limit(self, now_s: float, velocity: Velocity) -> Velocity:
+        """
+        Give what may go on of a velocity that passed before: things may have changed.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        velocity : Velocity
+            What the robot does now; finite.
+
+        Returns
+        -------
+        Velocity
+            The same, slower, or zero.
+
+        """
         decision = self.decide(now_s)
         if decision.state is AlertState.DISABLED:
-            return self._command
+            return velocity
         if decision.stop:
             is_free_to_leave = (
                 self._source.fault(now_s) is None
                 and self._obstacle.verdict().state == AlertState.STOP
             )
-            return gate_stopped(self._command, is_free_to_leave, self._config)
-        return gate_moving(self._command, decision.speed_limit_mps)
+            return gate_stopped(velocity, is_free_to_leave, self._config)
+        return gate_moving(velocity, decision.speed_limit_mps)
 
     def command_is_silent(self, now_s: float) -> bool:
         """

@@ -124,7 +124,7 @@ class SourceWatch:
         self._arrival_s: float | None = None
         self._age_on_arrival_s = 0.0
         self._stamp_s: float | None = None
-        self._repeats = 0
+        self._repeats = False
         self._rejection: SourceFault | None = None
         self._unknown_since_s: float | None = None
         self._unknown_heard_s = 0.0
@@ -149,10 +149,10 @@ class SourceWatch:
 
         """
         if reading.stamp_s == self._stamp_s and not reading.flaw():
-            self._repeats += 1  # the same picture again is no news: it does not feed the timeout
+            self._repeats = True  # the same picture again is no news: it does not feed the timeout
             return False
         previous_stamp_s, self._stamp_s = self._stamp_s, reading.stamp_s
-        self._repeats = 0
+        self._repeats = False
         self._arrival_s = now_s
         self._age_on_arrival_s = clock_s - reading.stamp_s
         self._rejection = self._judge(reading, previous_stamp_s)

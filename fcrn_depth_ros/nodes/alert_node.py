@@ -299,13 +299,16 @@ class AlertNode(LifecycleNode):
         self._send_sound(self._beeper.sound(now_s, decision))
 
     def _act(self) -> AlertDecision:
-        """Judge now; a stop goes out before anything else, and without waiting for the beat."""
-        decision = self._machine.decide(time.monotonic())
+        """Judge now; what slows or stops the robot goes out first, and waits for no command."""
+        now_s = time.monotonic()
+        decision = self._machine.decide(now_s)
         if not self._is_active:
             return decision
+        velocity = self._machine.limit(now_s, self._sent_velocity)
+        begins_to_stop = decision.stop and not self._was_stopped
+        if velocity != self._sent_velocity or begins_to_stop:
+            self._send_velocity(velocity)
         if decision.stop != self._was_stopped:
-            if decision.stop:
-                self._send_velocity(ZERO_VELOCITY)
             self._publish('stop', Bool(data=decision.stop))
             self._was_stopped = decision.stop
         if (decision.state, decision.cause) != self._said:

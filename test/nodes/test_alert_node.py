@@ -118,6 +118,29 @@ def test_caution_slows_down(alert):
     assert slowed.angular.z == pytest.approx(slowed.linear.x / 2.0)
 
 
+def test_a_held_command_is_slowed_while_the_obstacle_comes_nearer(alert):
+    """The driver sends one command and no more; the alert does not wait for the next."""
+    alert.see_until(5.0, 'CLEAR')
+    assert alert.drive(1.0).linear.x == 1.0
+    for distance_m in (1.0, 1.0, 0.8, 0.8):
+        alert.see(distance_m)
+    alert.wait_for(lambda: alert.velocities[-1].linear.x < 0.6)
+    assert alert.velocities[-1].linear.x > 0.0
+
+
+@with_parameters(allow_rotation=True, source_timeout_s=1.0)
+def test_a_turn_that_was_allowed_ends_when_the_robot_goes_blind(alert):
+    alert.see_until(0.3, 'STOP')
+    turn = Twist(angular=Vector3(z=0.5))
+
+    def turns():
+        alert.see(0.3)
+        return alert.drive(0.0, 0.5) == turn
+    alert.wait_for(turns)
+    alert.wait_for(lambda: alert.velocities[-1] == Twist(), 'zero without another command')
+    assert alert.state == 'STALE'
+
+
 @with_parameters(source_timeout_s=0.5)
 def test_silence_is_stale_and_sends_zero(alert):
     alert.see_until(5.0, 'CLEAR')

@@ -1,14 +1,17 @@
 """The whole decision: what stops, what releases, and that nothing moves without fresh data."""
 
 import dataclasses
+import itertools
 import math
 import os
+import random
 
 from fcrn_depth_ros.alert import (
     AlertConfig,
     AlertMachine,
     AlertState,
     RangeReading,
+    ResetResult,
     SCALE_NEWS_LASTS_S,
     Velocity,
     ZERO_VELOCITY,
@@ -151,6 +154,21 @@ def test_frozen_stamps_are_stale():
     assert (drive.state, drive.decision.cause) == (AlertState.STALE, 'frozen')
 
 
+@pytest.mark.parametrize('true_m', [0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 1.0, 1.2, 1.4])
+def test_noise_does_not_make_the_stop_flicker(true_m):
+    """8 % of noise on every reading: never more than one change of `stop` within a second."""
+    for seed in range(100):
+        noise = random.Random(seed)
+        drive, changes_s, stop = Drive(), [], True
+        for _ in range(120):
+            drive.see(true_m * (1 + noise.gauss(0, 0.08)))
+            if drive.decision.stop != stop:
+                stop = not stop
+                changes_s.append(drive.now_s)
+        assert all(
+            later - earlier > 1.0 for earlier, later in itertools.pairwise(changes_s)), seed
+
+
 def test_an_unknown_picture_stops_at_once_with_its_own_reason():
     drive = Drive().clear()
     drive.machine.hear_proximity(drive.now_s, math.nan)
@@ -196,6 +214,14 @@ def test_the_speed_asked_for_moves_the_caution_distance():
     assert drive.see(3.0, 5).state is AlertState.CLEAR
 
 
+@pytest.mark.parametrize('command', [None, Velocity(0.1), Velocity(-0.5)])
+def test_a_slow_command_or_none_needs_no_caution(command):
+    drive = Drive().clear()
+    if command:
+        drive.gate(command)
+    assert drive.see(1.45, 3).state is AlertState.CLEAR
+
+
 def test_an_old_command_is_no_speed():
     drive = Drive().clear().see(2.0, 2)
     drive.gate(Velocity(linear_x=3.0))
@@ -227,6 +253,22 @@ def test_a_robot_that_sees_nothing_may_not_move_at_all(blind):
     blind(drive)
     assert drive.gate(TURN) == ZERO_VELOCITY
     assert drive.gate(BACK) == ZERO_VELOCITY
+
+
+def test_what_passed_before_is_judged_anew():
+    drive = Drive(ttc_stop_s=0.0).clear()
+    fast = Velocity(linear_x=1.0, angular_z=2.0)
+    assert drive.gate(fast) == fast
+    slower = drive.see(1.0, 2).machine.limit(drive.now_s, fast)
+    assert 0 < slower.linear_x < 1.0
+    assert slower.angular_z == pytest.approx(2.0 * slower.linear_x)
+    assert drive.see(0.4, 2).machine.limit(drive.now_s, slower) == ZERO_VELOCITY
+
+
+def test_judging_anew_is_no_command_of_the_driver():
+    drive = Drive()
+    drive.machine.limit(drive.now_s, FORWARD)
+    assert drive.machine.command_is_silent(drive.now_s)
 
 
 def test_a_fast_approach_stops_early():
@@ -339,7 +381,8 @@ def test_reset_is_refused_while_anything_is_wrong():
     assert not drive.reset().success
     drive.see(FAR_M)
     drive.wait(1.0)
-    assert drive.reset().message.startswith('refused: STALE')
+    result = drive.reset()
+    assert (result.success, result.message) == (False, 'refused: STALE, no distance for 1.00 s')
     drive.see(math.nan)
     assert not drive.reset().success
     assert drive.clear().reset().success
@@ -351,15 +394,17 @@ def test_reset_before_any_data_is_refused():
 
 def test_reset_without_a_latched_stop_is_harmless():
     drive = Drive().clear()
-    assert drive.reset().success
+    assert drive.reset() == ResetResult(True, 'healthy; nothing was latched')
     assert drive.gate() == FORWARD
 
 
 def test_reset_does_not_start_motion_while_the_driver_still_pushes():
     drive = latched()
     drive.gate()
-    assert drive.reset().success
+    assert drive.reset() == ResetResult(
+        True, 'released; motion needs a zero command first, or silence')
     assert not drive.decision.is_latched
+    assert drive.decision.reason == 'reset; waits for a zero command, or silence'
     for _ in range(20):
         drive.see(FAR_M)
         assert drive.gate() == ZERO_VELOCITY
@@ -405,7 +450,8 @@ def test_disabled_passes_everything_and_says_so():
     assert decision.speed_limit_mps == math.inf
     assert drive.gate(Velocity(9.0)) == Velocity(9.0)
     assert drive.wait(0.6).clear().decision.reason.endswith('would be CLEAR')
-    assert not drive.reset().success
+    assert drive.reset() == ResetResult(
+        False, 'refused: the alert is disabled; enable it first')
 
 
 def test_enabled_again_it_starts_stopped():

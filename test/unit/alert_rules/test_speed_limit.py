@@ -53,6 +53,12 @@ def test_no_limit_passes_everything():
     assert gate_moving(Velocity(9.0), math.inf) == Velocity(9.0)
 
 
+def test_a_limit_of_zero_lets_the_robot_turn():
+    """A limit of zero without a stop: near, but not yet for `trigger_count` readings."""
+    assert gate_moving(Velocity(angular_z=1.0), 0.0) == Velocity(angular_z=1.0)
+    assert gate_moving(Velocity(0.5, angular_z=1.0), 0.0) == ZERO_VELOCITY
+
+
 FORWARD, BACK, TURN = Velocity(0.1), Velocity(-0.1), Velocity(angular_z=0.5)
 ARC_FORWARD, ARC_BACK = Velocity(0.1, angular_z=0.5), Velocity(-0.1, angular_z=0.5)
 LEFT, UP, BACK_LEFT = Velocity(linear_y=0.1), Velocity(linear_z=0.1), Velocity(-0.1, 0.1)
