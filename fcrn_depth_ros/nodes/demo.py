@@ -29,6 +29,8 @@ from .transport import tune_fast_dds
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
 _POLL_S = 0.1
 _GRACE_S = 5.0
+# The recorder ends by itself once the camera is gone and depth_node has said what it dropped.
+_LAST_WORDS_S = 5.0
 _REPORT_S = 60.0
 _SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
 # DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
@@ -180,21 +182,23 @@ def _watch(processes: Processes, log: Path) -> int:
             time.sleep(_POLL_S)
             played = processes.status('image_source')
             if played and played != 1:  # 1: it stopped on the way, what came is reported
-                return played
+                return 2 if played == 2 else 1
             if processes.status('bringup') is not None:
                 print(f'error: bringup must run to the end, got exit status '
                       f'{processes.status("bringup")}; see {log}', file=sys.stderr)
                 print(_tail(log), file=sys.stderr)
                 return 1
-            if interrupted_s is not None and time.monotonic() - interrupted_s > _REPORT_S:
+            waited_s = 0.0 if interrupted_s is None else time.monotonic() - interrupted_s
+            if waited_s > _REPORT_S:
                 return 1
+            if waited_s > _LAST_WORDS_S:
+                processes.interrupt('demo_recorder')
         except KeyboardInterrupt:
             if interrupted_s is not None:
                 return 130
             interrupted_s = time.monotonic()
             print('ending the run; Ctrl-C again to leave without a report', flush=True)
             processes.interrupt('image_source')
-            processes.interrupt('demo_recorder')
     return recorded or processes.status('image_source') or 0
 
 

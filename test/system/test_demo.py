@@ -136,6 +136,7 @@ def test_a_signal_ends_the_run_with_a_report(
     assert process.returncode == 0, output
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
     assert 0 < summary['frames_published'] < FRAMES
+    assert summary['frames_processed'] + summary['frames_dropped'] == summary['frames_published']
 
 
 def test_nothing_is_left_running_when_the_demo_is_killed(
