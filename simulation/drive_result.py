@@ -80,7 +80,7 @@ class DriveResult:
     stops : int
         How often `stop` turned true after it had been released.
     duration_s, lag_s : float
-        Simulated time, and how far the simulation fell behind real time at worst.
+        Simulated time, and how long the simulation stood still because the machine was too busy.
 
     """
 
