@@ -78,7 +78,8 @@ def depth_to_points(depth_m: np.ndarray, intrinsics: CameraIntrinsics) -> np.nda
         x right, y down, z forward in metres (REP 103 optical frame); NaN where unknown.
 
     """
-    return intrinsics.rays() * depth_m[:, :, np.newaxis]
+    points: np.ndarray = intrinsics.rays() * depth_m[:, :, np.newaxis]
+    return points
 
 
 def depth_to_scan(
@@ -145,5 +146,5 @@ def _level_axes(mounting: CameraMounting | None) -> tuple[np.ndarray, np.ndarray
     down = np.array([0.0, 1.0, 0.0]) if mounting is None else np.asarray(mounting.down_vector())
     ahead = np.array([0.0, 0.0, 1.0]) - down * down[2]
     ahead /= np.linalg.norm(ahead)
-    axes = (ahead, np.cross(ahead, down), -down)
-    return tuple(axis.astype(np.float32) for axis in axes)
+    ahead, left, up = np.array([ahead, np.cross(ahead, down), -down], dtype=np.float32)
+    return ahead, left, up

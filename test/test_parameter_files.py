@@ -52,7 +52,8 @@ def test_a_wrong_default_in_the_readme_is_reported_and_mended(tmp_path: Path) ->
     copy_project(tmp_path)
     readme = tmp_path / 'README.md'
     right = readme.read_text()
-    readme.write_text(right.replace('| `near_distance_m` | `1.0` |', '| `near_distance_m` | `7` |'))
+    row = '| `near_distance_m` | `1.0` |'
+    readme.write_text(right.replace(row, row.replace('1.0', '7')))
     assert readme.read_text() != right
     assert run_generator(tmp_path, '--check').stdout == 'README.md is out of date\n'
     run_generator(tmp_path)
