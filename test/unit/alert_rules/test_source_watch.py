@@ -159,8 +159,9 @@ def test_a_good_reading_clears_a_bad_one():
 def test_a_picture_that_tells_nothing_is_unknown_at_once(share):
     watch, _ = watch_after(reading())
     watch.hear_proximity(0.1, share)
-    fault = watch.fault(0.1)
-    assert (fault.cause, fault.is_stale) == ('unknown', False)
+    assert watch.fault(0.1) == SourceFault(
+        False, 'unknown',
+        'the picture tells no distance: too few valid pixels, dark, covered or blank')
 
 
 @pytest.mark.parametrize('share', [0.0, 0.5, 1.0])
@@ -189,8 +190,8 @@ def test_unknown_stays_unknown_while_only_distances_come():
     watch, _ = watch_after(reading())
     watch.hear_proximity(0.0, math.nan)
     assert watch.hear_range(0.6, reading(stamp_s=CLOCK_S + 0.6), CLOCK_S + 0.6)
-    fault = watch.fault(0.6)
-    assert (fault.cause, fault.is_stale) == ('unknown', False)
+    assert watch.fault(0.6) == SourceFault(
+        False, 'unknown', 'the last picture told no distance')
 
 
 def test_a_yes_or_no_needs_no_stamp():
