@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from .data import floor_map, Frame, STORED_SIZE, warp_image, whole_view
+from .data import Frame, plain_input, STORED_SIZE
 from .network import IMAGE_MEAN, IMAGE_SCALE
 
 SMALL_WORLD = 0.45  # puts NYU's cameras at a robot's 0.6 m
@@ -15,17 +15,11 @@ SMALL_WORLD = 0.45  # puts NYU's cameras at a robot's 0.6 m
 @torch.no_grad()
 def predict(network: torch.nn.Module, frame: Frame, config: dict, mounting: bool, world=1.0):
     """Return the depth in metres at the frame's size."""
-    width, height = config['input_width'], config['input_height']
-    view = whole_view(config)
-    ratio = frame.camera.fx_px / view[0, 0] / config['training_fx_px']
-    image = warp_image(frame.image, view, width, height)
+    image, inverse_floor, ratio = plain_input(frame, config, mounting)
     x = (torch.from_numpy(image).permute(2, 0, 1)[None].float() - IMAGE_MEAN) * IMAGE_SCALE
-    inverse_floor = np.zeros((height, width))
-    if mounting and frame.floor is not None:
-        inverse_floor = floor_map(frame.floor, frame.camera, view, width, height) * ratio / world
     output = network(
         x.contiguous(memory_format=torch.channels_last),
-        torch.from_numpy(inverse_floor)[None, None].float(),
+        torch.from_numpy(inverse_floor / np.float32(world))[None, None],
     )
     return cv2.resize(output[0, 0].exp().numpy() * ratio, STORED_SIZE)
 

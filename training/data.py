@@ -168,6 +168,20 @@ def whole_view(config: dict) -> NDArray[np.float64]:
     return np.array([[scale_x, 0, scale_x / 2 - 0.5], [0, scale_y, scale_y / 2 - 0.5]])
 
 
+def plain_input(
+    frame: Frame, config: dict, mounting: bool = True
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
+    """Return picture and floor map of a whole frame for the network, and metres per its metre."""
+    width, height = config['input_width'], config['input_height']
+    view = whole_view(config)
+    ratio = frame.camera.fx_px / view[0, 0] / config['training_fx_px']
+    inverse_floor = np.zeros((height, width))
+    if mounting and frame.floor is not None:
+        inverse_floor = floor_map(frame.floor, frame.camera, view, width, height) * ratio
+    image = warp_image(frame.image, view, width, height)
+    return image, inverse_floor.astype(np.float32), ratio
+
+
 def warp_image(image, to_source, width, height):
     """Return the picture as the network sees it through an affine view."""
     return cv2.warpAffine(

@@ -23,13 +23,15 @@ import onnx
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from tqdm import tqdm
 import yaml
 
-from .data import floor_map, Frame, warp_image, whole_view
+from .data import Frame, plain_input
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 from .train import build_network, load_entries
 
 CALIBRATION_FRAMES = 128
+CALIBRATION_SCENES = 24  # of each source
 OPSET = 17
 
 
@@ -126,18 +128,11 @@ def make_card(config: dict, metrics: str) -> ModelCard:
 
 def calibration_tensors(frames: list[Frame], config: dict):
     """Yield the inputs of evenly chosen frames, every third one without its mounting."""
-    width, height = config['input_width'], config['input_height']
-    for index in np.linspace(0, len(frames) - 1, CALIBRATION_FRAMES).astype(int):
-        frame = frames[index]
-        view = whole_view(config)
-        image = warp_image(frame.image, view, width, height).transpose(2, 0, 1)[None]
-        floor = np.zeros((height, width))
-        if frame.floor is not None and index % 3:
-            floor = floor_map(frame.floor, frame.camera, view, width, height)
-        yield {
-            'image': ((image.astype(np.float32) - IMAGE_MEAN) * IMAGE_SCALE).astype(np.float32),
-            'mounting': floor[None, None].astype(np.float32),
-        }
+    chosen = np.linspace(0, len(frames) - 1, CALIBRATION_FRAMES).astype(int)
+    for number, index in enumerate(tqdm(chosen, desc='calibration', mininterval=2)):
+        image, floor, _ = plain_input(frames[index], config, number % 3 > 0)
+        x = (image.transpose(2, 0, 1)[None].astype(np.float32) - IMAGE_MEAN) * IMAGE_SCALE
+        yield {'image': x.astype(np.float32), 'mounting': floor[None, None]}
 
 
 def main() -> None:
@@ -149,11 +144,8 @@ def main() -> None:
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
     network, config = load_trained(arguments.run)
-    frames = [
-        frame
-        for entry, found in load_entries(config['sources'], arguments.data)
-        for frame in found[:: max(1, len(found) // CALIBRATION_FRAMES)]
-    ]
+    sources = load_entries(config['sources'], arguments.data, CALIBRATION_SCENES)
+    frames = [frame for _, found in sources for frame in found]
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.out) as folder:
         float_file = Path(folder) / 'fcrn_lite.onnx'

@@ -39,13 +39,16 @@ def build_network(config: dict) -> FcrnLite:
     return network.to(memory_format=torch.channels_last)
 
 
-def load_entries(entries: list[dict], roots: list[Path]) -> list[tuple[dict, list]]:
-    """Load the frames of each source or check whose root was given."""
+def load_entries(
+    entries: list[dict], roots: list[Path], most_scenes: int | None = None
+) -> list[tuple[dict, list]]:
+    """Load the frames of each source or check whose root was given, or of some of its scenes."""
     loaded = []
     for entry in entries:
         if entry['root'] < len(roots):
             folders = scene_folders(roots[entry['root']], entry['split'], entry['prefix'])
-            loaded.append((entry, load_frames(folders, entry)))
+            step = max(1, len(folders) // most_scenes) if most_scenes else 1
+            loaded.append((entry, load_frames(folders[::step], entry)))
     return loaded
 
 
