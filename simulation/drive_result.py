@@ -67,7 +67,8 @@ class DriveResult:
     ----------
     outcome : str
         stopped, passed, collision, false_stop (something stopped the robot, or kept it from
-        starting, with a free path ahead) or never_stopped (it neither hit nor stopped).
+        starting, with a free path ahead), never_stopped (it neither hit nor stopped) or not_judged
+        (the machine was too busy for a simulation in real time).
     smallest_clearance_m : float
         Over the whole drive.
     stopped_at_m : float or None
@@ -176,12 +177,16 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
 
     """
     outcomes = [result.outcome for result in results]
+    results = [result for result in results if result.outcome != 'not_judged']
     return {
-        'runs': len(results),
+        'runs': len(outcomes),
         'collisions': outcomes.count('collision'),
         'false_stops': outcomes.count('false_stop'),
         'never_stopped': outcomes.count('never_stopped'),
-        'smallest_clearance_m': min(result.smallest_clearance_m for result in results),
+        'not_judged': outcomes.count('not_judged'),
+        'smallest_clearance_m': min(
+            (result.smallest_clearance_m for result in results), default=None
+        ),
         'stopped_at_m': _spread([result.stopped_at_m for result in results]),
         'time_to_stop_s': _spread([result.time_to_stop_s for result in results]),
         'reaction_latency_s': _spread([result.reaction_latency_s for result in results]),

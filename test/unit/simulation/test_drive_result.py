@@ -100,4 +100,7 @@ def test_summary_counts_outcomes_and_ignores_what_is_not_known() -> None:
     assert figures['smallest_clearance_m'] == -0.01
     assert figures['reaction_latency_s']['count'] == 1
     assert math.isclose(figures['reaction_latency_s']['median'], 0.1)
+    late = replace(hit, outcome='not_judged', smallest_clearance_m=-0.2)
+    assert summarize([stopped, late])['smallest_clearance_m'] == stopped.smallest_clearance_m
+    assert summarize([stopped, late])['not_judged'] == 1
     assert summarize([hit])['time_to_stop_s'] == {'count': 0}
