@@ -215,11 +215,12 @@ def estimate_proximity(
         return ProximityEstimate(share, math.nan, valid_fraction)
 
     obstacle = valid
+    known_depth = np.where(valid, depth, 0)  # inf x 0 would warn
     if inverse_floor_depth is not None:
-        floor_share = np.where(valid, depth, 0) * inverse_floor_depth[rows, columns]
+        floor_share = known_depth * inverse_floor_depth[rows, columns]
         obstacle = obstacle & (floor_share < 1 - config.floor_tolerance)
     if lateral_slope is not None and config.corridor_width_m > 0:
-        sideways_m = np.where(valid, depth, 0) * np.abs(lateral_slope[columns])
+        sideways_m = known_depth * np.abs(lateral_slope[columns])
         obstacle = obstacle & (sideways_m <= config.corridor_width_m / 2)
     obstacle_depth = depth[obstacle]
     near_count = int(np.count_nonzero(obstacle_depth < config.near_distance_m))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import itertools
 import math
 from statistics import median
 
@@ -12,16 +13,17 @@ MIN_SAMPLES = 6
 MIN_CLOSING_MPS = 0.1
 
 
-def time_to_collision(times_s: Sequence[float], distances_m: Sequence[float]) -> float:
+Sample = tuple[float, float]
+
+
+def time_to_collision(samples: Sequence[Sample]) -> float:
     """
     Extrapolate the distance of the last seconds to zero.
 
     Parameters
     ----------
-    times_s : sequence of float
-        When each distance was measured, ascending.
-    distances_m : sequence of float
-        The distances, as many.
+    samples : sequence of (float, float)
+        Time in seconds, ascending, and distance in metres.
 
     Returns
     -------
@@ -29,28 +31,25 @@ def time_to_collision(times_s: Sequence[float], distances_m: Sequence[float]) ->
         Seconds from the last sample; +Inf when nothing comes nearer, or too little is known.
 
     """
-    if len(times_s) < MIN_SAMPLES:
+    if len(samples) < MIN_SAMPLES:
         return math.inf
-    half = len(times_s) // 2
+    half = len(samples) // 2
     # An obstacle that steps into view is a jump, not an approach: a jump can bend the trend of
     # one half, an approach shows in both.
-    closing_mps = -max(
-        theil_sen_slope(times_s[part], distances_m[part])
-        for part in (slice(None), slice(None, half), slice(half, None))
-    )
+    closing_mps = -max(map(theil_sen_slope, (samples, samples[:half], samples[half:])))
     if closing_mps < MIN_CLOSING_MPS:
         return math.inf
-    return distances_m[-1] / closing_mps
+    return samples[-1][1] / closing_mps
 
 
-def theil_sen_slope(times_s: Sequence[float], values: Sequence[float]) -> float:
+def theil_sen_slope(samples: Sequence[Sample]) -> float:
     """
     Fit a line by the median of the slopes of all pairs: a few outliers do not move it.
 
     Parameters
     ----------
-    times_s, values : sequence of float
-        Ascending times and as many values.
+    samples : sequence of (float, float)
+        Time, ascending, and value.
 
     Returns
     -------
@@ -59,9 +58,8 @@ def theil_sen_slope(times_s: Sequence[float], values: Sequence[float]) -> float:
 
     """
     slopes = [
-        (values[later] - values[earlier]) / (times_s[later] - times_s[earlier])
-        for later in range(len(times_s))
-        for earlier in range(later)
-        if times_s[later] > times_s[earlier]
+        (later[1] - earlier[1]) / (later[0] - earlier[0])
+        for earlier, later in itertools.combinations(samples, 2)
+        if later[0] > earlier[0]
     ]
     return median(slopes) if slopes else 0.0

@@ -263,5 +263,4 @@ class ObstacleRule:
         self._trend.append((now_s, reading.distance_m))
         while self._trend[0][0] < now_s - self._config.ttc_window_s:
             self._trend.popleft()
-        times_s, distances_m = zip(*self._trend, strict=True)
-        return time_to_collision(times_s, distances_m)
+        return time_to_collision(list(self._trend))

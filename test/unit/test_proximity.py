@@ -76,10 +76,12 @@ def test_a_single_pixel_is_a_map_too():
     assert estimate.nearest_distance_m == pytest.approx(0.4)
 
 
-def test_the_percentile_is_a_rank():
-    depth = np.linspace(2.0, 3.998, 1000, dtype=np.float32).reshape(20, 50)
-    config = ProximityConfig(nearest_percentile=10.0)
-    assert estimate_proximity(depth, config).nearest_distance_m == pytest.approx(depth.ravel()[99])
+@pytest.mark.parametrize(('percentile', 'rank'), [(50.0, 500), (10.0, 100), (10.01, 101)])
+def test_the_percentile_is_a_rank(percentile, rank):
+    depth = np.linspace(2.0, 3.998, 1000)
+    shuffled = np.random.default_rng(0).permutation(depth).reshape(20, 50)
+    config = ProximityConfig(nearest_percentile=percentile)
+    assert estimate_proximity(shuffled, config).nearest_distance_m == depth[rank - 1]
 
 
 def test_the_nearest_distance_ends_at_the_maximum_range():
@@ -93,6 +95,14 @@ def test_floor_is_never_near_but_what_stands_on_it_is(depth_m, near):
     assert estimate.proximity == (1.0 if near else 0.0)
     assert estimate.nearest_distance_m == pytest.approx(depth_m if near else METRIC.max_range_m)
     assert estimate.valid_fraction == 1.0
+
+
+def test_the_bounds_of_floor_and_corridor_belong_to_them():
+    config = ProximityConfig(floor_tolerance=0.25, corridor_width_m=0.5)
+    floor = np.ones((20, 50), np.float32)
+    assert estimate_proximity(wall(0.75), config, floor).proximity == 0.0
+    slopes = np.full(50, 0.5, np.float32)
+    assert estimate_proximity(wall(0.5), config, lateral_slope=slopes).proximity == 1.0
 
 
 def test_above_the_horizon_nothing_is_floor():
@@ -179,6 +189,7 @@ def test_relative_mode_is_the_phone_rule(config, values, share):
     estimate = estimate_proximity(ramp(values), config)
     assert estimate.proximity == share
     assert math.isnan(estimate.nearest_distance_m)
+    assert estimate.valid_fraction == sum(value > 0 for value in values) / 4
 
 
 @pytest.mark.parametrize(('near_value', 'share'), [(0.25, 3 / 4), (0.26, 2 / 4), (1.0, 1 / 4)])

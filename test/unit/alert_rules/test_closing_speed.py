@@ -14,16 +14,21 @@ def approach(start_m, speed_mps):
     return [start_m - speed_mps * time_s for time_s in TIMES_S]
 
 
+def ttc(distances_m):
+    """Give the time to collision of distances at 10 Hz."""
+    return time_to_collision(list(zip(TIMES_S, distances_m, strict=False)))
+
+
 @pytest.mark.parametrize(('start_m', 'speed_mps', 'ttc_s'), [
     (2.0, 1.0, 1.0), (3.0, 0.5, 5.0), (1.0, 0.1001, 0.8999 / 0.1001), (1.0, 0.09, math.inf),
     (1.0, 0.0, math.inf), (1.0, -1.0, math.inf)])
 def test_the_last_distance_over_the_rate(start_m, speed_mps, ttc_s):
-    assert time_to_collision(TIMES_S, approach(start_m, speed_mps)) == pytest.approx(ttc_s)
+    assert ttc(approach(start_m, speed_mps)) == pytest.approx(ttc_s)
 
 
 @pytest.mark.parametrize(('samples', 'known'), [(5, False), (6, True), (0, False)])
 def test_few_samples_are_no_trend(samples, known):
-    ttc_s = time_to_collision(TIMES_S[:samples], approach(3.0, 1.0)[:samples])
+    ttc_s = ttc(approach(3.0, 1.0)[:samples])
     assert math.isfinite(ttc_s) is known
 
 
@@ -31,20 +36,26 @@ def test_few_samples_are_no_trend(samples, known):
 def test_one_outlier_neither_makes_nor_hides_an_approach(position):
     still, coming = approach(3.0, 0.0), approach(3.0, 1.0)
     still[position] = coming[position] = 0.5
-    assert time_to_collision(TIMES_S, still) == math.inf
-    assert time_to_collision(TIMES_S, coming) == pytest.approx(coming[-1], rel=0.3)
+    assert ttc(still) == math.inf
+    assert ttc(coming) == pytest.approx(coming[-1], rel=0.3)
 
 
 @pytest.mark.parametrize('step', range(1, 11))
 def test_an_obstacle_that_steps_into_view_is_no_approach(step):
     distances_m = [5.0] * step + [1.5] * (11 - step)
-    assert time_to_collision(TIMES_S, distances_m) == math.inf
+    assert ttc(distances_m) == math.inf
+
+
+def test_what_has_stopped_coming_or_only_begun_is_no_approach():
+    coming = approach(3.0, 1.0)
+    assert ttc(coming[:6] + [coming[5]] * 5) == math.inf
+    assert ttc([coming[0]] * 6 + coming[1:6]) == math.inf
 
 
 def test_noise_on_a_wall_is_no_approach():
     noise = random.Random(7)
     ttcs_s = [
-        time_to_collision(TIMES_S, [1.0 + noise.gauss(0, 0.02) for _ in TIMES_S])
+        ttc([1.0 + noise.gauss(0, 0.02) for _ in TIMES_S])
         for _ in range(300)
     ]
     assert min(ttcs_s) > 1.0
@@ -53,7 +64,7 @@ def test_noise_on_a_wall_is_no_approach():
 def test_noise_on_an_approach_changes_the_time_little():
     noise = random.Random(7)
     ttcs_s = [
-        time_to_collision(TIMES_S, [d + noise.gauss(0, 0.02) for d in approach(2.5, 1.0)])
+        ttc([d + noise.gauss(0, 0.02) for d in approach(2.5, 1.0)])
         for _ in range(100)
     ]
     assert 1.3 < min(ttcs_s) < 1.5 < max(ttcs_s) < 2.4
@@ -63,4 +74,4 @@ def test_noise_on_an_approach_changes_the_time_little():
     ([0, 1, 2], [0, 2, 4], 2.0), ([0, 1, 2], [0, 2, 90], 45.0), ([1, 1], [0, 5], 0.0),
     ([3], [1], 0.0), ([0, 1, 1, 2], [0, 1, 9, 2], 1.0)])
 def test_the_slope_is_the_median_of_all_pairs(times_s, values, slope):
-    assert theil_sen_slope(times_s, values) == slope
+    assert theil_sen_slope(list(zip(times_s, values, strict=True))) == slope

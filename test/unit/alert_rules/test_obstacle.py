@@ -98,12 +98,26 @@ def test_an_approach_that_ends_lets_go_when_the_window_has_passed():
     assert states(config, came + stays)[-1] == '.'
 
 
-def test_nothing_seen_is_not_the_start_of_an_approach():
-    config = ObstacleConfig(trigger_count=1, release_count=1, ttc_stop_s=5.0)
+def ttc_after(config, distances_m, period_s=0.1):
+    """Give the time to collision after distances, of which 10 m is nothing seen."""
     rule = ObstacleRule(config)
-    for index, distance_m in enumerate([12.0, 11.0, 10.0, 10.0, 10.0, 10.0, 10.0]):
-        rule.hear_range(index * 0.1, RangeReading(min(distance_m, 10.0), 0.1, 10.0, 0.0), 0.0, 0.0)
-        assert rule.time_to_collision_s == math.inf
+    for index, distance_m in enumerate(distances_m):
+        rule.hear_range(index * period_s, RangeReading(distance_m, 0.1, 10.0, 0.0), 0.0, 0.0)
+    return rule.time_to_collision_s
+
+
+@pytest.mark.parametrize(('first_m', 'finite'), [(9.9, True), (10.0, False)])
+def test_nothing_seen_is_not_the_start_of_an_approach(first_m, finite):
+    ttc_s = ttc_after(ObstacleConfig(), [first_m, 9.5, 9.0, 8.5, 8.0, 7.5])
+    assert math.isfinite(ttc_s) is finite
+
+
+@pytest.mark.parametrize(('window_s', 'finite'), [(1.25, True), (1.2, False)])
+def test_the_trend_looks_back_over_its_window(window_s, finite):
+    """Six samples, the least, span 1.25 s."""
+    config = ObstacleConfig(ttc_window_s=window_s)
+    ttc_s = ttc_after(config, [5.0, 4.5, 4.0, 3.5, 3.0, 2.5], period_s=0.25)
+    assert math.isfinite(ttc_s) is finite
 
 
 @pytest.mark.parametrize(('ttc_stop_s', 'state'), [(1.0, 'S'), (0.66, '.')])
