@@ -19,6 +19,9 @@ LOWEST_OBSTACLE_SHARE = 0.3
 # The camera must see the floor from here on, or low things vanish under its view before the stop.
 FLOOR_SEEN_FROM_M = 0.45
 FREE_DRIVE_M = 2.0
+# A robot as low as a vacuum cleaner drives under a bed, but its camera sees the bed: what hangs
+# less than this above the camera stops it, and rightly so.
+OVERHEAD_M = 0.8
 KIND_SHARES = {'toward': 0.5, 'past': 0.2, 'free': 0.2, 'appears': 0.1}
 _POSES_PER_ROOM = 150
 _ROOMS = 200
@@ -143,7 +146,7 @@ def _fits(kind: str, world: DriveWorld) -> bool:
     free_m = world.free_path_m()
     if free_m < 1.6 or world.clearance_m() < 0.1:
         return False
-    corridor_m = world.free_path_m(CORRIDOR_WIDTH_M / 2 + 0.05)
+    corridor_m = world.free_path_m(CORRIDOR_WIDTH_M / 2 + 0.05, overhead_m=OVERHEAD_M)
     if kind == 'toward':
         lowest_m = LOWEST_OBSTACLE_SHARE * world.mounting.height_m + GROUND_CLEARANCE_M
         is_seen = world.free_path_m(lowest_m=lowest_m) - free_m < 0.02
@@ -152,7 +155,7 @@ def _fits(kind: str, world: DriveWorld) -> bool:
     room_needed_m = FREE_DRIVE_M + 1.4
     if corridor_m < room_needed_m:
         return False
-    beside_m = world.free_path_m(0.7)
+    beside_m = world.free_path_m(0.7, overhead_m=OVERHEAD_M)
     if kind == 'past':
         return 0.5 < beside_m < FREE_DRIVE_M
     return beside_m > room_needed_m if kind == 'free' else True

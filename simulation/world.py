@@ -184,7 +184,10 @@ class DriveWorld:
         )
 
     def free_path_m(
-        self, half_width_m: float = ROBOT_RADIUS_M, lowest_m: float = GROUND_CLEARANCE_M
+        self,
+        half_width_m: float = ROBOT_RADIUS_M,
+        lowest_m: float = GROUND_CLEARANCE_M,
+        overhead_m: float = 0.0,
     ) -> float:
         """
         Measure how far it is straight ahead from the camera to the first obstacle.
@@ -195,6 +198,8 @@ class DriveWorld:
             Half the width of the path; by default the robot's own.
         lowest_m : float
             Lower things do not count.
+        overhead_m : float
+            How far above the camera things count, too.
 
         Returns
         -------
@@ -207,7 +212,9 @@ class DriveWorld:
         forward = np.array([math.cos(self.heading_rad), math.sin(self.heading_rad), 0.0])
         left = np.array([-forward[1], forward[0], 0.0])
         across = np.arange(-half_width_m, half_width_m + 1e-6, _RAY_SPACING_M)
-        heights = np.arange(lowest_m, self.mounting.height_m + 1e-6, 2 * _RAY_SPACING_M)
+        heights = np.arange(
+            lowest_m, self.mounting.height_m + overhead_m + 1e-6, 2 * _RAY_SPACING_M
+        )
         visible = np.array([1, 1, 1, 1, 1, 0], np.uint8)  # the robot and the probe are group 5
         hit = np.array([-1], np.int32)
         nearest = math.inf

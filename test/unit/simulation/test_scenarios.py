@@ -14,6 +14,7 @@ from simulation.scenarios import (
     FREE_DRIVE_M,
     HEIGHT_PX,
     KIND_SHARES,
+    OVERHEAD_M,
     random_mounting,
     WIDTH_PX,
 )
@@ -47,4 +48,4 @@ def test_start_fits_the_kind(kind: str) -> None:
     else:
         assert world.free_path_m(CORRIDOR_WIDTH_M / 2) > FREE_DRIVE_M + 1.0
     if kind == 'past':
-        assert world.free_path_m(0.7) < FREE_DRIVE_M
+        assert world.free_path_m(0.7, overhead_m=OVERHEAD_M) < FREE_DRIVE_M

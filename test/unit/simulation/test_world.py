@@ -52,6 +52,7 @@ def test_path_is_as_wide_as_the_robot(side_m: float, hit: bool) -> None:
 def test_robot_passes_under_what_is_higher_than_its_camera(bottom_m: float, hit: bool) -> None:
     world = _world(((0.5, 1.0, 0.1), (1.0, 0.0, bottom_m + 0.05)))
     assert math.isfinite(world.free_path_m()) == hit
+    assert math.isfinite(world.free_path_m(overhead_m=0.3))
     world.place(1.0, 0.0, 0.0)
     assert (world.clearance_m() <= 0.0) == hit
 
