@@ -30,8 +30,11 @@ def test_oracle_drives_end_as_they_should(tmp_path: Path) -> None:
         '--seed', '7', '--json', str(figures_file), '--out', str(tmp_path / 'out'),
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode in (0, 1), run.stdout + run.stderr
     figures = json.loads(figures_file.read_text())
+    if figures['not_judged']:
+        pytest.skip('the machine is too busy for a simulation in real time')
+    assert run.returncode == 0, run.stdout + run.stderr
     assert figures['runs'] == RUNS
     assert figures['collisions'] == figures['false_stops'] == figures['never_stopped'] == 0
     assert [drive['outcome'] for drive in figures['list']] == ['passed', 'passed', 'stopped']
