@@ -106,7 +106,7 @@ class ProximityConfig:
         maximum=1.0,
     )
     floor_tolerance: float = setting(
-        0.2,
+        0.3,
         'A pixel is floor when its depth is at least (1 - this) x the depth of the floor there '
         '(needs the mounting); things lower than this x the camera height are not seen.',
         minimum=0.0,

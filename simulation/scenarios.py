@@ -15,7 +15,7 @@ WIDTH_PX, HEIGHT_PX = 320, 240
 # Where alert_node looks: the robot's own width and 10 cm to each side.
 CORRIDOR_WIDTH_M = 2 * (ROBOT_RADIUS_M + 0.1)
 # Things lower than this share of the camera's height are floor to proximity's floor_tolerance.
-LOWEST_OBSTACLE_SHARE = 0.3
+LOWEST_OBSTACLE_SHARE = 0.4
 # The camera must see the floor from here on, or low things vanish under its view before the stop.
 FLOOR_SEEN_FROM_M = 0.45
 FREE_DRIVE_M = 2.0
