@@ -63,6 +63,24 @@ def random_rig(rng: np.random.Generator) -> RigCamera:
     )
 
 
+def _draw_close_pose(room: Room, rig: RigCamera, rng: np.random.Generator) -> CameraPose:
+    """Draw a pose right before a wall or an obstacle, as a robot that has driven up to it."""
+    if not room.obstacles or rng.random() < 0.25:
+        wall = rng.integers(4) * math.pi / 2
+        size = np.array([room.length_m, room.width_m])
+        facing = np.round([math.cos(wall), math.sin(wall)])
+        target = rng.uniform(-0.4, 0.4, 2) * size * (1 - np.abs(facing)) + facing * size / 2
+        place = target - facing * rng.uniform(0.18, 0.8)
+    else:
+        obstacle = room.obstacles[int(rng.integers(len(room.obstacles)))]
+        target = np.array([obstacle.x_m, obstacle.y_m])
+        around = rng.uniform(0.0, 2 * math.pi)
+        away = obstacle.radius_m * rng.uniform(0.5, 0.95) + rng.uniform(0.08, 0.5)
+        place = target + away * np.array([math.cos(around), math.sin(around)])
+    yaw = math.degrees(math.atan2(*(target - place)[::-1])) + rng.normal(0.0, 12.0)
+    return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
+
+
 def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator) -> CameraPose:
     place = rng.uniform(-0.5, 0.5, 2) * (room.length_m - 0.3, room.width_m - 0.3)
     target = rng.uniform(-0.4, 0.4, 2) * (room.length_m, room.width_m)
@@ -78,8 +96,13 @@ def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator)
     return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
 
 
-def _useful(view: RenderedView, near: bool) -> bool:
+def _useful(view: RenderedView, near: bool, close: bool) -> bool:
     """Tell whether a view is neither stuck to a surface nor (if it must be near) without one."""
+    if close:
+        # Something near fills the view down to its lower edge, so that no floor is seen there.
+        lower = view.depth_m[-view.depth_m.shape[0] // 4 :: 4, ::4]
+        lowest, most = np.nanpercentile(view.depth_m[::4, ::4], (0, 60))
+        return bool(lowest > 0.08 and most < 1.2 and np.nanpercentile(lower, 90) < 1.2)
     lowest, low, middle = np.nanpercentile(view.depth_m[::4, ::4], (0, 15, 50))
     if near:
         return bool(lowest > 0.1 and low < 1.5 and middle > 0.3)
@@ -87,7 +110,12 @@ def _useful(view: RenderedView, near: bool) -> bool:
 
 
 def draw_view(
-    renderer: RoomRenderer, room: Room, rig: RigCamera, near: bool, rng: np.random.Generator
+    renderer: RoomRenderer,
+    room: Room,
+    rig: RigCamera,
+    near: bool,
+    rng: np.random.Generator,
+    close: bool = False,
 ) -> RenderedView | None:
     """
     Look for a useful view of a room.
@@ -104,6 +132,8 @@ def draw_view(
         Whether something must be near.
     rng : numpy.random.Generator
         Source of the poses.
+    close : bool
+        Whether it must fill the view.
 
     Returns
     -------
@@ -112,15 +142,19 @@ def draw_view(
 
     """
     renders = 0
+    least_clearance_m = 0.06 if close else 0.12
     for _ in range(80):
-        pose = _draw_pose(room, rig, near, rng)
+        pose = _draw_close_pose(room, rig, rng) if close else _draw_pose(room, rig, near, rng)
         inside = (
             abs(pose.x_m) < room.length_m / 2 - 0.15 and abs(pose.y_m) < room.width_m / 2 - 0.15
         )
-        if not inside or renderer.clearance_m(pose.x_m, pose.y_m, pose.height_m) < 0.12:
+        if (
+            not inside
+            or renderer.clearance_m(pose.x_m, pose.y_m, pose.height_m) < least_clearance_m
+        ):
             continue
         view = renderer.render(pose)
-        if _useful(view, near):
+        if _useful(view, near, close):
             return view
         renders += 1
         if renders == 6:
@@ -159,7 +193,9 @@ def write_frame(
     cv2.imwrite(str(folder / 'depth' / f'{index:04d}.png'), millimeters)
 
 
-def render_scene(folder: Path, seed: int, index: int, frame_count: int) -> None:
+def render_scene(
+    folder: Path, seed: int, index: int, frame_count: int, close: bool = False
+) -> None:
     """
     Render one room through one camera.
 
@@ -171,6 +207,8 @@ def render_scene(folder: Path, seed: int, index: int, frame_count: int) -> None:
         Together they determine everything in it.
     frame_count : int
         How many pictures are tried for.
+    close : bool
+        Whether something near must fill every view.
 
     """
     rng = np.random.default_rng([seed, index])
@@ -181,7 +219,7 @@ def render_scene(folder: Path, seed: int, index: int, frame_count: int) -> None:
     written = 0
     with RoomRenderer(room, WIDTH_PX, HEIGHT_PX, rig.fx_px) as renderer:
         for _ in range(frame_count):
-            view = draw_view(renderer, room, rig, bool(rng.random() < _NEAR_SHARE), rng)
+            view = draw_view(renderer, room, rig, bool(rng.random() < _NEAR_SHARE), rng, close)
             if view is not None:
                 image = apply_effects(view.image_rgb, random_effects(rng), rng)
                 write_frame(draft, written, image, view, int(rng.integers(70, 97)))
@@ -209,6 +247,9 @@ def main(arguments: list[str] | None = None) -> None:
         '--frames-per-scene', type=int, default=4, help='pictures of each (default 4)'
     )
     parser.add_argument('--seed', type=int, default=0, help='other seeds give other rooms')
+    parser.add_argument(
+        '--close-ups', action='store_true', help='only views that something near fills'
+    )
     options = parser.parse_args(arguments)
     splits = {
         'train': options.out / 'splits' / 'train.txt',
@@ -223,7 +264,13 @@ def main(arguments: list[str] | None = None) -> None:
         name = f'rooms/s{options.seed}_{index:05d}'
         split = 'val' if index % _VAL_EVERY == _VAL_EVERY - 1 else 'train'
         if not (options.out / name).exists():
-            render_scene(options.out / name, options.seed, index, options.frames_per_scene)
+            render_scene(
+                options.out / name,
+                options.seed,
+                index,
+                options.frames_per_scene,
+                options.close_ups,
+            )
         if (options.out / name).exists() and name not in listed[split]:
             with splits[split].open('a') as file:
                 file.write(name + '\n')

@@ -140,6 +140,8 @@ def make_sample(frame: Frame, config: dict, rng: np.random.Generator) -> Sample:
         if rng.random() < config['wrong_mounting_share']:
             floor = _wrong_mounting(floor, rng, config)
         inverse_floor = floor_map(floor, frame.camera, to_source, width, height) * ratio / world
+    elif frame.floor is None and rng.random() < config['hidden_share']:
+        inverse_floor = _hidden_floor(depth, frame.camera, to_source, (width, height), rng)
     return Sample(
         np.ascontiguousarray(_disturb(image, rng, config).transpose(2, 0, 1), np.float32),
         inverse_floor[None].astype(np.float32),
@@ -213,6 +215,23 @@ def _random_view(camera, rng, config):
     linear = rotation @ np.diag([flip * crop_w / width, crop_h / height])
     middle = np.array([width / 2 - 0.5, height / 2 - 0.5])
     return np.column_stack([linear, centre - linear @ middle])
+
+
+def _hidden_floor(depth, camera, to_source, size, rng):
+    """
+    Return the map of a floor that lies behind everything in the picture.
+
+    Where a robot stands before a sofa, its mounting is known and no floor is in view: the map is
+    a bound that depth stays under, not a thing to be seen. Pictures without a floor teach that
+    with any mounting under which they would still have none.
+    """
+    pitch, roll = np.radians([rng.uniform(-10, 30), rng.normal(0, 2)])
+    down = (math.sin(roll) * math.cos(pitch), math.cos(roll) * math.cos(pitch), math.sin(pitch))
+    inverse_floor = floor_map(np.array(down), camera, to_source, *size)
+    reached = float(np.max(inverse_floor[::2, ::2] * depth))
+    if reached <= 0:
+        return np.zeros_like(inverse_floor)
+    return inverse_floor * (rng.uniform(0.4, 0.98) / reached)
 
 
 def _wrong_mounting(floor, rng, config):

@@ -42,3 +42,15 @@ def test_layout_repeats_and_resumes(tmp_path: Path) -> None:
     assert depth.shape == (240, 320)
     assert str(depth.dtype) == 'uint16'
     assert 100 < depth[depth > 0].min() < 5000
+
+
+@pytest.mark.slow
+def test_something_near_fills_a_close_up(tmp_path: Path) -> None:
+    main(['--scenes', '1', '--frames-per-scene', '2', '--seed', '6', '--close-ups', '--out',
+          str(tmp_path)])  # fmt: skip
+    pictures = sorted((tmp_path / 'rooms').rglob('depth/*.png'))
+    assert pictures
+    for picture in pictures:
+        depth = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+        assert depth[depth > 0].min() > 80
+        assert sorted(depth.ravel())[depth.size * 6 // 10] <= 1210

@@ -68,6 +68,16 @@ def test_unknown_mounting_is_a_map_of_zeros(floor_frame, config, share, known):
     assert sample.inverse_floor.any() == known
 
 
+@pytest.mark.parametrize('seed', range(4))
+@pytest.mark.parametrize('share', [0.0, 1.0])
+def test_a_hidden_floor_lies_behind_everything(config, seed, share):
+    depth = np.random.default_rng(1).uniform(500, 2500, (240, 320)).astype(np.uint16)
+    frame = Frame(np.full((240, 320, 3), 90, np.uint8), depth, CAMERA, None, (0, 0, 320, 240))
+    sample = make_sample(frame, config | {'hidden_share': share}, np.random.default_rng(seed))
+    assert sample.inverse_floor.any() == (share > 0)
+    assert (sample.inverse_floor[0, ::2, ::2] * sample.depth_m[0]).max() <= 0.981
+
+
 def test_wrong_mounting_stays_within_its_bounds(floor_frame, config):
     config |= {'wrong_mounting_share': 1.0, 'wrong_angle_deg': 0.0, 'wrong_height': 0.1}
     ratios = []
