@@ -96,6 +96,16 @@ class RobotLink(Node):
                     f'{self._heartbeats} heartbeats; see the log beside the report'
                 )
 
+    def wait_for_stop(self) -> None:
+        """Wait until alert_node has noticed that the drive before is over: no more pictures."""
+        deadline = time.monotonic() + _READY_S
+        while not self.stop:
+            self.spin_until(time.monotonic() + 0.05)
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f'alert_node must stop without pictures, got none in {_READY_S:g} s'
+                )
+
     def set_mounting(self, mounting: Mounting) -> None:
         """Tell depth_node where the camera sits."""
         values = {

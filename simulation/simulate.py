@@ -117,7 +117,8 @@ class Drive:
         link, world = self._link, self._world
         link.set_mounting(self.scenario.mounting)
         world.renderer.render(world.camera_pose())  # opens the renderer before the clock runs
-        link.stop, link.reported_nearest_m = True, math.nan
+        link.wait_for_stop()
+        link.reported_nearest_m = math.nan
         begin_s, start_s = link.now_s, time.monotonic()
         for step in range(round(_LONGEST_S / STEP_S)):
             link.tick(STEP_S)
