@@ -122,9 +122,11 @@ def test_a_held_command_is_slowed_while_the_obstacle_comes_nearer(alert):
     """The driver sends one command and no more; the alert does not wait for the next."""
     alert.see_until(5.0, 'CLEAR')
     assert alert.drive(1.0).linear.x == 1.0
-    for distance_m in (1.0, 1.0, 0.8, 0.8):
-        alert.see(distance_m)
-    alert.wait_for(lambda: alert.velocities[-1].linear.x < 0.6)
+
+    def slower():
+        alert.see(0.8)
+        return alert.velocities[-1].linear.x < 0.6
+    alert.wait_for(slower)
     assert alert.velocities[-1].linear.x > 0.0
 
 

@@ -81,7 +81,7 @@ def test_a_fault_of_the_source_stops_the_robot_until_it_is_over(
     else:
         source.tell('good')
     robot.wait_until_driving()
-    assert not robot.stops[-1].message.data
+    robot.wait_for(lambda: not robot.stops[-1].message.data, 'stop: false')
 
 
 def test_without_a_source_nothing_ever_moves(robot: Robot) -> None:
@@ -97,8 +97,7 @@ def test_a_source_of_another_quality_of_service_is_no_source(robot: Robot) -> No
     robot.start_alert(**{'qos_overrides./proximity/range.subscription.reliability': 'reliable'})
     robot.start_source()
     robot.wait_for(lambda: robot.node.count_publishers('proximity/range') > 0, 'the source')
-    robot.spin(2.0)
-    assert robot.velocities
+    robot.wait_for(lambda: len(robot.velocities) > 40, 'answers to commands')
     assert not any(map(moves, robot.velocities))
     assert robot.state == 'STOP: no distance heard yet'
 

@@ -4,7 +4,7 @@ import math
 
 from fcrn_depth_ros.errors import ConfigurationError, DepthShapeError
 from fcrn_depth_ros.proximity import estimate_proximity, NearDebounce, ProximityConfig
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pytest
@@ -285,6 +285,7 @@ depth_values = st.one_of(
     st.floats(0.0625, 20.0, width=32), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -1.0]))
 
 
+@settings(deadline=None)
 @given(st.lists(depth_values, min_size=1, max_size=60))
 def test_any_map_gives_a_share_and_a_bounded_distance_or_unknown(values):
     depth = np.array([values], np.float32)
@@ -299,6 +300,7 @@ def test_any_map_gives_a_share_and_a_bounded_distance_or_unknown(values):
         assert math.isnan(estimate.nearest_distance_m)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0625, 20.0, width=32), min_size=4, max_size=60), st.data())
 def test_moving_a_surface_nearer_never_looks_farther(values, data):
     index = data.draw(st.integers(0, len(values) - 1))

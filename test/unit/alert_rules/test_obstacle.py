@@ -7,7 +7,7 @@ from fcrn_depth_ros.alert_rules.obstacle import ObstacleConfig, ObstacleRule, Se
 from fcrn_depth_ros.alert_rules.source_watch import RangeReading
 from fcrn_depth_ros.alert_rules.verdict import AlertState
 from fcrn_depth_ros.errors import ConfigurationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
@@ -216,6 +216,7 @@ graded = st.lists(
     .map(lambda pair: (min(pair), max(pair))), max_size=40)
 
 
+@settings(deadline=None)
 @given(graded, st.integers(1, 5), st.integers(1, 5))
 def test_the_debounced_state_follows_its_definition(readings, trigger_count, release_count):
     debounce = SeverityDebounce(trigger_count, release_count)

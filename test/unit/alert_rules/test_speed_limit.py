@@ -11,7 +11,7 @@ from fcrn_depth_ros.alert_rules.speed_limit import (
     Velocity,
     ZERO_VELOCITY,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import pytest
 
@@ -30,6 +30,7 @@ def test_the_safe_speed_is_the_inverse(distance_m, speed_mps):
     assert greatest_safe_speed(distance_m, 0.25, CONFIG) == pytest.approx(speed_mps)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 50), st.floats(0, 2), st.floats(0, 3), st.floats(0.05, 5))
 def test_from_the_safe_speed_the_robot_always_stops_in_time(
     distance_m, margin_m, reaction_s, deceleration
