@@ -30,7 +30,7 @@ CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
 _POLL_S = 0.1
 _GRACE_S = 5.0
 # The recorder ends by itself once the camera is gone and depth_node has said what it dropped.
-_LAST_WORDS_S = 5.0
+_LAST_WORDS_S = 8.0
 _REPORT_S = 60.0
 _SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
 # DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
@@ -103,6 +103,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._interrupted: set[str] = set()
 
     def start(self, node: str, arguments: Sequence[str], log: int | None = None) -> None:
         """
@@ -129,8 +130,9 @@ class Processes:
         return self._children[node].poll()
 
     def interrupt(self, node: str) -> None:
-        """Ask a child to end."""
-        if self.status(node) is None:
+        """Ask a child to end; asked again while it ends, Python would take it for a failure."""
+        if self.status(node) is None and node not in self._interrupted:
+            self._interrupted.add(node)
             self._children[node].send_signal(signal.SIGINT)
 
     def stop_all(self) -> None:

@@ -43,7 +43,7 @@ _PROGRESS_PERIOD_S = 1.0
 _POLL_S = 0.2
 # The last frames are still in the works when the camera goes, and diagnostics come at 1 Hz.
 _LAST_WORDS_AFTER_S = 0.5
-_LAST_WORDS_TIMEOUT_S = 4.0
+_LAST_WORDS_TIMEOUT_S = 10.0
 _QUEUE = 120
 _MM_PER_M = 1000.0
 
@@ -100,6 +100,7 @@ class DemoRecorder(Node):
         self._depth_camera: CameraInfo | None = None
         self._started_s = self._progress_s = time.monotonic()
         self._progress_count = 0
+        self._camera_seen = False
         self._ended_s: float | None = None
         self._last_diagnostics_s = -math.inf
         self._depth_node_level = Level.OK
@@ -196,13 +197,15 @@ class DemoRecorder(Node):
 
     def _look_for_the_end(self) -> None:
         now_s = time.monotonic()
+        published = self.count_publishers('image') > 0
+        camera_left = self._camera_seen and not published
+        self._camera_seen |= published
         if not self._record.published_count:
-            if (self._elapsed_s() > self._config.first_image_timeout_s
-                    or self._depth_node_level is Level.ERROR):
+            if (camera_left or self._depth_node_level is Level.ERROR
+                    or self._elapsed_s() > self._config.first_image_timeout_s):
                 self.exit_status = 1
-            return
-        if self._ended_s is None:
-            if not self.count_publishers('image'):
+        elif self._ended_s is None:
+            if camera_left:
                 self._ended_s = now_s
         elif (self._last_diagnostics_s > self._ended_s + _LAST_WORDS_AFTER_S
               or now_s > self._ended_s + _LAST_WORDS_TIMEOUT_S):

@@ -139,6 +139,17 @@ def test_a_signal_ends_the_run_with_a_report(
     assert summary['frames_processed'] + summary['frames_dropped'] == summary['frames_published']
 
 
+def test_a_signal_before_the_first_picture_ends_the_run_with_a_reason(
+    demo: Demo, recording: Path, model: Path
+) -> None:
+    process = demo('--images', recording, '--model', model)
+    wait_for_line(process, 'image_source: plays')
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, output
+    assert 'image must be published, got none' in output
+
+
 def test_nothing_is_left_running_when_the_demo_is_killed(
     demo: Demo, recording: Path, model: Path, tmp_path: Path
 ) -> None:
