@@ -102,6 +102,8 @@ _create_environment() {
             "on Debian and Ubuntu: apt install python3-venv"
         return 1
     }
+    # The pip that comes with Python 3.10 does not get to the end of requirements/dev.txt.
+    _pip_install --upgrade pip
 }
 
 _fill_environment() {
