@@ -1,11 +1,12 @@
 """
 Measure how soon the robot stops after each fault, and how steady the heartbeat is under full load.
 
-    python test/system/measure_alert.py [--repeat N] [--load-seconds S] [--json FILE]
+    python test/system/measure_alert.py [--repeat N] [--load-seconds S] [--prefix CMD] [--json F]
 
-The reaction is the time from the fault to the arrival of the first zero velocity in this process;
-faults that silence the source wait out `source_timeout_s` (0.5 s) first. The heartbeat is measured
-here as well, by arrival, while two busy processes per core compete with everything.
+The reaction is the time from the fault to the first zero velocity; faults that silence the source
+wait out `source_timeout_s` (0.5 s) first. The gaps of the heartbeat are measured while two busy
+processes per core compete with everything. All times are those at which DDS took a message from
+alert_node, as this other process is told them.
 """
 
 from __future__ import annotations
@@ -89,17 +90,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--load-seconds', type=float, default=30.0)
+    parser.add_argument('--prefix', default='', help="before alert_node, as 'chrt --rr 20'")
     parser.add_argument('--json', type=Path)
     arguments = parser.parse_args()
     robot = Robot()
     try:
-        robot.start_alert()
+        robot.start_alert(prefix=arguments.prefix.split())
         reactions_s = measure_reactions(robot, arguments.repeat)
         robot.wait_until_driving()
         heartbeat = measure_heartbeat(robot, arguments.load_seconds)
     finally:
         robot.close()
     result = {
+        'load_average_1min': os.getloadavg()[0], 'prefix': arguments.prefix,
         'source_timeout_s': 0.5, 'reaction_s': {
             fault: {'median': statistics.median(times_s), 'max': max(times_s)}
             for fault, times_s in reactions_s.items()},

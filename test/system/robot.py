@@ -1,7 +1,8 @@
 """
 A robot's driver and wheels around real processes: sends forward commands, records what passes.
 
-Times are taken on the steady clock of this process, when a message is received.
+A message counts from when DDS took it from its publisher, in seconds of this machine's steady
+clock: how busy this process is makes no difference.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-import os
 from pathlib import Path
 import signal
 import subprocess
@@ -35,7 +35,7 @@ ALERT_PARAMETERS = {'assume_scale_verified': True, 'source_timeout_s': 0.5}
 
 @dataclass
 class Received:
-    """A message and when it came, in steady seconds."""
+    """A message and when it was sent, in steady seconds."""
 
     time_s: float
     message: Any
@@ -44,8 +44,13 @@ class Received:
 class Recording(list[Received]):
     """Messages in the order they came."""
 
+    def take(self, message: Any, info: Mapping[str, int]) -> None:
+        """Add a message, as a subscription callback."""
+        steady_minus_wall_s = time.monotonic() - time.time()
+        self.append(Received(info['source_timestamp'] * 1e-9 + steady_minus_wall_s, message))
+
     def since(self, time_s: float) -> list[Received]:
-        """Give what came after a time."""
+        """Give what was sent after a time."""
         return [received for received in self if received.time_s > time_s]
 
 
@@ -111,7 +116,6 @@ class Robot:
 
     def start(
         self, command: Sequence[str | Path], parameters: Mapping[str, Any] | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> RosProcess:
         """Start a process with ROS parameters."""
         arguments = []
@@ -119,22 +123,21 @@ class Robot:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             arguments += ['-p', f'{name}:={text}']
         process = RosProcess(subprocess.Popen(
-            [*map(str, command), '--ros-args', *arguments], cwd=ROOT, stdin=subprocess.PIPE,
-            env={**os.environ, **(environment or {})}))
+            [*map(str, command), '--ros-args', *arguments], cwd=ROOT, stdin=subprocess.PIPE))
         self.processes.append(process)
         return process
 
     def start_node(
         self, name: str, parameters: Mapping[str, Any] | None = None,
-        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> RosProcess:
         """Start one of the package's nodes."""
         return self.start(
-            [sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}'], parameters, environment)
+            [*prefix, sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}'], parameters)
 
-    def start_alert(self, **parameters: Any) -> RosProcess:
+    def start_alert(self, prefix: Sequence[str] = (), **parameters: Any) -> RosProcess:
         """Start alert_node."""
-        return self.start_node('alert_node', ALERT_PARAMETERS | parameters)
+        return self.start_node('alert_node', ALERT_PARAMETERS | parameters, prefix)
 
     def start_source(self, **parameters: Any) -> RosProcess:
         """Start the distance source."""
@@ -194,9 +197,7 @@ class Robot:
     def _listen(
         self, message_type: type, topic: str, recording: Recording, qos: QoSProfile | int
     ) -> None:
-        self.node.create_subscription(
-            message_type, topic,
-            lambda message: recording.append(Received(time.monotonic(), message)), qos)
+        self.node.create_subscription(message_type, topic, recording.take, qos)
 
 
 def moves(received: Received) -> bool:

@@ -49,12 +49,11 @@ class Listener:
     """Everything a person would echo, in this process."""
 
     def __init__(self) -> None:
+        from fcrn_depth_ros.nodes import quality_of_service as qos
         import rclpy
         from rclpy.node import Node
         from sensor_msgs.msg import Image
         from std_msgs.msg import Bool, String
-
-        from fcrn_depth_ros.nodes import quality_of_service as qos
 
         rclpy.init()
         self._rclpy = rclpy
