@@ -410,6 +410,7 @@ class RoomBuilder:
         extra_xml: str = '',
         width_px: int = 640,
         height_px: int = 480,
+        shadow_px: int = 2048,
     ) -> Room:
         """
         Put everything together.
@@ -420,6 +421,8 @@ class RoomBuilder:
             More MJCF bodies for the world.
         width_px, height_px : int
             Largest picture that will be rendered.
+        shadow_px : int
+            Sharpness of the shadows; they take half of the time of a small picture.
 
         Returns
         -------
@@ -430,7 +433,7 @@ class RoomBuilder:
         sun = self.lights()
         xml = f"""<mujoco><compiler angle="degree"/>
 <statistic center="0 0 1" extent="1" meansize="0.1"/>
-<visual><map znear="0.02" zfar="60"/><quality shadowsize="2048" offsamples="4"/>
+<visual><map znear="0.02" zfar="60"/><quality shadowsize="{shadow_px}" offsamples="4"/>
 <global offwidth="{width_px}" offheight="{height_px}"/>
 <headlight ambient="0 0 0" diffuse="0.06 0.06 0.06" specular="0 0 0"/></visual>
 <asset>{''.join(self._asset_xml)}</asset>
@@ -486,6 +489,7 @@ def random_room(
     extra_xml: str = '',
     least_length_m: float = 2.6,
     clutter: float = 0.7,
+    shadow_px: int = 2048,
 ) -> Room:
     """
     Make a furnished room or corridor.
@@ -502,6 +506,8 @@ def random_room(
         The room is at least this long.
     clutter : float
         Greatest number of obstacles per square metre.
+    shadow_px : int
+        Sharpness of the shadows.
 
     Returns
     -------
@@ -515,4 +521,4 @@ def random_room(
     kinds = tuple(OBSTACLE_BUILDERS)
     for _ in range(int(rng.integers(2, max(4, min(18, round(area * clutter)))))):
         builder.try_place(kinds[int(rng.integers(len(kinds)))])
-    return builder.finish(extra_xml, width_px, height_px)
+    return builder.finish(extra_xml, width_px, height_px, shadow_px)

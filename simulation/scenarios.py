@@ -136,10 +136,12 @@ def numbered_scenario(seed: int, index: int) -> Scenario:
 
 
 def _room(kind: str, seed: int, mounting: Mounting) -> Room:
-    robot = robot_xml(mounting)
     if kind == 'toward':
-        return random_room(seed, WIDTH_PX, HEIGHT_PX, robot)
-    return random_room(seed, WIDTH_PX, HEIGHT_PX, robot, least_length_m=6.0, clutter=0.4)
+        shape = {}
+    else:
+        shape = {'least_length_m': 6.0, 'clutter': 0.4}
+    robot = robot_xml(mounting)
+    return random_room(seed, WIDTH_PX, HEIGHT_PX, robot, shadow_px=1024, **shape)
 
 
 def _fits(kind: str, world: DriveWorld) -> bool:

@@ -59,7 +59,7 @@ from .world import DriveWorld
 
 SPEED_MPS = 0.5
 STEP_S = 0.02
-_STEPS_PER_FRAME = 4  # 12.5 pictures a second
+_STEPS_PER_FRAME = 5  # 10 pictures a second
 _STEPS_PER_COMMAND = 2
 _LONGEST_S, _NO_START_S, _STANDING_FOR_S = 20.0, 4.0, 1.0
 # Rendering makes single steps late by this much, which the next steps make up for.
