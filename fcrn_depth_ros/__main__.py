@@ -15,8 +15,6 @@ COMMANDS = {
     'image': ('image', 'depth of single pictures'),
     'evaluate': ('evaluate', 'accuracy of a model on pictures with measured depth'),
     'quantize': ('quantize', 'INT8 copy of a model, and the accuracy lost'),
-    'fetch-weights': ('fetch_weights', "download the authors' FCRN weights and check them"),
-    'import-weights': ('import_weights', "make a model file from the authors' FCRN weights"),
 }
 
 
