@@ -85,9 +85,7 @@ def build_fcrn(
         tensor = graph.add('Cast', [tensor], to=TensorProto.FLOAT16)
 
     tensor = graph.convolution(tensor, 'conv1', 'bn_conv1', (3, 3, 3, 3), stride=2, relu=True)
-    tensor = graph.add(
-        'MaxPool', [tensor], kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]
-    )
+    tensor = graph.add('MaxPool', [tensor], kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1])
     for stage, (blocks, _, _) in RESIDUAL_STAGES.items():
         for block in blocks:
             tensor = _residual_block(graph, tensor, stage, block)

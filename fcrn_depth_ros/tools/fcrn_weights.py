@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 import difflib
 import pathlib
 import pickle
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ToolInputError
 
+Value = TypeVar('Value')
 Weights = dict[str, dict[str, NDArray[np.float32]]]
 
 # Name of a residual stage -> (blocks, inner channels, output channels).
@@ -41,6 +42,10 @@ UP_PROJECTIONS = {
 BRANCH_KERNELS = {'A': (3, 3), 'B': (2, 3), 'C': (3, 2), 'D': (2, 2)}
 
 _MAX_NAMED_PROBLEMS = 40
+_DAMAGED_PICKLE_ERRORS = (
+    ValueError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError,
+    ImportError,
+)  # fmt: skip
 
 
 def fcrn_layout() -> dict[str, dict[str, tuple[int, ...]]]:
@@ -61,7 +66,7 @@ def fcrn_layout() -> dict[str, dict[str, tuple[int, ...]]]:
             layout[name]['biases'] = shape[-1:]
 
     def normalisation(name: str, channels: int) -> None:
-        layout[name] = {key: (channels,) for key in ('mean', 'variance', 'scale', 'offset')}
+        layout[name] = dict.fromkeys(('mean', 'variance', 'scale', 'offset'), (channels,))
 
     convolution('conv1', (7, 7, 3, 64), has_bias=True)
     normalisation('bn_conv1', 64)
@@ -111,10 +116,8 @@ def check_weights(weights: Mapping[str, Mapping[str, NDArray[Any]]], source: str
         zero.
 
     """
-    expected = {
-        f'{layer}/{key}': shape for layer, keys in fcrn_layout().items() for key, shape in keys.items()
-    }
-    actual = {f'{layer}/{key}': array for layer, keys in weights.items() for key, array in keys.items()}
+    expected = _by_full_name(fcrn_layout())
+    actual = _by_full_name(weights)
     unknown = sorted(set(actual) - set(expected))
     problems = []
     for name in sorted(set(expected) - set(actual)):
@@ -135,10 +138,15 @@ def check_weights(weights: Mapping[str, Mapping[str, NDArray[Any]]], source: str
         if len(problems) > len(shown):
             shown.append(f'and {len(problems) - len(shown)} more')
         raise ToolInputError(
-            f'weights in {source} must be the {len(expected)} tensors of FCRN ResNet-50 UpProj, got '
-            f'{len(problems)} problems:\n  ' + '\n  '.join(shown) + '\n; use the authors\' '
-            'NYU_ResNet-UpProj.npy or NYU_FCRN-checkpoint.zip'
+            f'{source} must hold the {len(expected)} tensors of FCRN ResNet-50 UpProj, got '
+            f'{len(problems)} problems; use the file of the authors:\n  ' + '\n  '.join(shown)
         )
+
+
+def _by_full_name(layers: Mapping[str, Mapping[str, Value]]) -> dict[str, Value]:
+    return {
+        f'{layer}/{key}': value for layer, keys in layers.items() for key, value in keys.items()
+    }
 
 
 def read_npy_weights(path: pathlib.Path) -> Weights:
@@ -163,15 +171,14 @@ def read_npy_weights(path: pathlib.Path) -> Weights:
     """
     with path.open('rb') as file:
         try:
-            version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else (
-                np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = header(file)
-            if dtype != object or shape != ():
+            if np.lib.format.read_magic(file) == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            else:
+                shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+            if not dtype.hasobject or shape != ():
                 raise ToolInputError(
                     f'{path} must hold one pickled dict, got an array of {dtype} with shape '
-                    f'{shape}; use the authors\' NYU_ResNet-UpProj.npy'
+                    f'{shape}; use the file of the authors, NYU_ResNet-UpProj.npy'
                 )
             # The outer array and its items are stand-ins too: numpy takes no part in loading.
             outer = _ArrayUnpickler(file, encoding='latin1').load()
@@ -181,9 +188,7 @@ def read_npy_weights(path: pathlib.Path) -> Weights:
                 f'{path} must be a pickle of numpy arrays only, got: {err}; it may be harmful, '
                 'download it again from the authors'
             ) from err
-        except (ValueError, EOFError, TypeError, AttributeError, LookupError, MemoryError,
-                OverflowError, ImportError) as err:
-            # A damaged pickle can raise any of these.
+        except _DAMAGED_PICKLE_ERRORS as err:
             raise ToolInputError(
                 f'{path} must be a complete .npy file, got: {err}; download it again'
             ) from err
