@@ -67,7 +67,7 @@ class DriveResult:
     ----------
     outcome : str
         stopped, passed, collision, false_stop (something stopped the robot, or kept it from
-        starting, with a free path ahead), never_stopped (it neither hit nor stopped) or not_judged
+        starting, with nothing near ahead), never_stopped (it neither hit nor stopped) or not_judged
         (the machine was too busy for a simulation in real time).
     smallest_clearance_m : float
         Over the whole drive.
@@ -136,11 +136,10 @@ def judge_drive(
     last = samples[-1]
     if last.clearance_m <= 0.0:
         outcome = 'collision'
-    elif moved == len(samples):
+    elif moved == len(samples) or any(map(_nothing_is_near, stops)):
         outcome = 'false_stop'
     elif not scenario.must_stop:
-        false_stop = any(s.free_path_m > FALSE_STOP_BEYOND_M for s in stops)
-        outcome = 'false_stop' if false_stop or halt is not None else 'passed'
+        outcome = 'passed' if halt is None else 'false_stop'
     else:
         outcome = 'stopped' if last.speed_mps < STANDING_MPS else 'never_stopped'
     return DriveResult(
@@ -153,6 +152,10 @@ def judge_drive(
         duration_s=last.time_s,
         lag_s=lag_s,
     )
+
+
+def _nothing_is_near(sample: DriveSample) -> bool:
+    return min(sample.free_path_m, sample.true_nearest_m) > FALSE_STOP_BEYOND_M
 
 
 def _delay(cause: DriveSample | None, effect: DriveSample | None) -> float | None:

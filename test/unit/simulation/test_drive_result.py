@@ -74,14 +74,21 @@ def test_robot_that_never_starts_was_stopped_falsely(kind: str) -> None:
     assert result.outcome == 'false_stop'
 
 
+BEYOND_M = FALSE_STOP_BEYOND_M + 0.01
+WITHIN_M = FALSE_STOP_BEYOND_M - 0.01
+
+
+@pytest.mark.parametrize('kind', ['past', 'free', 'toward', 'appears'])
 @pytest.mark.parametrize(
-    ('free_path_m', 'outcome'),
-    [(FALSE_STOP_BEYOND_M + 0.01, 'false_stop'), (FALSE_STOP_BEYOND_M - 0.01, 'passed')],
+    ('free_path_m', 'nearest_m', 'is_false'),
+    [(BEYOND_M, BEYOND_M, True), (WITHIN_M, BEYOND_M, False), (BEYOND_M, WITHIN_M, False)],
 )
-def test_short_stop_is_false_where_the_path_is_free(free_path_m: float, outcome: str) -> None:
-    blink = replace(MOVING, stop=True, free_path_m=free_path_m)
-    samples = _timed(STILL, MOVING, blink, MOVING)
-    assert judge_drive(_scenario('past'), samples, STOP_M, 0.0).outcome == outcome
+def test_short_stop_is_false_where_nothing_is_near(
+    kind: str, free_path_m: float, nearest_m: float, is_false: bool
+) -> None:
+    blink = replace(MOVING, stop=True, free_path_m=free_path_m, true_nearest_m=nearest_m)
+    result = judge_drive(_scenario(kind), _timed(STILL, MOVING, blink, MOVING), STOP_M, 0.0)
+    assert (result.outcome == 'false_stop') == is_false
 
 
 def test_free_drive_that_ends_standing_was_stopped_falsely() -> None:
