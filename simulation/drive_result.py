@@ -67,8 +67,8 @@ class DriveResult:
     ----------
     outcome : str
         stopped, passed, collision, false_stop (something stopped the robot, or kept it from
-        starting, with nothing near ahead), never_stopped (it neither hit nor stopped) or not_judged
-        (the machine was too busy for a simulation in real time).
+        starting, with nothing near ahead), never_stopped (it neither hit nor stopped) or
+        not_judged (the machine was too busy for a simulation in real time).
     smallest_clearance_m : float
         Over the whole drive.
     stopped_at_m : float or None

@@ -411,7 +411,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_command_line(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     tune_fast_dds()
-    os.environ['ROS_DOMAIN_ID'] = str(free_domain_id())
+    os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
