@@ -40,6 +40,7 @@ from .lifecycle import says_why_it_fails
 from .node_settings import AlertNodeSettings, NODE_SETTINGS
 from .parameters import ParameterGroup
 from .process import run_nodes
+from .real_time import ask_for_real_time
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 _WARNING_PERIOD_S = 1.0
@@ -89,6 +90,7 @@ class AlertNode(LifecycleNode):
         self._heartbeat: Any = None
         self._buzzer: BuzzerThread | None = None
         self._buzzer_failure = ''
+        self._scheduling = 'ordinary'
         self._sent_velocity = ZERO_VELOCITY
         self._command_frame = ''
         self._said: tuple[AlertState, str] | None = None
@@ -129,6 +131,8 @@ class AlertNode(LifecycleNode):
                 ('buzzer/frequency', Float32, qos.signal())):
             self._outputs[topic] = self.create_lifecycle_publisher(
                 message_type, topic, profile, qos_overriding_options=qos.overridable())
+        self._scheduling = ask_for_real_time(settings.realtime_priority)
+        self.get_logger().info(f'scheduling: {self._scheduling}')
         self._is_configured = True
         return super().on_configure(state)
 
@@ -376,6 +380,7 @@ class AlertNode(LifecycleNode):
                 'publishers of the distance': self.count_publishers(
                     f'proximity/{self._config.alert_source}'),
                 'buzzer': self._buzzer_failure or 'works',
+                'scheduling': self._scheduling,
             }))
 
 

@@ -161,6 +161,10 @@ class AlertNodeSettings:
     heartbeat_rate_hz: float = setting(
         25.0, 'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
         minimum=10.0, maximum=100.0, read_only=True)
+    realtime_priority: int = setting(
+        20, 'Real-time priority (round robin) of the process, where it is permitted, so that a '
+        'busy machine does not delay a stop; 0 = ordinary.', minimum=0, maximum=99,
+        read_only=True)
     cmd_vel_type: str = setting(
         'Twist', 'Message type of cmd_vel_in and cmd_vel_out.',
         choices=('Twist', 'TwistStamped'), read_only=True)

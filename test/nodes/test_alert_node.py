@@ -18,7 +18,7 @@ from std_srvs.srv import SetBool, Trigger
 # Long timeouts, so that a slow machine cannot make a test fail; the tests of silence shorten them.
 PATIENT = {
     'release_count': 2, 'assume_scale_verified': True, 'source_timeout_s': 60.0,
-    'max_stamp_age_s': 60.0, 'command_timeout_s': 60.0}
+    'max_stamp_age_s': 60.0, 'command_timeout_s': 60.0, 'realtime_priority': 0}
 
 
 class Alert(RunningNode):
@@ -344,7 +344,8 @@ def test_a_latched_stop_survives_deactivation(alert):
 
 
 def test_without_autostart_it_waits():
-    running = RunningNode(lambda: AlertNode(parameter_overrides=parameters({'autostart': False})))
+    values = {'autostart': False, 'realtime_priority': 0}
+    running = RunningNode(lambda: AlertNode(parameter_overrides=parameters(values)))
     try:
         running.spin(10)
         assert running.peer.count_publishers('stop') == 0
