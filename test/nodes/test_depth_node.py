@@ -210,7 +210,7 @@ def test_without_camera_info_frames_wait_and_then_the_view_is_assumed(
     def next_frame() -> bool:
         send(node, picture(seed=len(images)), camera=None)
         node.spin(3)
-        return bool(images)
+        return bool(images and infos)
 
     node.wait_for(next_frame)
     assert infos[0].k[0] == 32.0
