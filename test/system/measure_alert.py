@@ -1,7 +1,7 @@
 """
 Measure how soon the robot stops after each fault, and how steady the heartbeat is under full load.
 
-    python test/system/measure_alert.py [--repeat N] [--load-seconds S] [--prefix CMD] [--json F]
+    python test/system/measure_alert.py [--repeat N] [--load-seconds S] [--ordinary] [--json F]
 
 The reaction is the time from the fault to the first zero velocity; faults that silence the source
 wait out `source_timeout_s` (0.5 s) first. The gaps of the heartbeat are measured while two busy
@@ -92,20 +92,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('--repeat', type=int, default=5)
     parser.add_argument('--load-seconds', type=float, default=30.0)
-    parser.add_argument('--prefix', default='', help="before alert_node, as 'chrt --rr 20'")
+    parser.add_argument('--ordinary', action='store_true', help='realtime_priority 0')
     parser.add_argument('--json', type=Path)
     arguments = parser.parse_args()
     robot = Robot()
     print(f'this process: {ask_for_real_time(30)}')
     try:
-        robot.start_alert(prefix=arguments.prefix.split())
+        robot.start_alert(realtime_priority=0 if arguments.ordinary else 20)
         reactions_s = measure_reactions(robot, arguments.repeat)
         robot.wait_until_driving()
         heartbeat = measure_heartbeat(robot, arguments.load_seconds)
     finally:
         robot.close()
     result = {
-        'load_average_1min': os.getloadavg()[0], 'prefix': arguments.prefix,
+        'load_average_1min': os.getloadavg()[0], 'ordinary': arguments.ordinary,
         'source_timeout_s': 0.5, 'reaction_s': {
             fault: {'median': statistics.median(times_s), 'max': max(times_s)}
             for fault, times_s in reactions_s.items()},

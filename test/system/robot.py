@@ -129,15 +129,13 @@ class Robot:
 
     def start_node(
         self, name: str, parameters: Mapping[str, Any] | None = None,
-        prefix: Sequence[str] = (),
     ) -> RosProcess:
         """Start one of the package's nodes."""
-        return self.start(
-            [*prefix, sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}'], parameters)
+        return self.start([sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}'], parameters)
 
-    def start_alert(self, prefix: Sequence[str] = (), **parameters: Any) -> RosProcess:
+    def start_alert(self, **parameters: Any) -> RosProcess:
         """Start alert_node."""
-        return self.start_node('alert_node', ALERT_PARAMETERS | parameters, prefix)
+        return self.start_node('alert_node', ALERT_PARAMETERS | parameters)
 
     def start_source(self, **parameters: Any) -> RosProcess:
         """Start the distance source."""
