@@ -96,6 +96,16 @@ def test_it_goes_after_the_release_count_of_good_readings():
     assert drive.gate() == FORWARD
 
 
+def test_only_a_reset_asks_the_driver_to_let_go():
+    drive = Drive()
+    passed = []
+    for _ in range(5):
+        passed.append(drive.gate())
+        drive.see(FAR_M)
+    assert passed == [ZERO_VELOCITY] * 5
+    assert drive.gate() == FORWARD
+
+
 @pytest.mark.parametrize(('distance_m', 'state', 'stop'), [
     (0.4, AlertState.STOP, True), (1.0, AlertState.CAUTION, False),
     (2.0, AlertState.CLEAR, False)])
