@@ -15,6 +15,8 @@ COMMANDS = {
     'image': ('image', 'depth of single pictures'),
     'evaluate': ('evaluate', 'accuracy of a model on pictures with measured depth'),
     'quantize': ('quantize', 'INT8 copy of a model, and the accuracy lost'),
+    'fetch-weights': ('fetch_weights', "download the weights of the paper's network"),
+    'import-weights': ('import_weights', "make a model of the paper's network from its weights"),
 }
 
 
