@@ -6,6 +6,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
     pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
 
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
+
 from training.export import make_card, write_float  # noqa: E402
 from training.network import FcrnLite  # noqa: E402
 
