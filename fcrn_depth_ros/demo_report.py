@@ -281,10 +281,9 @@ class RunRecord:
             for frame in (self._kept[round(pick)] for pick in picks)]
         timeline = self.timeline()
         rate_hz = (len(timeline) - 1) / max(timeline[-1].time_s, 1e-3)
-        latency = summary['latency_ms']
         subtitle = (
-            f'{summary["model"]} on {summary["provider"]}: {self.processed_count} frames at '
-            f'{rate_hz:.1f} Hz, latency p50 {latency["p50"]:.0f} ms, p95 {latency["p95"]:.0f} ms')
+            f'{summary["model"]} on {summary["provider"]}: {self.processed_count} of '
+            f'{self.published_count} frames, {rate_hz:.1f} Hz')
         return contact_sheet(
             'fcrn_depth_ros: one camera in, metric depth and an alert out', subtitle,
             ('camera', 'depth', 'nearer than '

@@ -389,7 +389,6 @@ def _draw_timeline(
     for distance_m in range(1, math.ceil(colors.max_m)):
         row = row_of(distance_m)
         cv2.line(area, (0, row), (width - 1, row), (52, 60, 71), 1)
-        write(area, f'{distance_m} m', (6, row - 4), 9, FAINT_COLOR)
     for point, left, right in zip(timeline, columns, [*columns[1:], width - 1], strict=True):
         color = STATE_COLORS.get(point.state, UNKNOWN_COLOR)
         cv2.rectangle(area, (left, plot_px + 6), (right, height - 1), color, cv2.FILLED)
@@ -400,6 +399,8 @@ def _draw_timeline(
                 (columns[end], row_of(timeline[end].nearest_m)) for end in (index - 1, index)
             ]
             cv2.line(area, ends[0], ends[1], (255, 214, 10), 2, cv2.LINE_AA)
+    for distance_m in range(1, math.ceil(colors.max_m)):  # above the curve
+        write(area, f'{distance_m} m', (6, row_of(distance_m) - 4), 9, FAINT_COLOR)
     write(area, 'nearest distance and alert state', (48, 20), 10, TEXT_COLOR)
     legend_x = 48 + text_width('nearest distance and alert state', 10) + 24
     for state in dict.fromkeys(point.state for point in timeline if point.state):
