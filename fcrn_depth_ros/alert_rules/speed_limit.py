@@ -29,7 +29,7 @@ class SpeedConfig:
         maximum=10.0,
     )
     unverified_margin_m: float = setting(
-        0.25,
+        0.5,
         'Added to margin and to every distance while the metric scale is unverified (mounting or '
         'focal length unknown).',
         minimum=0.0,
