@@ -50,8 +50,6 @@ setup(
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
         # quantize and import-weights; evaluate on NYU's .mat file; pictures from bags.
         'tools': ['onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10'],
-        'tensorflow': ['tensorflow>=2.16'],
-        'coreml': ['coremltools>=8.0'],
         # OpenVINO itself, for benchmark/. Its execution provider is another build of ONNX
         # Runtime (onnxruntime-openvino), which must replace onnxruntime, not join it.
         'openvino': ['openvino>=2024.4'],
