@@ -83,6 +83,10 @@ def run_nodes(
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()
+        # Ctrl-C reaches a launched node twice, from the terminal and from launch. The second one
+        # must not kill an interpreter that is winding up and has given its handlers back.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return max(_exit_statuses(nodes), default=0)
 
 
