@@ -30,7 +30,7 @@ from .data import Frame, plain_input
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 from .train import build_network, load_entries
 
-CALIBRATION_FRAMES = 160
+CALIBRATION_FRAMES = 104
 CALIBRATION_SCENES = 24  # of each source
 OPSET = 17
 
