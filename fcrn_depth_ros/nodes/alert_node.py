@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.time import Time
 from sensor_msgs.msg import Range
 from std_msgs.msg import Bool, Float32, Header, String
@@ -36,7 +36,7 @@ from ..errors import FcrnDepthError
 from . import quality_of_service as qos
 from .buzzers import BuzzerThread, make_buzzer
 from .diagnostics import diagnostic_array, Level
-from .lifecycle import says_why_it_fails
+from .lifecycle import says_why_it_fails, SelfStartingNode
 from .node_settings import AlertNodeSettings, NODE_SETTINGS
 from .parameters import ParameterGroup
 from .process import run_nodes
@@ -57,7 +57,7 @@ _LEVELS = {
 }
 
 
-class AlertNode(LifecycleNode):
+class AlertNode(SelfStartingNode):
     """
     The lifecycle node `alert_node`.
 
@@ -102,11 +102,6 @@ class AlertNode(LifecycleNode):
         self.create_service(SetBool, '~/mute', self._on_mute)
         if self._settings.get(AlertNodeSettings).autostart:
             self.start()
-
-    def start(self) -> None:
-        """Configure and activate; a failure is logged and shown in diagnostics."""
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
 
     # Lifecycle -----------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -32,7 +32,7 @@ from .diagnostics import diagnostic_array
 from .frame_mailbox import FrameMailbox
 from .frame_processor import Frame, FrameProcessor
 from .image_conversion import CompressedImageDecoder, image_to_rgb
-from .lifecycle import says_why_it_fails
+from .lifecycle import says_why_it_fails, SelfStartingNode
 from .node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
 from .parameters import ParameterGroup
 from .process import run_nodes
@@ -42,7 +42,7 @@ _DIAGNOSTICS_PERIOD_S = 1.0
 _WARNING_PERIOD_S = 1.0
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(SelfStartingNode):
     """
     The lifecycle node `depth_node`.
 
@@ -76,11 +76,6 @@ class DepthNode(LifecycleNode):
             clock=Clock(clock_type=ClockType.STEADY_TIME))
         if self._settings.get(InputSettings).autostart:
             self.start()
-
-    def start(self) -> None:
-        """Configure and activate; a failure is logged and shown in diagnostics."""
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
 
     # Lifecycle -----------------------------------------------------------------------------
 

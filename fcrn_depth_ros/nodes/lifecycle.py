@@ -1,4 +1,4 @@
-"""What every managed node here needs beside rclpy's own: a failed transition that says why."""
+"""What a managed node here has beside rclpy's: a start of its own, failures that say why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 import functools
 import traceback
 from typing import Any, TypeVar
+
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 
 Transition = TypeVar('Transition', bound=Callable[..., Any])
 
@@ -36,3 +38,12 @@ def says_why_it_fails(transition: Transition) -> Transition:
                 f'{transition.__name__} failed unexpectedly:\n{traceback.format_exc()}')
             raise
     return logged  # type: ignore[return-value]
+
+
+class SelfStartingNode(LifecycleNode):
+    """A lifecycle node that can take itself to active, where no manager does."""
+
+    def start(self) -> None:
+        """Configure and activate; a failure is logged and shown in diagnostics."""
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()

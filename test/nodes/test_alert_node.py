@@ -271,6 +271,7 @@ def test_the_scale_is_heard_in_the_diagnostics(alert):
     def told():
         alert.publish('/diagnostics', DiagnosticArray(status=[DiagnosticStatus(
             values=[KeyValue(key='metric scale', value='verified')])]))
+        alert.spin(20)  # more is heard than said, or the queues fill with our own message
         return reported('verified')
     alert.wait_for(told)
     diagnostics.clear()
