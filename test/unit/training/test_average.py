@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
+for name in ('tqdm', 'yaml'):
+    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
+
+from training.average import mean_weights, measure_statistics  # noqa: E402
+from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE  # noqa: E402
+
+
+def test_mean_of_snapshots_and_checkpoints(tmp_path):
+    count = torch.tensor(3)
+    first = {'weight': torch.tensor([1.0, 4.0]), 'count': count}
+    second = {'weight': torch.tensor([3.0, 0.0]), 'count': count}
+    torch.save(first, tmp_path / 'average_008.pt')
+    torch.save({'average': second, 'network': {}, 'epoch': 9}, tmp_path / 'checkpoint.pt')
+    mean = mean_weights([tmp_path / 'average_008.pt', tmp_path / 'checkpoint.pt'])
+    assert torch.equal(mean['weight'], torch.tensor([2.0, 2.0]))
+    assert torch.equal(mean['count'], count)
+
+
+def test_statistics_are_those_of_the_batches():
+    torch.manual_seed(0)
+    network = FcrnLite(64, 96, 80.0, dropout=0.0)
+    rng = np.random.default_rng(0)
+    batches = [
+        (
+            rng.uniform(0, 255, (4, 3, 64, 96)).astype(np.float32),
+            np.zeros((4, 1, 64, 96), np.float32),
+            None,
+        )
+        for _ in range(3)
+    ]
+    frozen = network.encoder.stem[1].running_mean.clone()
+    measure_statistics(network, batches, 3, frozen_blocks=1)
+    assert not network.training
+    assert torch.equal(network.encoder.stem[1].running_mean, frozen)
+    seen = []
+    network.encoder.blocks[1].layers[0].register_forward_hook(
+        lambda _, __, output: seen.append(output.mean((0, 2, 3)))
+    )
+    with torch.no_grad():
+        for image, floor, _ in batches:
+            network((torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE, torch.from_numpy(floor))
+    expected = torch.stack(seen).mean(0)
+    measured = network.encoder.blocks[1].layers[1].running_mean
+    np.testing.assert_allclose(measured, expected, atol=1e-5)
