@@ -28,7 +28,8 @@ from .node_settings import AlertNodeSettings
 
 # Longest wait for a hanging buzzer when the node stops.
 _FAREWELL_S = 0.5
-_FAILURES = (BuzzerError, OSError, RuntimeError, ValueError)
+# Value of turtlebot3_msgs/srv/Sound; its constants stand in comments there, not in the type.
+_BUTTON1_SOUND = 4
 
 
 class Buzzer(Protocol):
@@ -79,9 +80,10 @@ class BuzzerThread:
         try:
             while (sound := self._mailbox.take()) is not None:
                 self._buzzer.play(sound)
-        except _FAILURES as error:
-            self._on_failure(str(error))
-        with suppress(*_FAILURES):
+        except Exception as error:
+            # Whatever it was: a thread that dies untold would leave a buzzer that seems to work.
+            self._on_failure(str(error) or repr(error))
+        with suppress(Exception):
             self._buzzer.close()
 
 
@@ -180,7 +182,7 @@ class Create3Buzzer:
     def __init__(self, node: Node) -> None:
         from irobot_create_msgs.msg import AudioNote, AudioNoteVector
         self._note_type, self._notes_type = AudioNote, AudioNoteVector
-        self._clock = node.get_clock()
+        self._node = node
         self._publisher = node.create_publisher(AudioNoteVector, 'cmd_audio', 10)
         self._beeps = _BeepStarts()
 
@@ -190,11 +192,12 @@ class Create3Buzzer:
             notes = self._notes_type(notes=[self._note_type(
                 frequency=round(sound.frequency_hz),
                 max_runtime=Duration(nanosec=round(BEEP_S * 1e9)))], append=False)
-            notes.header.stamp = self._clock.now().to_msg()
+            notes.header.stamp = self._node.get_clock().now().to_msg()
             self._publisher.publish(notes)
 
     def close(self) -> None:
         """Leave the last note to end by itself."""
+        self._node.destroy_publisher(self._publisher)
 
 
 class Turtlebot3Buzzer:
@@ -210,6 +213,7 @@ class Turtlebot3Buzzer:
 
     def __init__(self, node: Node) -> None:
         from turtlebot3_msgs.srv import Sound as SoundService
+        self._node = node
         self._request_type = SoundService.Request
         self._client = node.create_client(SoundService, 'sound')
         self._beeps = _BeepStarts()
@@ -217,10 +221,11 @@ class Turtlebot3Buzzer:
     def play(self, sound: Sound) -> None:
         """Ask for the shortest sound that the robot has, if it listens."""
         if self._beeps.starts(sound) and self._client.service_is_ready():
-            self._client.call_async(self._request_type(value=self._request_type.BUTTON1))
+            self._client.call_async(self._request_type(value=_BUTTON1_SOUND))
 
     def close(self) -> None:
         """Leave the last sound to end by itself."""
+        self._node.destroy_client(self._client)
 
 
 class LoudspeakerBuzzer:

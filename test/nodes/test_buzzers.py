@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from types import ModuleType, SimpleNamespace
 import wave
 
@@ -27,18 +28,28 @@ class FakeNode:
 
     def __init__(self):
         self.sent = []
+        self.made = []
         self.is_ready = True
 
     def get_clock(self):
         return Recorder(now=lambda: Recorder(to_msg=lambda: 'now'))
 
     def create_publisher(self, message_type, topic, depth):
-        return Recorder(publish=lambda message: self.sent.append((topic, message)))
+        return self._make(publish=lambda message: self.sent.append((topic, message)))
 
     def create_client(self, service_type, name):
-        return Recorder(
+        return self._make(
             service_is_ready=lambda: self.is_ready,
             call_async=lambda request: self.sent.append((name, request)))
+
+    def destroy_publisher(self, publisher):
+        self.made.remove(publisher)
+
+    destroy_client = destroy_publisher
+
+    def _make(self, **contents):
+        self.made.append(Recorder(**contents))
+        return self.made[-1]
 
 
 def fake_package(monkeypatch, name, **contents):
@@ -73,6 +84,7 @@ def test_create3_gets_a_note_for_each_beep(monkeypatch):
     for sound in (SILENCE, BEEP, BEEP, SILENCE, BEEP, SILENCE):
         buzzer.play(sound)
     buzzer.close()
+    assert not node.made
     topics, vectors = zip(*node.sent, strict=True)
     assert topics == ('cmd_audio', 'cmd_audio')
     note, = vectors[0].notes
@@ -94,9 +106,7 @@ def test_a_continuous_tone_starts_note_after_note(monkeypatch):
 
 
 def test_turtlebot3_is_asked_only_when_it_listens(monkeypatch):
-    class Request(Recorder):
-        BUTTON1 = 4
-    fake_package(monkeypatch, 'turtlebot3_msgs.srv', Sound=Recorder(Request=Request))
+    fake_package(monkeypatch, 'turtlebot3_msgs.srv', Sound=Recorder(Request=Recorder))
     node = FakeNode()
     buzzer = make_buzzer(node, AlertNodeSettings(buzzer='turtlebot3'))
     buzzer.play(BEEP)
@@ -104,6 +114,7 @@ def test_turtlebot3_is_asked_only_when_it_listens(monkeypatch):
     node.is_ready = False
     buzzer.play(BEEP)
     buzzer.close()
+    assert not node.made
     assert [(name, request.value) for name, request in node.sent] == [('sound', 4)]
 
 
@@ -211,16 +222,19 @@ class Failing:
         pass
 
 
-@pytest.mark.parametrize('error', [BuzzerError('burnt'), OSError('gone'), RuntimeError('odd')])
+@pytest.mark.parametrize('error', [
+    BuzzerError('burnt'), OSError('gone'), RuntimeError('odd'), AttributeError('unforeseen')])
 def test_a_failing_buzzer_is_told_once_and_left_alone(error):
     told = []
     buzzer = Failing(error)
     thread = BuzzerThread(buzzer, told.append)
     thread.play(BEEP)
-    thread.close()
+    while thread.is_alive:  # it ends by itself
+        time.sleep(0.001)
     thread.play(BEEP)
-    assert told in ([str(error)], [])  # closed before it was played, at the earliest
-    assert buzzer.plays == len(told)
+    thread.close()
+    assert told == [str(error)]
+    assert buzzer.plays == 1
 
 
 def test_a_hanging_buzzer_holds_nobody_up():
