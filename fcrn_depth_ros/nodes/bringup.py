@@ -1,20 +1,62 @@
-"""depth_node and alert_node in one process, for machines without `ros2 launch`."""
+"""
+Run depth_node and alert_node by one command, for machines without `ros2 launch`.
+
+Each has a process of its own: in one interpreter, the heartbeat would wait for every step of the
+depth estimation that holds the interpreter's lock.
+"""
 
 from __future__ import annotations
 
+import signal
 import sys
+import time
 
-from .alert_node import AlertNode
-from .depth_node import DepthNode
-from .process import run_nodes
+from .child_processes import Processes
 from .transport import tune_fast_dds
+
+_NODES = ('alert_node', 'depth_node')
+_POLL_S = 0.1
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run both nodes until a signal; parameters of each are given as `-p node:name:=value`."""
+    """
+    Run both nodes until a signal, or until one of them ends.
+
+    Parameters
+    ----------
+    args : list of str or None
+        Command line, given to both; parameters of one are written `-p node:name:=value`.
+
+    Returns
+    -------
+    int
+        0 after a signal, else the exit status of the node that ended by itself.
+
+    """
+    stopped = False
+
+    def request_stop(signal_number: int, frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, request_stop)
     tune_fast_dds()
-    # The alert is made first: it says STOP while the network is still loading.
-    return run_nodes([AlertNode, DepthNode], args)
+    processes = Processes()
+    try:
+        for node in _NODES:
+            processes.start(node, (sys.argv if args is None else args)[1:])
+        ended: list[str] = []
+        while not (stopped or ended):
+            time.sleep(_POLL_S)
+            ended = [node for node in _NODES if processes.status(node) is not None]
+    finally:
+        processes.stop_all()
+    for node in ended:
+        print(f'error: {node} must run to the end, got exit status {processes.status(node)}; '
+              'its last lines above say why', file=sys.stderr)
+    statuses = [processes.status(node) or 0 for node in _NODES]
+    return max(1 if status < 0 else status for status in statuses)
 
 
 if __name__ == '__main__':

@@ -1,41 +1,38 @@
 """
 Run the whole package on a recording or a webcam, and leave a report.
 
-image_source, bringup (depth_node and alert_node) and demo_recorder are three processes that talk
-over DDS like any others. This one starts them, watches them and takes them down.
+image_source, bringup (which starts depth_node and alert_node) and demo_recorder are processes that
+talk over DDS like any others. This one starts them, watches them and takes them down.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-import ctypes
 import json
 import os
 from pathlib import Path
 import random
 import signal
 import socket
-import subprocess
 import sys
 import time
 
 from ..errors import FcrnDepthError, ToolInputError
 from ..estimation.mounting import CameraMounting
 from ..frame_sources import FrameSourceConfig, load_calibration, load_mounting, open_source
+from .child_processes import Processes
 from .ros_version import ros_distro
 from .transport import tune_fast_dds
 
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
 _POLL_S = 0.1
-_GRACE_S = 5.0
 # The recorder ends by itself once the camera is gone and depth_node has said what it dropped.
 _LAST_WORDS_S = 8.0
 _REPORT_S = 60.0
 _SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
 # DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
 _DOMAINS = range(10, 102)
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,60 +93,6 @@ def free_domain_id() -> int:
             return domain
     raise ToolInputError(
         'a DDS domain must be free, got none from 10 to 101; set ROS_DOMAIN_ID to share one')
-
-
-class Processes:
-    """Children that do not outlive this process."""
-
-    def __init__(self) -> None:
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._interrupted: set[str] = set()
-
-    def start(self, node: str, arguments: Sequence[str], log: int | None = None) -> None:
-        """
-        Start one executable of this package.
-
-        Parameters
-        ----------
-        node : str
-            Module of `nodes` that holds it.
-        arguments : sequence of str
-            Its command line.
-        log : int or None
-            File descriptor that takes its output; None leaves it on the terminal.
-
-        """
-        # A session of its own: Ctrl-C reaches this process only, which ends them in order.
-        self._children[node] = subprocess.Popen(
-            [sys.executable, '-m', f'{__package__}.{node}', *arguments],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=_end_with_parent)
-
-    def status(self, node: str) -> int | None:
-        """Give the exit status of a child; None while it runs."""
-        return self._children[node].poll()
-
-    def interrupt(self, node: str) -> None:
-        """Ask a child to end; asked again while it ends, Python would take it for a failure."""
-        if self.status(node) is None and node not in self._interrupted:
-            self._interrupted.add(node)
-            self._children[node].send_signal(signal.SIGINT)
-
-    def stop_all(self) -> None:
-        """End every child, by force where it does not listen."""
-        for node in self._children:
-            self.interrupt(node)
-        deadline_s = time.monotonic() + _GRACE_S
-        for child in self._children.values():
-            try:
-                child.wait(max(0.0, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def _ros_arguments(parameters: dict[str, object]) -> list[str]:

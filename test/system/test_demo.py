@@ -155,7 +155,7 @@ def test_nothing_is_left_running_when_the_demo_is_killed(
 ) -> None:
     process = demo('--images', recording, '--rate', 5, '--model', model)
     wait_for_line(process, 'depth maps')
-    assert len(left_behind(tmp_path)) == 4  # what the fixture must not find any more
+    assert len(left_behind(tmp_path)) == 6  # what the fixture must not find any more
     process.kill()
     process.communicate(timeout=PATIENCE_S)
 
