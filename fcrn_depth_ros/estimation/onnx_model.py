@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 import hashlib
@@ -151,7 +152,7 @@ class OnnxModel:
         _check_graph(session, card)
         self.card = card
         self.path = path
-        self.provider = _user_name(session.get_providers()[0])
+        self.provider = _describe_provider(session)
         self._session = session
         mounting_shape = (1, 1, card.input_height, card.input_width)
         self._unknown_mounting = np.zeros(mounting_shape, np.float32)
@@ -315,12 +316,13 @@ def load_onnx_model(
         config.provider, onnxruntime.get_available_providers(), config.allow_provider_fallback
     )
     opened = _open_session(path, config, providers)
-    actual = opened.get_providers()[0]
+    actual = _provider_in_use(opened)
     if actual != providers[0] and not config.allow_provider_fallback:
         raise ProviderError(
             f'provider must be {config.provider} as requested, got {_user_name(actual)}: '
-            'onnxruntime could not start the requested one; check its drivers and libraries or '
-            'set allow_provider_fallback'
+            'onnxruntime could not start the requested one, or that one took no part of '
+            f'{path.name}; check provider_options, its drivers and libraries, or set '
+            'allow_provider_fallback'
         )
     try:
         metadata = opened.get_modelmeta().custom_metadata_map
@@ -376,12 +378,17 @@ def _open_session(
     spinning = '1' if config.allow_spinning else '0'
     options.add_session_config_entry('session.intra_op.allow_spinning', spinning)
     options.add_session_config_entry('session.inter_op.allow_spinning', spinning)
+    options.add_session_config_entry('session.record_ep_graph_assignment_info', '1')
+    provider_options = config.parsed_provider_options()
+    if providers[0] == PROVIDERS['OpenVINO'] and config.intra_op_threads:
+        # It has threads of its own, as many as there are cores.
+        provider_options.setdefault('num_of_threads', str(config.intra_op_threads))
     try:
         session = onnxruntime.InferenceSession(
             str(path),
             options,
             providers=providers,
-            provider_options=[config.parsed_provider_options()] + [{}] * (len(providers) - 1),
+            provider_options=[provider_options] + [{}] * (len(providers) - 1),
             # Otherwise an error of the provider is printed, and the CPU taken instead.
             enable_fallback=int(config.allow_provider_fallback),
         )
@@ -475,6 +482,26 @@ def _as_map(output: NDArray[Any], card: ModelCard) -> NDArray[np.float32]:
             'check output_name in the model card'
         )
     return np.ascontiguousarray(output.reshape(size), dtype=np.float32)
+
+
+def _node_counts(session: InferenceSession) -> Counter[str]:
+    # onnxruntime before 1.24 cannot tell.
+    assignment: Sequence[Any] = getattr(session, 'get_provider_graph_assignment_info', tuple)()
+    return Counter(part.ep_name for part in assignment for _ in part.get_nodes())
+
+
+def _provider_in_use(session: InferenceSession) -> str:
+    # A provider can be listed without having taken a single node.
+    first, counts = session.get_providers()[0], _node_counts(session)
+    return first if first in counts or not counts else counts.most_common(1)[0][0]
+
+
+def _describe_provider(session: InferenceSession) -> str:
+    provider, counts = _provider_in_use(session), _node_counts(session)
+    name = _user_name(provider)
+    if counts[provider] == counts.total():
+        return name
+    return f'{name} ({counts[provider]} of {counts.total()} nodes)'
 
 
 def _user_name(provider: str) -> str:

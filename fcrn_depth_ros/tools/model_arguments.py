@@ -15,7 +15,7 @@ from ..estimation.onnx_model import (
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--provider`` and ``--threads``."""
+    """Add ``--model``, ``--provider``, ``--provider-options`` and ``--threads``."""
     parser.add_argument(
         '--model',
         type=Path,
@@ -28,6 +28,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'execution provider: {", ".join(PROVIDERS)} (default: CPU)',
     )
     parser.add_argument(
+        '--provider-options',
+        default='',
+        metavar='JSON',
+        help='options of the provider, for example \'{"device_type": "GPU"}\'',
+    )
+    parser.add_argument(
         '--threads',
         type=int,
         default=0,
@@ -37,5 +43,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 def open_model(arguments: argparse.Namespace) -> OnnxModel:
     """Open the model of the options that :func:`add_model_arguments` added."""
-    config = SessionConfig(provider=arguments.provider, intra_op_threads=arguments.threads)
+    config = SessionConfig(
+        provider=arguments.provider,
+        provider_options=arguments.provider_options,
+        intra_op_threads=arguments.threads,
+    )
     return load_onnx_model(arguments.model or embedded_model_path(config.provider), config)

@@ -31,10 +31,15 @@ IMAGE = np.full((1, 3, 24, 32), 200.0, np.float32)
 class FakeSession:
     """Stands for a session that fails or answers nonsense on a frame."""
 
-    def __init__(self, output, providers=('CPUExecutionProvider',), output_shape=None):
+    def __init__(self, output, providers=('CPUExecutionProvider',), nodes=None):
         self.output = output
         self.providers = list(providers)
-        self.shape = output_shape or ['n', 'c', 'h', 'w']
+        self.shape = ['n', 'c', 'h', 'w']
+        if nodes is not None:
+            self.get_provider_graph_assignment_info = lambda: [
+                SimpleNamespace(ep_name=name, get_nodes=lambda count=count: [None] * count)
+                for name, count in nodes
+            ]
 
     def get_inputs(self):
         return [SimpleNamespace(name='image', shape=[1, 3, 24, 32], type='tensor(float)')]
@@ -47,6 +52,9 @@ class FakeSession:
 
     def get_providers(self):
         return self.providers
+
+    def disable_fallback(self):
+        pass
 
     def run(self, output_names, input_feed):
         if isinstance(self.output, Exception):
@@ -243,6 +251,51 @@ def test_a_provider_that_onnxruntime_quietly_replaced_is_an_error(tmp_path, monk
         load_onnx_model(path, SessionConfig(provider='CUDA'))
     allowed = SessionConfig(provider='CUDA', allow_provider_fallback=True)
     assert load_onnx_model(path, allowed).provider == 'CPU'
+
+
+OPENVINO = 'OpenVINOExecutionProvider'
+
+
+@pytest.mark.parametrize(
+    ('nodes', 'expected'),
+    [
+        (None, 'OpenVINO'),
+        ([], 'OpenVINO'),
+        ([(OPENVINO, 5)], 'OpenVINO'),
+        ([(OPENVINO, 3), (CPU, 1), (OPENVINO, 4), (CPU, 2)], 'OpenVINO (7 of 10 nodes)'),
+        ([(CPU, 5)], 'CPU'),
+    ],
+)
+def test_the_provider_is_what_runs_the_nodes(tmp_path, nodes, expected):
+    session = FakeSession(None, [OPENVINO, CPU], nodes)
+    assert OnnxModel(session, CARD, tmp_path).provider == expected
+
+
+@pytest.mark.parametrize(
+    ('threads', 'text', 'expected'),
+    [
+        (1, '', {'num_of_threads': '1'}),
+        (0, '', {}),
+        (2, '{"num_of_threads": 3, "a": "b"}', {'num_of_threads': '3', 'a': 'b'}),
+    ],
+)
+def test_openvino_is_told_how_many_threads(tmp_path, monkeypatch, threads, text, expected):
+    told = []
+
+    def session(name, options, providers, provider_options, **_):
+        told.append(provider_options)
+        return FakeSession(None, [OPENVINO, CPU], nodes)
+
+    nodes = [(OPENVINO, 1)]
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', session)
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: [OPENVINO, CPU])
+    config = SessionConfig('openvino', provider_options=text, intra_op_threads=threads)
+    path = write_model(tmp_path / 'm.onnx')
+    assert load_onnx_model(path, config).provider == 'OpenVINO'
+    assert told == [[expected]]
+    nodes = [(CPU, 1)]
+    with pytest.raises(ProviderError, match='got CPU: .* took no part of m.onnx'):
+        load_onnx_model(path, config)
 
 
 def test_threads_are_as_asked(tmp_path):

@@ -154,6 +154,7 @@ class TestEvaluate:
             (['--model', no_card], 'model card must have'),
             (['--model', relative], 'model must be metric'),
             (['--provider', 'Cray'], 'provider must be'),
+            (['--provider-options', 'x'], 'provider_options must be'),
             (['--threads', '-1'], 'intra_op_threads'),
             (['--dataset', unmeasured], 'measured'),
             (['--json', model / 'r.json'], 'output must lie in a folder'),
