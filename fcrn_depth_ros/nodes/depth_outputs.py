@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import math
 from typing import Any
 
+from builtin_interfaces.msg import Time
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
@@ -54,6 +55,8 @@ class DepthResult:
     ----------
     header : std_msgs.msg.Header
         That of the frame.
+    picture_stamp : builtin_interfaces.msg.Time
+        When these very pixels first came: older than the header where a camera repeats itself.
     image_rgb : ndarray of uint8, shape (H, W, 3)
         The frame, rectified.
     estimate : DepthEstimate
@@ -70,6 +73,7 @@ class DepthResult:
     """
 
     header: Header
+    picture_stamp: Time
     image_rgb: np.ndarray
     estimate: DepthEstimate
     intrinsics: CameraIntrinsics
@@ -130,9 +134,11 @@ class DepthOutputs:
         if not math.isnan(proximity.nearest_distance_m):
             field_of_view = horizontal_field_of_view_rad(
                 result.intrinsics, config.roi_left, config.roi_right)
+            # A repeated picture is no news: whoever watches this stamp sees the distance grow old.
+            header = Header(stamp=result.picture_stamp, frame_id=result.header.frame_id)
             self._publish('proximity/range', range_message(
-                self._forward_header(result.header), proximity.nearest_distance_m,
-                field_of_view, config.max_range_m))
+                self._forward_header(header), proximity.nearest_distance_m, field_of_view,
+                config.max_range_m))
         self._publish('proximity', Float32(data=proximity.proximity))
         self._publish('proximity/near', Bool(data=result.near))
 

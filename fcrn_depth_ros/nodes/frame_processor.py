@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 import zlib
 
+from builtin_interfaces.msg import Time
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -93,8 +94,9 @@ class FrameProcessor:
         self._near = NearDebounce(self._proximity_config)
         self._rectifier: Rectifier | None = None
         self._first_frame_s: float | None = None
-        self._checksum = 0
+        self._checksum: int | None = None
         self._identical_frames = 0
+        self._picture_stamp = Time()
 
     def apply_settings(self) -> None:
         """
@@ -139,7 +141,8 @@ class FrameProcessor:
         estimate = self._estimator.estimate(
             image_rgb, calibration.intrinsics if calibration else None, mounting)
         unusable = '' if estimate.quality.usable else estimate.quality.reason
-        unusable = unusable or self._frozen_reason(frame)
+        self._watch_for_repeats(frame)
+        unusable = unusable or self._frozen_reason()
         if unusable:
             estimate = replace(estimate, depth_m=np.full_like(estimate.depth_m, np.nan))
         self._status.update(
@@ -152,8 +155,8 @@ class FrameProcessor:
             estimate.depth_m, self._proximity_config, estimate.inverse_floor_depth,
             (np.arange(width) - intrinsics.cx_px) / intrinsics.fx_px)
         return DepthResult(
-            frame.message.header, image_rgb, estimate, intrinsics, mounting, proximity,
-            self._near.update(proximity.proximity))
+            frame.message.header, self._picture_stamp, image_rgb, estimate, intrinsics, mounting,
+            proximity, self._near.update(proximity.proximity))
 
     def near_after_unknown(self) -> bool:
         """Tell the debounced nearness after a frame that told nothing."""
@@ -205,14 +208,20 @@ class FrameProcessor:
             f'roll {mounting.roll_deg:.3g} deg'))
         return mounting
 
-    def _frozen_reason(self, frame: Frame) -> str:
-        limit = self._settings.get(InputSettings).frozen_frame_count
-        if limit == 0:
-            return ''
-        checksum = zlib.crc32(frame.message.data)
-        self._identical_frames = self._identical_frames + 1 if checksum == self._checksum else 0
+    def _watch_for_repeats(self, frame: Frame) -> None:
+        checksum = None
+        if self._settings.get(InputSettings).frozen_frame_count:
+            checksum = zlib.crc32(frame.message.data)
+        if checksum is not None and checksum == self._checksum:
+            self._identical_frames += 1
+        else:
+            self._identical_frames = 0
+            self._picture_stamp = frame.message.header.stamp
         self._checksum = checksum
-        if self._identical_frames < limit:
+
+    def _frozen_reason(self) -> str:
+        limit = self._settings.get(InputSettings).frozen_frame_count
+        if limit == 0 or self._identical_frames < limit:
             return ''
         return (f'the last {self._identical_frames + 1} frames are identical, the camera seems '
                 'frozen (frozen_frame_count: 0 turns this off, as a still simulation needs)')

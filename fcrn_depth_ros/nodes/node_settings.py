@@ -38,7 +38,9 @@ class InputSettings:
         minimum=0.0, maximum=60.0)
     frozen_frame_count: int = setting(
         60, 'So many identical frames after the first mean a frozen camera: depth becomes '
-        'unknown. 0 turns it off, which a simulated camera without noise needs.',
+        'unknown. Before that, proximity/range keeps the stamp of the first, which alert_node '
+        'lets grow old for source_timeout_s only. 0 turns both off, which a simulated camera '
+        'without noise needs.',
         minimum=0, maximum=100000)
     rectify: bool = setting(
         False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.')

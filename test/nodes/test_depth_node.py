@@ -269,6 +269,18 @@ def test_frozen_frames_become_unknown(start: Callable[..., RunningNode]) -> None
     assert not np.isnan(metres(images[4])).any()
 
 
+@pytest.mark.parametrize(('frozen_count', 'range_stamps'), [(60, [1, 1, 3]), (0, [1, 2, 3])])
+def test_the_distance_of_a_repeated_picture_is_as_old_as_the_first(
+        start: Callable[..., RunningNode], frozen_count: int, range_stamps: list[int]) -> None:
+    node = start(frozen_frame_count=frozen_count)
+    images, ranges = node.listen(Image, 'depth/image_rect'), node.listen(Range, 'proximity/range')
+    for stamp_s, seed in ((1, 0), (2, 0), (3, 1)):
+        send(node, picture(seed=seed), stamp_s)
+        node.wait_for(lambda stamp_s=stamp_s: len(images) == len(ranges) == stamp_s)
+    assert [message.header.stamp.sec for message in images] == [1, 2, 3]
+    assert [message.header.stamp.sec for message in ranges] == range_stamps
+
+
 def test_compressed_input(start: Callable[..., RunningNode]) -> None:
     pytest.importorskip('cv_bridge')
     node = start(image_transport='compressed')

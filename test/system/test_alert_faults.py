@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import os
-from pathlib import Path
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,7 @@ pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a 
 
 from geometry_msgs.msg import Twist
 from rclpy.qos import QoSProfile
-from robot import moves, RANGE_SOURCE, Robot, ROOT, RosProcess
+from robot import moves, RANGE_SOURCE, Robot, RosProcess
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 HOUR_S = 3600.0
@@ -260,53 +259,3 @@ def test_a_network_that_is_cut_stops_the_robot(
         robot.wait_until_driving()
     finally:
         robot.close()
-
-
-@pytest.fixture
-def model_file(tmp_path: Path) -> Path:
-    """Write a network that sees 3 m everywhere, whatever it is shown."""
-    numpy = pytest.importorskip('numpy')
-    pytest.importorskip('onnx')
-    sys.path.insert(0, str(ROOT / 'test' / 'unit'))
-    try:
-        from tiny_models import write_model
-    finally:
-        sys.path.pop(0)
-    return write_model(
-        tmp_path / 'tiny.onnx', output=numpy.full((1, 1, 24, 32), 3.0, numpy.float32))
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Write a folder of pictures that are not blank, each another."""
-    cv2 = pytest.importorskip('cv2')
-    numpy = pytest.importorskip('numpy')
-    folder = tmp_path / 'pictures'
-    folder.mkdir()
-    ramp = numpy.linspace(0, 200, 64, dtype=numpy.uint8)
-    picture = numpy.dstack([numpy.add.outer(ramp[:48] // 2, ramp // 2)] * 3)
-    picture[10:30, 20:40] = (20, 200, 90)
-    for index in range(20):
-        cv2.imwrite(str(folder / f'{index:04d}.png'), numpy.roll(picture, index, axis=1))
-    return folder
-
-
-@pytest.mark.parametrize(('victim', 'signal_number'), [
-    ('image_source', signal.SIGKILL), ('image_source', signal.SIGSTOP),
-    ('depth_node', signal.SIGKILL), ('depth_node', signal.SIGSTOP)],
-    ids=['camera killed', 'camera hangs', 'depth_node killed', 'depth_node hangs'])
-def test_the_whole_chain_stops_when_a_link_breaks(
-    robot: Robot, model_file: Path, pictures: Path, victim: str, signal_number: int
-) -> None:
-    robot.start_alert(assume_scale_verified=True)
-    chain = {
-        'depth_node': robot.start_node('depth_node', {'model_file': model_file}),
-        'image_source': robot.start(
-            [sys.executable, '-m', 'fcrn_depth_ros.nodes.image_source', '--images', pictures,
-             '--rate', '20', '--loop']),
-    }
-    robot.wait_until_driving()
-    fault_s = time.monotonic()
-    chain[victim].send(signal_number)
-    robot.wait_until_stopped(fault_s)
-    assert robot.state.startswith('STALE: no distance for')
