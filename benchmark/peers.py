@@ -89,7 +89,10 @@ def _graph_as_module(path: Path) -> Any:
                 elif operator == 'Add':
                     values[output] = x + values[inputs[1]]
                 elif operator == 'MaxPool':
-                    values[output] = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1)), 3, 2)
+                    top, left, bottom, right = attributes.get('pads', (0, 0, 0, 0))
+                    x = functional.pad(x, (left, right, top, bottom))
+                    size, stride = attributes['kernel_shape'], attributes['strides']
+                    values[output] = functional.max_pool2d(x, tuple(size), tuple(stride))
                 elif operator == 'Concat':
                     values[output] = torch.cat([values[name] for name in inputs], 1)
                 elif operator == 'DepthToSpace':

@@ -5,11 +5,12 @@ Notes
 -----
 The graph computes what the authors' TensorFlow release computes, arranged for speed: every batch
 normalisation is folded into the convolution before it (also into the four that are interleaved
-after it), and ReLU comes before the interleave, where it fuses with its convolution.
+after it), ReLU comes before the interleave, where it fuses with its convolution, and the strides
+of a stage move to where the stage before ends.
 
-Three details differ from the paper and from most ports, and matter (the error without each is in
-docs/fcrn_resnet50.md): the pads of the four up-projection convolutions, a first max-pool that
-pads below and to the right only, and an epsilon of 1e-4.
+Three details differ from the paper and from most ports, and matter: the pads of the four
+up-projection convolutions, a first max-pool that pads below and to the right only, and an epsilon
+of 1e-4.
 
 """
 
@@ -103,17 +104,21 @@ def build_fcrn(
 
 
 def _residual_block(graph: _GraphBuilder, tensor: str, stage: str, block: str) -> str:
-    # The stride sits on the first 1x1, not on the 3x3.
-    stride = 2 if block == 'a' and stage != '2' else 1
+    # The authors begin a stage by taking every second row and column. That is done at the end of
+    # the stage before, so that what would be left out is not computed: 3 % of the whole.
+    thins_out = stage != '5' and block == RESIDUAL_STAGES[stage][0][-1]
     names = {
         branch: (f'res{stage}{block}_branch{branch}', f'bn{stage}{block}_branch{branch}')
         for branch in ('1', '2a', '2b', '2c')
     }
     shortcut = tensor
     if block == 'a':
-        shortcut = graph.convolution(tensor, *names['1'], stride=stride)
-    tensor = graph.convolution(tensor, *names['2a'], stride=stride, relu=True)
-    tensor = graph.convolution(tensor, *names['2b'], (1, 1, 1, 1), relu=True)
+        shortcut = graph.convolution(tensor, *names['1'])
+    elif thins_out:
+        shortcut = graph.add('MaxPool', [tensor], kernel_shape=[1, 1], strides=[2, 2])
+    tensor = graph.convolution(tensor, *names['2a'], relu=True)
+    stride = 2 if thins_out else 1
+    tensor = graph.convolution(tensor, *names['2b'], (1, 1, 1, 1), stride=stride, relu=True)
     tensor = graph.convolution(tensor, *names['2c'])
     return graph.add('Relu', [graph.add('Add', [tensor, shortcut])])
 

@@ -13,9 +13,12 @@ from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
 from fcrn_depth_ros.tools.checkpoint import read_checkpoint
 from fcrn_depth_ros.tools.fcrn_weights import check_weights, fcrn_layout, read_npy_weights
 import numpy as np
+from plain_fcrn import plain_fcrn
 import pytest
 
 pytest.importorskip('onnx')
+from benchmark.random_fcrn import random_weights
+from fcrn_depth_ros.tools.fcrn_graph import build_fcrn
 from fcrn_depth_ros.tools.import_weights import fcrn_card, read_weights
 
 # Written by TensorFlow: the names of the published checkpoint, tiny shapes.
@@ -241,19 +244,42 @@ class TestCommand:
         assert card.source.startswith('weights.npy, SHA-256 ba7816bf')
 
 
+def test_nothing_is_computed_to_be_left_out():
+    convolutions = [n for n in build_fcrn(layout_of_zeros()).graph.node if n.op_type == 'Conv']
+    attributes = [{a.name: list(a.ints) for a in node.attribute} for node in convolutions]
+    strided = [a['kernel_shape'] for a in attributes if a['strides'] != [1, 1]]
+    assert strided == [[7, 7], [3, 3], [3, 3], [3, 3]]
+
+
+def depth_by_command(tmp_path, weights, picture):
+    source, out = save(tmp_path / 'weights.npy', weights), tmp_path / 'fcrn.onnx'
+    assert main(['import-weights', str(source), '--out', str(out)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['fcrn.onnx', 'weights.npy']
+    return load_onnx_model(out).run(picture.astype(np.float32).transpose(2, 0, 1)[None])
+
+
+def check_equal(depth, expected):
+    assert np.abs(depth - expected).max() <= 1e-4 * expected.max()
+    assert np.corrcoef(depth.ravel(), expected.ravel())[0, 1] > 0.99999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('seed', [2, 3])
+def test_the_same_depth_as_the_plain_network(tmp_path, capsys, seed):
+    weights = random_weights(seed)
+    picture = np.random.default_rng(seed).integers(0, 256, (228, 304, 3)).astype(np.uint8)
+    check_equal(depth_by_command(tmp_path, weights, picture), plain_fcrn(weights, picture))
+    assert 'fp32, 254.2 MB' in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason=f'no reference output in {REFERENCE}')
-def test_the_same_depth_as_the_graph_of_the_authors(tmp_path, capsys):
-    make = runpy.run_path(str(REFERENCE / 'make_weights.py'))['make']
-    source, out = save(tmp_path / 'seed1.npy', make(1)), tmp_path / 'fcrn.onnx'
-    assert main(['import-weights', str(source), '--out', str(out)]) == 0
-    assert 'fp32, 254.2 MB' in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['fcrn.onnx', 'seed1.npy']
+def test_the_same_depth_as_the_graph_of_the_authors(tmp_path):
+    weights = runpy.run_path(str(REFERENCE / 'make_weights.py'))['make'](1)
     with np.load(REFERENCE / 'expected_seed1.npz') as reference:
         picture, expected = reference['image_rgb_u8'], reference['depth_nhwc_f32'][0, :, :, 0]
-    depth = load_onnx_model(out).run(picture.astype(np.float32).transpose(2, 0, 1)[None])
-    assert np.abs(depth - expected).max() <= 1e-3 * expected.max()
-    assert np.corrcoef(depth.ravel(), expected.ravel())[0, 1] > 0.99999
+    check_equal(plain_fcrn(weights, picture), expected)
+    check_equal(depth_by_command(tmp_path, weights, picture), expected)
 
 
 def test_weights_are_read_whole(tmp_path):
