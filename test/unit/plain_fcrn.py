@@ -1,4 +1,4 @@
-"""FCRN ResNet-50 as its authors' release computes it, step by step in NumPy, nothing rearranged."""
+"""FCRN ResNet-50 as its authors' release computes it, step by step in NumPy, unarranged."""
 
 from __future__ import annotations
 

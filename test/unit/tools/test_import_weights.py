@@ -17,9 +17,10 @@ from plain_fcrn import plain_fcrn
 import pytest
 
 pytest.importorskip('onnx')
-from benchmark.random_fcrn import random_weights
 from fcrn_depth_ros.tools.fcrn_graph import build_fcrn
 from fcrn_depth_ros.tools.import_weights import fcrn_card, read_weights
+
+from benchmark.random_fcrn import random_weights
 
 # Written by TensorFlow: the names of the published checkpoint, tiny shapes.
 CHECKPOINT = Path(__file__).parent / 'tiny_checkpoint'
