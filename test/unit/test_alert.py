@@ -568,6 +568,7 @@ class AnythingHappens(RuleBasedStateMachine):
         self.good_s = -math.inf   # when the last undoubtedly healthy reading came
         self.good_m = math.nan
         self.stamp_s = math.nan
+        self.sent = ZERO_VELOCITY  # what the robot does now
 
     @rule(seconds=st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.45, 0.6, 5.0]))
     def time_passes(self, seconds):
@@ -627,10 +628,16 @@ class AnythingHappens(RuleBasedStateMachine):
     def command_comes(self, speed):
         gated = self.machine.gate(self.now_s, Velocity(linear_x=speed, angular_z=0.1))
         assert gated.is_finite
-        if gated.linear_x > 0 and self.enabled:
+        assert gated.linear_x <= max(0.0, speed)
+        self.sent = gated
+
+    @invariant()
+    def a_robot_that_goes_forward_has_healthy_data(self):
+        """A command that passed goes on until it is limited, as alert_node does at every beat."""
+        self.sent = self.machine.limit(self.now_s, self.sent)
+        if self.sent.linear_x > 0 and self.enabled:
             assert self.now_s - self.good_s <= self.config.source_timeout_s
             assert not self.machine.decide(self.now_s).stop
-            assert gated.linear_x <= speed
 
     @invariant()
     def a_decision_makes_sense(self):
