@@ -633,7 +633,7 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @invariant()
     def a_robot_that_goes_forward_has_healthy_data(self):
-        """A command that passed goes on until it is limited, as alert_node does at every beat."""
+        """Limit what goes on, as alert_node does at every beat: nothing moves blindly."""
         self.sent = self.machine.limit(self.now_s, self.sent)
         if self.sent.linear_x > 0 and self.enabled:
             assert self.now_s - self.good_s <= self.config.source_timeout_s
