@@ -9,6 +9,7 @@ import random
 import sys
 import threading
 
+from fcrn_depth_ros.nodes.real_time import ask_for_real_time
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
@@ -35,6 +36,7 @@ class RangeSource(Node):
         self._ranges = self.create_publisher(Range, 'proximity/range', profile)
         self._shares = self.create_publisher(Float32, 'proximity', profile)
         self._frozen = None
+        ask_for_real_time(self.declare_parameter('realtime_priority', 0).value)
         self.create_timer(0.05, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _publish(self):

@@ -27,6 +27,7 @@ from std_msgs.msg import Bool, String
 
 ROOT = Path(__file__).resolve().parents[2]
 RANGE_SOURCE = Path(__file__).with_name('range_source.py')
+CAMERA_SOURCE = Path(__file__).with_name('camera_source.py')
 PATIENCE_S = 60.0
 COMMAND = Twist(linear=Vector3(x=0.2))
 # The state machine's distances do not matter to faults of the source.
@@ -140,6 +141,10 @@ class Robot:
     def start_source(self, **parameters: Any) -> RosProcess:
         """Start the distance source."""
         return self.start([sys.executable, RANGE_SOURCE], parameters)
+
+    def start_camera(self) -> RosProcess:
+        """Start the camera."""
+        return self.start([sys.executable, CAMERA_SOURCE])
 
     def spin(self, seconds: float) -> None:
         """Drive on for a while."""

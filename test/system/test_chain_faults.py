@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 import signal
-import sys
 import time
 
 import numpy as np
@@ -22,8 +21,6 @@ pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a 
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from robot import Robot, RosProcess
-
-CAMERA_SOURCE = Path(__file__).with_name('camera_source.py')
 
 
 @dataclass
@@ -44,7 +41,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     try:
         robot.start_alert()
         depth_node = robot.start_node('depth_node', {'model_file': model})
-        camera = robot.start([sys.executable, CAMERA_SOURCE])
+        camera = robot.start_camera()
         robot.wait_until_driving()
         yield Chain(robot, camera, depth_node)
     finally:
