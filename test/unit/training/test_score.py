@@ -1,0 +1,57 @@
+import re
+import sys
+
+import pytest
+from tiny_dataset import write_scene
+from tiny_models import write_model
+
+from training import score
+
+
+@pytest.fixture
+def folders(tmp_path):
+    models = tmp_path / 'models'
+    models.mkdir()
+    for name in score.FILES.values():
+        write_model(models / name)
+    data = tmp_path / 'data'
+    # The tiny network says the brightness / 100: right, and 30 % too far.
+    write_scene(data, 'seen', [1.0] * 7)
+    write_scene(data, 'near', [1.2], picture_means=[156.0])
+    write_scene(data, 'pcl/mosd_test', [0.8])
+    (data / 'splits').mkdir()
+    (data / 'splits/val.txt').write_text('seen\n')
+    (data / 'splits/val_near.txt').write_text('near\n')
+    for name in ('rooms', 'close_ups'):
+        write_scene(tmp_path / name, 'scene', [1.1], height_m=1.0, pitch_deg=0.0)
+    return tmp_path
+
+
+def run(folders, monkeypatch, *options):
+    words = ['score', str(folders / 'models'), '--data', str(folders / 'data'), '--rooms',
+             str(folders / 'rooms'), '--close-ups', str(folders / 'close_ups'), '--out',
+             str(folders / 'scores'), *options]  # fmt: skip
+    monkeypatch.setattr(sys, 'argv', words)
+    score.main()
+    return (folders / 'scores/tables.md').read_text().splitlines()
+
+
+def test_tables_say_what_evaluate_measured(folders, monkeypatch, capsys):
+    lines = run(folders, monkeypatch)
+    errors = '| 0.300 | 0.360 | 0.114 | 0.000 | 1.000 | 1.000 | 0.000 |'
+    assert f'| val_near: 1 boxes on a floor, low camera | unknown | float {errors}' in lines
+    assert sum(line.startswith('| val: 7 NYU') for line in lines) == 4
+    # 7 pictures of 64 x 48 pixels at 1 m; the sets of one picture are too small to count.
+    near = [line for line in lines if line.endswith('| 21,504 |')]
+    assert [line.split(' | ')[1] for line in near] == ['1.5 m', '2 m']
+    assert not any(line.endswith('| 3,072 |') for line in lines)
+    assert '| val_near | 0.300 | 0.300 | 0.300 | 0.300 | 0.300 |' in lines
+
+
+def test_reports_are_made_anew_unless_resumed(folders, monkeypatch, capsys):
+    run(folders, monkeypatch)
+    report = folders / 'scores/val_near_none_float.json'
+    text = report.read_text()
+    report.write_text(re.sub(r'"abs_rel": 0\.\d+', '"abs_rel": 0.777', text))
+    assert any('| 0.777 |' in line for line in run(folders, monkeypatch, '--resume'))
+    assert not any('| 0.777 |' in line for line in run(folders, monkeypatch))
