@@ -371,7 +371,7 @@ class AlertMachine:
         if not self._is_enabled:
             return Verdict(
                 AlertState.DISABLED,
-                'disabled',
+                f'disabled in {verdict.state.name}',
                 f'switched off, commands pass unchecked; would be {verdict.state.name}',
             )
         if self.command_is_silent(now_s):

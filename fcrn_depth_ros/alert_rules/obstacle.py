@@ -120,6 +120,11 @@ class SeverityDebounce:
             self.state = min(self.state, max(self._holds))
 
     @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was heard since the start."""
+        return not self._trips
+
+    @property
     def better_count(self) -> int:
         """Return how many of the latest readings in a row ask for something better."""
         count = 0
@@ -239,7 +244,7 @@ class ObstacleRule:
         )
         if state == AlertState.CLEAR:
             return Verdict(state, 'clear', 'nothing is near')
-        if state == AlertState.STOP and better_count:
+        if state == AlertState.STOP and (better_count or self._debounce.is_empty):
             return Verdict(
                 state,
                 'waiting',

@@ -152,7 +152,7 @@ class GpioBuzzer:
         try:
             self._device = PWMOutputDevice(pin)
         except GPIOZeroError as error:
-            raise BuzzerError(f'GPIO pin {pin}: {error}') from error
+            raise BuzzerError(f'GPIO pin {pin}: {error!r}') from error
 
     def play(self, sound: Sound) -> None:
         """Set pitch and duty cycle."""
@@ -161,7 +161,7 @@ class GpioBuzzer:
                 self._device.frequency = round(sound.frequency_hz)
             self._device.value = 0.5 if sound.on else 0.0
         except self._error as error:
-            raise BuzzerError(f'GPIO: {error}') from error
+            raise BuzzerError(f'GPIO: {error!r}') from error
 
     def close(self) -> None:
         """Switch off and free the pin."""

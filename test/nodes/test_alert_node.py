@@ -228,6 +228,8 @@ def test_disabled_passes_commands_and_is_loud(alert):
     diagnostics = alert.listen(DiagnosticArray, '/diagnostics')
     assert 'DISABLED' in alert.call(SetBool, 'set_enabled', data=False).message
     alert.wait_for(lambda: alert.state == 'DISABLED')
+    assert alert.states[-1].data.endswith('would be STOP')
+    alert.wait_for(lambda: alert.see(5.0) or alert.states[-1].data.endswith('would be CLEAR'))
     assert alert.drive(9.0).linear.x == 9.0
     alert.wait_for(lambda: not alert.stops[-1].data)
     beeps = alert.listen(Bool, 'buzzer')

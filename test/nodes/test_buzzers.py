@@ -141,7 +141,7 @@ def test_gpio_drives_the_pin(mock_pins):
 
 
 def test_a_pin_that_does_not_exist_is_a_clear_error(mock_pins):
-    with pytest.raises(ConfigurationError, match='got gpio: GPIO pin 99'):
+    with pytest.raises(ConfigurationError, match='got gpio: GPIO pin 99: PinInvalidPin'):
         make_buzzer(FakeNode(), AlertNodeSettings(buzzer='gpio', buzzer_pin=99))
 
 

@@ -455,7 +455,7 @@ def test_disabled_passes_everything_and_says_so():
     drive.machine.set_enabled(False)
     decision = drive.decision
     assert (decision.state, decision.stop, decision.cause) == (
-        AlertState.DISABLED, False, 'disabled')
+        AlertState.DISABLED, False, 'disabled in STOP')
     assert decision.reason == 'switched off, commands pass unchecked; would be STOP'
     assert decision.speed_limit_mps == math.inf
     assert drive.gate(Velocity(9.0)) == Velocity(9.0)
@@ -469,6 +469,7 @@ def test_enabled_again_it_starts_stopped():
     drive.machine.set_enabled(False)
     drive.see(FAR_M)
     drive.machine.set_enabled(True)
+    assert drive.decision.reason == '0 of 5 readings in a row are good'
     assert drive.see(FAR_M, 4).state is AlertState.STOP
     assert drive.see(FAR_M).state is AlertState.CLEAR
 

@@ -182,6 +182,7 @@ def verdict_after(config, *distances_m):
 
 
 @pytest.mark.parametrize(('config', 'distances_m', 'cause', 'reason'), [
+    (ObstacleConfig(), [], 'waiting', '0 of 5 readings in a row are good'),
     (PLAIN, [FAR_M], 'clear', 'nothing is near'),
     (PLAIN, [0.421], 'near', '0.42 m away'),
     (PLAIN, [FAR_M, 1.0], 'near', '1.00 m away'),
