@@ -2,7 +2,7 @@
 Measure how soon the robot stops and goes on, and how steady the heartbeat is under full load.
 
     python test/system/measure_alert.py [--repeat N] [--crossings N] [--load-seconds S]
-        [--ordinary] [--json F]
+        [--busy-per-core N] [--ordinary] [--json F]
 
 The reaction is the time from a fault to the first zero velocity; faults that silence the source
 wait out `source_timeout_s` (0.5 s) first. First come the faults of a whole chain (a camera,
@@ -79,11 +79,11 @@ def burn() -> None:
 
 
 @contextmanager
-def full_load() -> Iterator[None]:
-    """Give every core two processes that never rest."""
+def full_load(per_core: int) -> Iterator[None]:
+    """Give every core so many processes that never rest."""
     burners = [
         multiprocessing.Process(target=burn, daemon=True)
-        for _ in range(2 * (os.cpu_count() or 1))]
+        for _ in range(per_core * (os.cpu_count() or 1))]
     for burner in burners:
         burner.start()
     try:
@@ -199,6 +199,7 @@ def main() -> int:
     parser.add_argument('--repeat', type=int, default=5, help='times for each fault')
     parser.add_argument('--crossings', type=int, default=20)
     parser.add_argument('--load-seconds', type=float, default=30.0, help='of the heartbeat')
+    parser.add_argument('--busy-per-core', type=int, default=2, help='competing processes')
     parser.add_argument('--ordinary', action='store_true', help='realtime_priority 0')
     parser.add_argument('--json', type=Path)
     arguments = parser.parse_args()
@@ -206,13 +207,14 @@ def main() -> int:
     print(f'this process: {ask_for_real_time(OBSERVER_PRIORITY)}')
     result = {
         'load_average_before': os.getloadavg()[0], 'ordinary': arguments.ordinary,
+        'busy_per_core': arguments.busy_per_core,
         'source_timeout_s': 0.5}
     try:
         robot.start_alert(realtime_priority=0 if arguments.ordinary else 20)
         reactions_s = measure_chain(robot, arguments.repeat) if arguments.repeat else {}
         if arguments.crossings:
             result['crossings'] = measure_crossings(robot, arguments.crossings)
-        with full_load():
+        with full_load(arguments.busy_per_core):
             if arguments.repeat:
                 reactions_s |= measure_reactions(
                     robot, {'source': lambda: start_source(robot)}, SOURCE_FAULTS,
