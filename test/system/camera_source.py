@@ -5,18 +5,12 @@ Reads one word at a time from standard input. Publishes 64x48 pictures and their
 20 Hz; no two pictures are alike unless it is told to freeze.
 """
 
-import sys
-import threading
-
 from fcrn_depth_ros.nodes import quality_of_service as qos
 from fcrn_depth_ros.nodes.messages import image_message
 import numpy as np
-import rclpy
-from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from told_source import run, ToldSource
 
 HOUR_NS = 3600 * 10**9
 AGES_NS = {'old': HOUR_NS, 'future': -HOUR_NS}
@@ -24,18 +18,17 @@ BLOCKS = np.random.default_rng(0).integers(60, 220, (6, 8, 3), np.uint8)
 PICTURE = BLOCKS.repeat(8, axis=0).repeat(8, axis=1)
 
 
-class CameraSource(Node):
+class CameraSource(ToldSource):
     """Publishes as the current behaviour says."""
 
     def __init__(self):
         super().__init__('camera_source')
-        self.behaviour = 'good'
         self._images = self.create_publisher(Image, 'image', qos.sensor_input())
         self._infos = self.create_publisher(CameraInfo, 'camera_info', qos.sensor_input())
         self._count = 0
-        self.create_timer(0.05, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def _publish(self):
+    def publish(self):
+        """Publish a picture and its calibration."""
         behaviour = self.behaviour
         if behaviour != 'frozen':
             self._count += 1
@@ -51,23 +44,5 @@ class CameraSource(Node):
         self._images.publish(image_message(header, pixels, 'rgb8'))
 
 
-def obey(node):
-    """Take lines from standard input until it ends."""
-    for line in sys.stdin:
-        node.behaviour = line.strip()
-
-
-def main():
-    """Publish until a signal."""
-    rclpy.init()
-    node = CameraSource()
-    threading.Thread(target=obey, args=(node,), daemon=True).start()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    rclpy.try_shutdown()
-
-
 if __name__ == '__main__':
-    main()
+    run(CameraSource)

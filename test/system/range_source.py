@@ -6,17 +6,12 @@ for an obstacle seen with noise of that relative standard deviation. Publishes a
 """
 
 import random
-import sys
-import threading
 
 from fcrn_depth_ros.nodes.real_time import ask_for_real_time
-import rclpy
-from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Range
 from std_msgs.msg import Float32
+from told_source import run, ToldSource
 
 FAR_M, NEAR_M, MAX_M = 5.0, 0.3, 10.0
 # Behaviour -> distance, age of the stamp in seconds.
@@ -26,20 +21,19 @@ READINGS = {
 }
 
 
-class RangeSource(Node):
+class RangeSource(ToldSource):
     """Publishes as the current behaviour says."""
 
     def __init__(self):
         super().__init__('range_source')
-        self.behaviour = 'good'
         profile = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._ranges = self.create_publisher(Range, 'proximity/range', profile)
         self._shares = self.create_publisher(Float32, 'proximity', profile)
         self._frozen = None
         ask_for_real_time(self.declare_parameter('realtime_priority', 0).value)
-        self.create_timer(0.05, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def _publish(self):
+    def publish(self):
+        """Publish a distance and a share, or what the fault makes of them."""
         behaviour = self.behaviour
         if behaviour == 'silent':
             return
@@ -62,23 +56,5 @@ class RangeSource(Node):
         self._frozen = message
 
 
-def obey(node):
-    """Take lines from standard input until it ends."""
-    for line in sys.stdin:
-        node.behaviour = line.strip()
-
-
-def main():
-    """Publish until a signal."""
-    rclpy.init()
-    node = RangeSource()
-    threading.Thread(target=obey, args=(node,), daemon=True).start()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    rclpy.try_shutdown()
-
-
 if __name__ == '__main__':
-    main()
+    run(RangeSource)
