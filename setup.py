@@ -50,9 +50,11 @@ setup(
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
         # quantize and import-weights; evaluate on NYU's .mat file; pictures from bags.
         'tools': ['onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10'],
-        # OpenVINO itself, for benchmark/. Its execution provider is another build of ONNX
-        # Runtime (onnxruntime-openvino), which must replace onnxruntime, not join it.
-        'openvino': ['openvino>=2024.4'],
+        # import-weights of a Core ML file.
+        'coreml': ['coremltools>=8.0'],
+        # benchmark/ with its peers and its chart. ONNX Runtime's own OpenVINO provider is another
+        # build of it (onnxruntime-openvino), which must replace onnxruntime, not join it.
+        'bench': ['matplotlib>=3.8', 'onnx>=1.18', 'openvino>=2024.4', 'torch>=2.4'],
         'dev': read_requirements('dev.txt'),
     },
     entry_points={

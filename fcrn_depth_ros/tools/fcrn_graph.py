@@ -32,13 +32,13 @@ INPUT_WIDTH = 304
 OUTPUT_HEIGHT = 128
 OUTPUT_WIDTH = 160
 
-_EPSILON = 1e-4
+EPSILON = 1e-4
 _OPSET = 17
 _IR_VERSION = 8
 # top, left, bottom, right, as ONNX wants them.
-_BRANCH_PADS = {'A': (1, 1, 1, 1), 'B': (1, 1, 0, 1), 'C': (1, 1, 1, 0), 'D': (1, 1, 0, 0)}
+BRANCH_PADS = {'A': (1, 1, 1, 1), 'B': (1, 1, 0, 1), 'C': (1, 1, 1, 0), 'D': (1, 1, 0, 0)}
 # Output pixel [2i + y, 2j + x] comes from A, C, B, D for (y, x) = (0, 0), (0, 1), (1, 0), (1, 1).
-_INTERLEAVE_ORDER = ('A', 'C', 'B', 'D')
+INTERLEAVE_ORDER = ('A', 'C', 'B', 'D')
 
 
 class Interleave(enum.Enum):
@@ -137,10 +137,10 @@ def _up_projection(
                 tensor,
                 f'{name}_{branch}_Conv{letter}',
                 f'{name}_{branch}_BN',
-                _BRANCH_PADS[letter],
+                BRANCH_PADS[letter],
                 relu=branch == 'br1',
             )
-            for letter in _INTERLEAVE_ORDER
+            for letter in INTERLEAVE_ORDER
         ]
         branches[branch] = graph.interleave(maps, shape, interleave)
         graph.forget(f'{name}_{branch}_BN')
@@ -237,7 +237,7 @@ def _fold(
     kernel: NDArray[np.float32], bias: NDArray[np.float32], normalisation: dict[str, NDArray[Any]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     statistics = {key: value.astype(np.float64) for key, value in normalisation.items()}
-    factor = statistics['scale'] / np.sqrt(statistics['variance'] + _EPSILON)
+    factor = statistics['scale'] / np.sqrt(statistics['variance'] + EPSILON)
     folded_bias = (bias - statistics['mean']) * factor + statistics['offset']
     return kernel * factor.astype(np.float32), folded_bias.astype(np.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..errors import ToolInputError
 from ..estimation.model_card import ModelCard
 from ..estimation.onnx_model import load_onnx_model, SessionConfig
 from .checkpoint import read_checkpoint
+from .fcrn_coreml import read_coreml
 from .fcrn_graph import build_fcrn, INPUT_HEIGHT, INPUT_WIDTH, Interleave
 from .fcrn_weights import check_weights, read_npy_weights, Weights
 from .output_files import check_target, write_bytes
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'source',
         type=Path,
         metavar='SOURCE',
-        help='NYU_FCRN-checkpoint.zip (or what is in it), or NYU_ResNet-UpProj.npy',
+        help='NYU_FCRN-checkpoint.zip (or what is in it), NYU_ResNet-UpProj.npy, or FCRN.mlmodel',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FILE', help='ONNX file')
     parser.add_argument(
@@ -55,13 +57,17 @@ def run(arguments: argparse.Namespace) -> None:
         )
     target = check_target(arguments.out)
     pictures = read_pictures([arguments.calibration], None, _MAX_PICTURES) if is_int8 else []
+    # INT8 is made from a float file.
+    card = fcrn_card(arguments.source, 'fp32' if is_int8 else arguments.precision)
+    if arguments.source.suffix == '.mlmodel':
+        weights, card = read_coreml_weights(arguments.source, card)
+    else:
+        weights = read_weights(arguments.source)
     model = build_fcrn(
-        read_weights(arguments.source),
+        weights,
         interleave=Interleave.CHANNELS_LAST if is_int8 else Interleave.DEPTH_TO_SPACE,
         half_precision=arguments.precision == 'fp16',
     )
-    # INT8 is made from a float file.
-    card = fcrn_card(arguments.source, 'fp32' if is_int8 else arguments.precision)
     onnx.helper.set_model_props(model, card.to_metadata())
     unfinished = [target.with_name(f'.{target.name}.{kind}') for kind in ('float', 'int8')]
     float_file, int8_file = unfinished
@@ -111,17 +117,48 @@ def read_weights(source: Path) -> Weights:
         It is something else; every tensor that is wrong is named.
 
     """
-    if source.suffix == '.mlmodel':
-        raise ToolInputError(
-            f'source must be a .npy file or a TensorFlow checkpoint, got {source}: Core ML models '
-            'are not supported by this version; use fetch-weights to get the checkpoint'
-        )
     is_prefix = source.with_name(f'{source.name}.index').is_file()
     if not source.exists() and not is_prefix:
         raise ToolInputError(f'source must exist, got {source}; get it with fetch-weights')
     weights = read_npy_weights(source) if source.suffix == '.npy' else read_checkpoint(source)
     check_weights(weights, str(source))
     return weights
+
+
+def read_coreml_weights(source: Path, card: ModelCard) -> tuple[Weights, ModelCard]:
+    """
+    Read and check the weights in a Core ML file, and what it does to the picture.
+
+    Parameters
+    ----------
+    source : Path
+        ``FCRN.mlmodel`` or ``FCRNFP16.mlmodel``.
+    card : ModelCard
+        Of the network as its authors trained it.
+
+    Returns
+    -------
+    weights : dict
+        As from :func:`read_weights`.
+    card : ModelCard
+        With the preprocessing of the file.
+
+    Raises
+    ------
+    ToolInputError
+        It is something else, or coremltools is not installed.
+
+    """
+    if not source.exists():
+        raise ToolInputError(f'source must exist, got {source}; correct SOURCE')
+    if importlib.util.find_spec('coremltools') is None:
+        raise ToolInputError(
+            f'coremltools must be installed to read {source}, got none; install it with pip '
+            "install 'fcrn_depth_ros[coreml]', or use the weights of the authors (fetch-weights)"
+        )
+    network = read_coreml(source)
+    check_weights(network.weights, str(source))
+    return network.weights, network.describe_input(card)
 
 
 def fcrn_card(source: Path, precision: str) -> ModelCard:

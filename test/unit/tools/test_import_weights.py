@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 import pickle
 import runpy
+import sys
 import zipfile
 
 from fcrn_depth_ros.__main__ import main
@@ -212,7 +213,8 @@ class TestCheckpoint:
 
 
 class TestCommand:
-    def test_bad_input_writes_nothing(self, tmp_path, capsys):
+    def test_bad_input_writes_nothing(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, 'coremltools', None)
         out = tmp_path / 'out/fcrn.onnx'
         text = tmp_path / 'text.npy'
         text.write_text('hello')
@@ -224,7 +226,7 @@ class TestCommand:
         for arguments, expected in (
             ([tmp_path / 'none.npy'], 'source must exist'),
             ([text], 'complete .npy file'),
-            ([model], 'Core ML models are not supported'),
+            ([model], 'coremltools must be installed'),
             ([pictures], 'got none'),
             ([small], 'ConvPred/biases is missing'),
             ([CHECKPOINT], 'tensors of FCRN'),
