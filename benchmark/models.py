@@ -24,6 +24,7 @@ from typing import Any
 from fcrn_depth_ros.estimation.onnx_model import (
     embedded_model_path,
     load_onnx_model,
+    PROVIDERS,
     SessionConfig,
 )
 import numpy as np
@@ -35,6 +36,7 @@ from benchmark.peers import openvino_runner, Picture, torch_runner
 from benchmark.random_fcrn import write_models
 
 BASELINE = 'FCRN naive, fp32, ONNX Runtime'
+_BF16 = '{"load_config": {"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}}'
 _GEMM_SIZE = 1024
 _WARM_UP_RUNS = 2
 
@@ -87,18 +89,30 @@ def main() -> None:
 
 def ours(files: dict[str, Path], threads: int, missing: list[str]) -> Iterator[Candidate]:
     """Yield what runs in ONNX Runtime, as the node does it, and the machine's matrix product."""
-    session = SessionConfig(intra_op_threads=threads)
+    lite, lite_int8 = embedded_model_path('CUDA'), embedded_model_path('CPU')
     models = {
-        BASELINE: files['naive'],
-        'FCRN, fp32': files['fp32'],
-        'FCRN, INT8': files['int8'],
-        'fcrn_lite, fp32': embedded_model_path('CUDA'),
-        'fcrn_lite, INT8': embedded_model_path('CPU'),
+        BASELINE: (files['naive'], 'CPU', ''),
+        'FCRN, fp32': (files['fp32'], 'CPU', ''),
+        'FCRN, INT8': (files['int8'], 'CPU', ''),
+        'fcrn_lite, fp32': (lite, 'CPU', ''),
+        'fcrn_lite, INT8': (lite_int8, 'CPU', ''),
     }
-    for name, path in models.items():
+    if PROVIDERS['OpenVINO'] in onnxruntime.get_available_providers():
+        models |= {
+            'FCRN, fp32, provider OpenVINO': (files['fp32'], 'OpenVINO', ''),
+            'FCRN, bf16, provider OpenVINO': (files['fp32'], 'OpenVINO', _BF16),
+            'FCRN, INT8, provider OpenVINO': (files['int8'], 'OpenVINO', ''),
+            'fcrn_lite, fp32, provider OpenVINO': (lite, 'OpenVINO', ''),
+            'fcrn_lite, bf16, provider OpenVINO': (lite, 'OpenVINO', _BF16),
+            'fcrn_lite, INT8, provider OpenVINO': (lite_int8, 'OpenVINO', ''),
+        }
+    else:
+        missing.append('provider OpenVINO: this onnxruntime has none (onnxruntime-openvino does)')
+    for name, (path, provider, options) in models.items():
         if not path.is_file():
             missing.append(f'{name}: no {path.name}')
             continue
+        session = SessionConfig(provider, options, intra_op_threads=threads)
         model = load_onnx_model(path, session)
         picture = _noise(model.card.input_height, model.card.input_width)
         yield Candidate(name, lambda model=model, picture=picture: model.run(picture))
@@ -186,7 +200,7 @@ def measure(candidates: list[Candidate], rounds: int) -> list[dict[str, Any]]:
 def format_table(report: dict[str, Any]) -> str:
     """Return the measurements as a table of Markdown."""
     lines = [
-        f'{report["machine"]}, {report["threads"]} threads, {report["rounds"]} rounds, '
+        f'{report["machine"]}, threads: {report["threads"]}, {report["rounds"]} rounds, '
         f'{report["date"]}; {", ".join(f"{k} {v}" for k, v in report["versions"].items())}',
         '',
         '| | min ms | median ms | x faster (min) | x faster (median) |',
@@ -216,11 +230,14 @@ def draw(report: dict[str, Any], path: Path) -> None:
     rows = [row for row in report['rows'] if not row['name'].startswith('matrix')][::-1]
     figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(rows) + 1.2))
     names = [row['name'] for row in rows]
-    colors = ['tab:blue' if name.count(',') == 1 else 'tab:gray' for name in names]
+    colors = [
+        'tab:blue' if name.count(',') == 1 or 'provider' in name else 'tab:gray' for name in names
+    ]
     bars = axes.barh(names, [row['median_ms'] for row in rows], color=colors)
+    axes.margins(x=0.1)
     axes.bar_label(bars, [f'{row["median_ms"]:.0f}' for row in rows], padding=3)
     axes.plot([row['min_ms'] for row in rows], names, 'k|', markersize=10)
-    axes.set_xlabel(f'ms per picture, median and least; {report["threads"]} threads')
+    axes.set_xlabel(f'ms per picture, median and least (black); threads: {report["threads"]}')
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
