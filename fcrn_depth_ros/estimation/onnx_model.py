@@ -45,7 +45,7 @@ PROVIDERS = {
 # Output maps are a little off the input's aspect where strides do not divide it (FCRN: 304x228
 # in, 160x128 out); more is another picture than the one that was put in.
 _ASPECT_TOLERANCE = 0.1
-_INT8_PROVIDERS = ('CPU',)
+_INT8_PROVIDERS = ('CPU', 'OpenVINO')
 _MODELS = Path(__file__).parent.parent / 'models'
 
 
@@ -217,7 +217,7 @@ def embedded_model_path(provider: str = 'CPU') -> Path:
     Parameters
     ----------
     provider : str
-        The CPU is fastest with INT8; the others take the float file.
+        CPUs are fastest with INT8; GPUs and others take the float file.
 
     Returns
     -------

@@ -325,7 +325,8 @@ def test_provider_options_that_are_no_object(text):
         SessionConfig(provider_options=text)
 
 
-def test_the_cpu_takes_the_quantised_file():
+def test_cpus_take_the_quantised_file():
     assert embedded_model_path().name == 'fcrn_lite_int8.onnx'
+    assert embedded_model_path('OpenVINO').name == 'fcrn_lite_int8.onnx'
     assert embedded_model_path('cpu') == embedded_model_path('CPU')
     assert embedded_model_path('CUDA').name == 'fcrn_lite.onnx'
