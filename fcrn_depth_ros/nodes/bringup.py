@@ -30,7 +30,7 @@ def main(args: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 after a signal, else the exit status of the node that ended by itself.
+        0 after a signal, else that of the node that ended by itself.
 
     """
     stopped = False
@@ -52,11 +52,13 @@ def main(args: list[str] | None = None) -> int:
             ended = [node for node in _NODES if processes.status(node) is not None]
     finally:
         processes.stop_all()
+    if stopped:
+        return 0
     for node in ended:
         print(f'error: {node} must run to the end, got exit status {processes.status(node)}; '
               'its last lines above say why', file=sys.stderr)
-    statuses = [processes.status(node) or 0 for node in _NODES]
-    return max(1 if status < 0 else status for status in statuses)
+    # Not positive where a signal killed it, or where it ended unasked as if all were well.
+    return max(1, *(processes.status(node) or 0 for node in ended))
 
 
 if __name__ == '__main__':

@@ -48,7 +48,8 @@ class Processes:
         """Ask a child to end; asked again while it ends, Python would take it for a failure."""
         if self.status(node) is None and node not in self._interrupted:
             self._interrupted.add(node)
-            self._children[node].send_signal(signal.SIGINT)
+            # Not SIGINT: an interpreter that is still importing answers that with a traceback.
+            self._children[node].send_signal(signal.SIGTERM)
 
     def stop_all(self) -> None:
         """End every child, by force where it does not listen."""

@@ -62,6 +62,17 @@ def test_whatever_ends_first_a_final_stop_is_sent_and_nobody_stays(
     assert robot.stops[-1].message.data
 
 
+@pytest.mark.parametrize('signal_number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_nodes_still_start_is_no_failure(
+    robot: Robot, signal_number: int
+) -> None:
+    bringup = robot.start_node('bringup')
+    robot.wait_for(lambda: len(children(bringup)) == 2, 'both nodes')
+    bringup.send(signal_number)
+    robot.wait_for(lambda: bringup.popen.poll() is not None, 'the end of bringup')
+    assert bringup.popen.returncode == 0
+
+
 def test_a_bad_parameter_of_either_node_ends_both_with_its_status(robot: Robot) -> None:
     bringup = robot.start_node('bringup', {'depth_node:near_distance_m': -1.0})
     robot.wait_for(lambda: bringup.popen.poll() is not None, 'the end of bringup')
