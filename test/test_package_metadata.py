@@ -21,7 +21,8 @@ ROSDEP_KEYS = {
     'yaml': 'python3-yaml',
 }
 OPTIONAL = {
-    'coremltools', 'gpiozero', 'h5py', 'irobot_create_msgs', 'onnx', 'rosbags', 'tensorflow',
+    # google.protobuf comes with coremltools.
+    'coremltools', 'google', 'gpiozero', 'h5py', 'irobot_create_msgs', 'onnx', 'rosbags',
     'turtlebot3_msgs',
 }
 
