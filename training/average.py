@@ -25,11 +25,9 @@ from torch import nn, Tensor
 from tqdm import tqdm
 import yaml
 
-from .data import epoch_batches
+from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 from .train import build_network, load_entries, train_mode
-
-STATISTICS_EPOCH = 10_000  # the random draws of an epoch that no training reaches
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:

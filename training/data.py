@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 STORED_SIZE = (320, 240)
+STATISTICS_EPOCH = 10_000  # its random draws are those of no epoch that training reaches
 
 
 @dataclass(frozen=True)

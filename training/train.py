@@ -26,7 +26,8 @@ from tqdm import tqdm
 import yaml
 
 from .checking import check_all
-from .data import epoch_batches, load_frames, scene_folders
+from .data import epoch_batches, load_frames, scene_folders, STATISTICS_EPOCH
+from .exported import load_exported
 from .losses import depth_loss
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 
@@ -150,7 +151,11 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
         [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
     )
     network = build_network(config)
-    if warm_start:
+    if warm_start and warm_start.suffix == '.onnx':
+        load_exported(
+            network, warm_start, epoch_batches(frames, weights, config, STATISTICS_EPOCH)
+        )
+    elif warm_start:
         network.load_state_dict(torch.load(warm_start, weights_only=True)['average'])
     else:
         network.encoder.load_imagenet()
@@ -267,7 +272,12 @@ def main() -> None:
     parser.add_argument('--data', type=Path, action='append', required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG)
-    parser.add_argument('--warm-start', type=Path, help='checkpoint.pt of an earlier run')
+    parser.add_argument(
+        '--warm-start',
+        type=Path,
+        help='checkpoint.pt of an earlier run, or the float ONNX file of training.export, to go '
+        'on from its weights with data of your own',
+    )
     parser.add_argument(
         '--finish-at', metavar='HH:MM', help='time of today at which the rate is to reach 0'
     )

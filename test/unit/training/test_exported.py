@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
+for name in ('onnx', 'tqdm', 'yaml'):
+    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
+
+from training.export import make_card, write_float  # noqa: E402
+from training.exported import load_exported  # noqa: E402
+from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE  # noqa: E402
+
+CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
+
+
+@pytest.fixture
+def batches():
+    rng = np.random.default_rng(0)
+    floor = np.linspace(-1, 1, 64, dtype=np.float32).clip(0).reshape(1, 1, 64, 1)
+    return [
+        (
+            rng.uniform(0, 255, (4, 3, 64, 96)).astype(np.float32),
+            np.broadcast_to(floor, (4, 1, 64, 96)).copy(),
+        )
+        for _ in range(3)
+    ]
+
+
+def inputs(batches):
+    image = torch.cat([torch.from_numpy(image) for image, _ in batches])
+    return (image - IMAGE_MEAN) * IMAGE_SCALE, torch.cat([torch.from_numpy(f) for _, f in batches])
+
+
+@pytest.fixture
+def exported(tmp_path, batches):
+    """Export a network whose statistics are those of other pictures."""
+    torch.manual_seed(0)
+    network = FcrnLite(64, 96, 80.0, dropout=0.0)
+    with torch.no_grad():
+        for branch in network.mounting:
+            torch.nn.init.normal_(branch.output.weight, std=0.1)
+        network.train()(torch.randn(4, 3, 64, 96), inputs(batches)[1][:4])
+    write_float(network.eval(), CONFIG, tmp_path / 'model.onnx', make_card(CONFIG, ''))
+    return network, tmp_path / 'model.onnx'
+
+
+pytestmark = pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
+
+
+@torch.no_grad()
+def test_it_answers_as_the_file_does_at_rest_and_in_training(exported, batches):
+    network, path = exported
+    torch.manual_seed(1)
+    restored = FcrnLite(64, 96, 80.0, dropout=0.0)
+    load_exported(restored, path, batches)
+    x = inputs(batches)
+    expected = network(*x)
+    assert not restored.training
+    assert expected.std() > 1e-3  # not the same everywhere, or nothing is compared
+    np.testing.assert_allclose(restored(*x), expected, atol=0.01)
+    # With the statistics of these very pictures, training starts where the file ended.
+    np.testing.assert_allclose(restored.train()(*x), expected, atol=0.02)
+
+
+def test_a_file_of_another_network_is_named(exported, batches):
+    _, path = exported
+    with pytest.raises(ValueError, match=r'blocks.*must be of shape .*, got .*encoder'):
+        load_exported(FcrnLite(64, 96, 80.0, 'lite2'), path, batches)

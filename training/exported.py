@@ -1,0 +1,117 @@
+"""
+Turn an exported fcrn_lite.onnx back into a network that can be trained on.
+
+An exported file holds no batch norms: they were folded into the convolutions before them. Each
+comes back with the statistics that its convolution's output has on some batches, and with the
+scale and shift that leave that output as it is. So the network answers as the file does, and
+training starts from there as it would from a checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+import onnx
+import torch
+from torch import nn, Tensor
+
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+
+
+def convolutions_and_norms(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
+    """Return every convolution that a batch norm follows, with its name."""
+    pairs = []
+    for path, parent in network.named_modules():
+        children = list(parent.named_children())
+        for (name, first), (_, second) in zip(children, children[1:], strict=False):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                pairs.append((f'{path}.{name}', first, second))
+    return pairs
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the weights and biases of an exported file in float32."""
+    return {
+        tensor.name.removesuffix('_half'): torch.from_numpy(
+            onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        )
+        for tensor in onnx.load(str(path)).graph.initializer
+    }
+
+
+@torch.no_grad()
+def load_exported(
+    network: FcrnLite, path: Path, batches: Iterable[tuple[NDArray[np.float32], ...]]
+) -> None:
+    """
+    Fill a network with the weights of an exported file.
+
+    Parameters
+    ----------
+    network : FcrnLite
+        Of the size that was exported.
+    path : Path
+        The float file of `training.export`.
+    batches : iterable of tuple of ndarray
+        Pictures (N, 3, H, W) in 0..255 and floor maps (N, 1, H, W), as
+        :func:`training.data.epoch_batches` yields them; they give the statistics.
+
+    Raises
+    ------
+    ValueError
+        A tensor is missing or of another shape: the file holds another network.
+
+    """
+    tensors = read_tensors(path)
+    pairs = convolutions_and_norms(network)
+    folded = {f'{name}.bias': norm for name, _, norm in pairs}
+    for name, parameter in network.named_parameters():
+        if any(parameter is own for norm in folded.values() for own in norm.parameters()):
+            continue
+        _fill(parameter, tensors, name, path)
+    for name, norm in folded.items():
+        norm.weight.fill_(1)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+        _fill(norm.bias, tensors, name, path)
+
+    counts = dict.fromkeys(folded, 0)
+    sums = {name: torch.zeros(2, len(norm.bias), dtype=torch.float64)
+            for name, norm in folded.items()}  # fmt: skip
+
+    def watch(name: str):
+        def hook(_module, _inputs, output: Tensor) -> None:
+            values = output.double()
+            counts[name] += values.numel() // values.shape[1]
+            sums[name] += torch.stack([values.sum((0, 2, 3)), (values**2).sum((0, 2, 3))])
+
+        return hook
+
+    hooks = [conv.register_forward_hook(watch(f'{name}.bias')) for name, conv, _ in pairs]
+    network.eval()
+    for image, inverse_floor, *_ in batches:
+        x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE
+        network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(inverse_floor))
+    for hook in hooks:
+        hook.remove()
+    for name, norm in folded.items():
+        mean, square = sums[name] / counts[name]
+        variance = (square - mean**2).clamp(min=0)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.add_(mean)
+
+
+def _fill(target: Tensor, tensors: dict[str, Tensor], name: str, path: Path) -> None:
+    found = tensors.get(name)
+    if found is None or found.shape != target.shape:
+        actual = 'none' if found is None else str(tuple(found.shape))
+        raise ValueError(
+            f'{name} of {path} must be of shape {tuple(target.shape)}, got {actual}; set encoder '
+            'and input size of the configuration as the file was trained with'
+        )
+    target.copy_(found)
