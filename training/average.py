@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from pathlib import Path
 import shutil
 
-import numpy as np
 import torch
 from torch import nn, Tensor
 from tqdm import tqdm
@@ -27,7 +26,7 @@ import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
-from .train import build_network, load_entries, train_mode
+from .train import build_network, load_entries, train_mode, weighted_frames
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
@@ -67,12 +66,8 @@ def main() -> None:
     config = yaml.safe_load(config_file.read_text())
     network = build_network(config | {'drop_path': 0.0, 'dropout': 0.0})  # as it is used
     network.load_state_dict(mean_weights(arguments.files))
-    sources = load_entries(config['sources'], arguments.data)
-    frames = [(frame, config | entry) for entry, found in sources for frame in found]
-    weights = np.concatenate(
-        [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
-    )
-    batches = epoch_batches(frames, weights, config, STATISTICS_EPOCH)
+    frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
+    batches = epoch_batches(*frames, config, STATISTICS_EPOCH)
     total = config['samples_per_epoch'] // config['batch_size']
     measure_statistics(network, batches, total, config['frozen_blocks'])
     arguments.out.mkdir(parents=True, exist_ok=True)

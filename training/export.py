@@ -1,7 +1,9 @@
 """
-Write a trained run as contract models: float and INT8.
+Write trained runs as contract models: float and INT8.
 
-    python -m training.export RUN --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
+    python -m training.export RUN... --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
+
+Of several runs the files hold all networks and answer with the mean of their log depths.
 
 DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
 and SHA256SUMS.
@@ -27,7 +29,7 @@ from tqdm import tqdm
 import yaml
 
 from .data import Frame, plain_input
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks
 from .train import build_network, load_entries
 
 CALIBRATION_FRAMES = 104
@@ -56,7 +58,7 @@ def load_trained(run: Path) -> tuple[FcrnLite, dict]:
     return network.eval(), config
 
 
-def write_float(network: FcrnLite, config: dict, path: Path, card: ModelCard) -> None:
+def write_float(network: nn.Module, config: dict, path: Path, card: ModelCard) -> None:
     """Export the network with its card."""
     height, width = config['input_height'], config['input_width']
     torch.onnx.export(
@@ -144,13 +146,21 @@ def calibration_tensors(frames: list[Frame], config: dict):
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description='Export a run as float and INT8 ONNX files.')
-    parser.add_argument('run', type=Path)
+    parser = argparse.ArgumentParser(description='Export runs as float and INT8 ONNX files.')
+    parser.add_argument('runs', type=Path, nargs='+', metavar='RUN')
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
-    network, config = load_trained(arguments.run)
+    trained = [load_trained(run) for run in arguments.runs]
+    config = trained[0][1]
+    for run, (_, other) in zip(arguments.runs, trained, strict=True):
+        for key in ('input_height', 'input_width', 'training_fx_px'):
+            if other[key] != config[key]:
+                parser.error(f'{key} of {run} must be {config[key]} as of the first run, '
+                             f'got {other[key]}; export them apart')  # fmt: skip
+    networks = [network for network, _ in trained]
+    network = networks[0] if len(networks) == 1 else MeanOfNetworks(networks).eval()
     sources = load_entries(config['sources'], arguments.data, CALIBRATION_SCENES)
     frames = [frame for _, found in sources for frame in found]
     arguments.out.mkdir(parents=True, exist_ok=True)

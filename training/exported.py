@@ -1,5 +1,10 @@
 """
-Turn an exported fcrn_lite.onnx back into a network that can be trained on.
+Turn an exported fcrn_lite.onnx back into a run that training can go on from.
+
+    python -m training.exported FILE --member N --config CONFIG --data RGBD_FOLDER --out RUN
+
+RUN receives checkpoint.pt and config.yaml, for `training.train --warm-start RUN/checkpoint.pt` and
+for `training.export`. FILE is the float file; N counts the networks in it from 0.
 
 An exported file holds no batch norms: they were folded into the convolutions before them. Each
 comes back with the statistics that its convolution's output has on some batches, and with the
@@ -9,16 +14,22 @@ training starts from there as it would from a checkpoint.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
+import shutil
 
 import numpy as np
 from numpy.typing import NDArray
 import onnx
 import torch
 from torch import nn, Tensor
+from tqdm import tqdm
+import yaml
 
+from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from .train import build_network, DEFAULT_CONFIG, load_entries, weighted_frames
 
 
 def convolutions_and_norms(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
@@ -32,19 +43,30 @@ def convolutions_and_norms(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.
     return pairs
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the weights and biases of an exported file in float32."""
-    return {
+def read_tensors(path: Path, member: int) -> dict[str, Tensor]:
+    """Return weights and biases of one network of an exported file in float32."""
+    tensors = {
         tensor.name.removesuffix('_half'): torch.from_numpy(
             onnx.numpy_helper.to_array(tensor).astype(np.float32)
         )
         for tensor in onnx.load(str(path)).graph.initializer
     }
+    members = {name.split('.')[1] for name in tensors if name.startswith('members.')}
+    if not members:
+        return tensors if member == 0 else {}
+    if str(member) not in members:
+        return {}
+    # What is equal in two networks, such as a stem that was not trained, is stored once.
+    own_last = sorted(tensors, key=lambda name: name.startswith(f'members.{member}.'))
+    return {name.split('.', 2)[2]: tensors[name] for name in own_last if name.count('.') > 2}
 
 
 @torch.no_grad()
 def load_exported(
-    network: FcrnLite, path: Path, batches: Iterable[tuple[NDArray[np.float32], ...]]
+    network: FcrnLite,
+    path: Path,
+    batches: Iterable[tuple[NDArray[np.float32], ...]],
+    member: int = 0,
 ) -> None:
     """
     Fill a network with the weights of an exported file.
@@ -58,6 +80,8 @@ def load_exported(
     batches : iterable of tuple of ndarray
         Pictures (N, 3, H, W) in 0..255 and floor maps (N, 1, H, W), as
         :func:`training.data.epoch_batches` yields them; they give the statistics.
+    member : int
+        Which network of a file that averages several.
 
     Raises
     ------
@@ -65,7 +89,7 @@ def load_exported(
         A tensor is missing or of another shape: the file holds another network.
 
     """
-    tensors = read_tensors(path)
+    tensors = read_tensors(path, member)
     pairs = convolutions_and_norms(network)
     folded = {f'{name}.bias': norm for name, _, norm in pairs}
     for name, parameter in network.named_parameters():
@@ -111,7 +135,35 @@ def _fill(target: Tensor, tensors: dict[str, Tensor], name: str, path: Path) -> 
     if found is None or found.shape != target.shape:
         actual = 'none' if found is None else str(tuple(found.shape))
         raise ValueError(
-            f'{name} of {path} must be of shape {tuple(target.shape)}, got {actual}; set encoder '
-            'and input size of the configuration as the file was trained with'
+            f'{name} of {path} must be of shape {tuple(target.shape)}, got {actual}; choose the '
+            'member, and set encoder and input size of the configuration as of its training'
         )
     target.copy_(found)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description='Turn an exported file back into a run.')
+    parser.add_argument('file', type=Path)
+    parser.add_argument('--member', type=int, default=0, help='which of its networks (default: 0)')
+    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG, help='encoder, input size')
+    parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
+    parser.add_argument('--out', type=Path, required=True)
+    arguments = parser.parse_args()
+    config = yaml.safe_load(arguments.config.read_text())
+    network = build_network(config)
+    frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
+    batches = tqdm(
+        epoch_batches(*frames, config, STATISTICS_EPOCH),
+        total=config['samples_per_epoch'] // config['batch_size'],
+        desc='statistics',
+        mininterval=2,
+    )
+    load_exported(network, arguments.file, batches, arguments.member)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(arguments.config, arguments.out / 'config.yaml')
+    torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')
+
+
+if __name__ == '__main__':
+    main()

@@ -8,6 +8,7 @@ convolution and a pixel shuffle. The mounting enters as floor geometry (see `Mou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 import math
 
@@ -323,3 +324,27 @@ class FcrnLite(nn.Module):
             x = up(x, lateral, addend)
         # The world scales with the camera's height: the rest of the network sees only ratios.
         return self.head(x).float() + log_height
+
+
+class MeanOfNetworks(nn.Module):
+    """
+    Several trained networks as one: the mean of their log depths.
+
+    Networks that were trained apart err apart, most of all in the scale of a picture, so their
+    mean errs less than each (Lakshminarayanan et al., NeurIPS 2017).
+
+    Parameters
+    ----------
+    members : sequence of FcrnLite
+        Of one input size and training camera.
+
+    """
+
+    def __init__(self, members: Sequence[FcrnLite]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor, inverse_floor: Tensor) -> Tensor:
+        """Return what `FcrnLite.forward` does."""
+        outputs = [member(image, inverse_floor) for member in self.members]
+        return sum(outputs[1:], outputs[0]) / len(outputs)

@@ -20,14 +20,14 @@ import time
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import distributed, multiprocessing, nn
 from tqdm import tqdm
 import yaml
 
 from .checking import check_all
-from .data import epoch_batches, load_frames, scene_folders, STATISTICS_EPOCH
-from .exported import load_exported
+from .data import epoch_batches, Frame, load_frames, scene_folders
 from .losses import depth_loss
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 
@@ -58,6 +58,17 @@ def load_entries(
             step = max(1, len(folders) // most_scenes) if most_scenes else 1
             loaded.append((entry, load_frames(folders[::step], entry)))
     return loaded
+
+
+def weighted_frames(
+    sources: list[tuple[dict, list]], config: dict
+) -> tuple[list[tuple[Frame, dict]], NDArray[np.float64]]:
+    """Return every frame with its own configuration, and the share of each in the samples."""
+    frames = [(frame, config | entry) for entry, found in sources for frame in found]
+    weights = np.concatenate(
+        [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
+    )
+    return frames, weights
 
 
 def make_optimiser(network: FcrnLite, config: dict) -> torch.optim.AdamW:
@@ -146,16 +157,9 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
         'gloo', init_method=address, rank=worker, world_size=config['workers']
     )
     torch.manual_seed(config['seed'])  # the same first weights everywhere
-    frames = [(frame, config | entry) for entry, found in sources for frame in found]
-    weights = np.concatenate(
-        [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
-    )
+    frames, weights = weighted_frames(sources, config)
     network = build_network(config)
-    if warm_start and warm_start.suffix == '.onnx':
-        load_exported(
-            network, warm_start, epoch_batches(frames, weights, config, STATISTICS_EPOCH)
-        )
-    elif warm_start:
+    if warm_start:
         network.load_state_dict(torch.load(warm_start, weights_only=True)['average'])
     else:
         network.encoder.load_imagenet()
@@ -275,8 +279,7 @@ def main() -> None:
     parser.add_argument(
         '--warm-start',
         type=Path,
-        help='checkpoint.pt of an earlier run, or the float ONNX file of training.export, to go '
-        'on from its weights with data of your own',
+        help='checkpoint.pt of an earlier run, or of a published file (training.exported)',
     )
     parser.add_argument(
         '--finish-at', metavar='HH:MM', help='time of today at which the rate is to reach 0'

@@ -63,8 +63,8 @@ def quantize_file(
     """
     Write the INT8 copy of a float model (U8S8 QDQ, per channel, percentile calibration).
 
-    The last convolution and what follows it stay float, because 8 bits of log depth are steps of
-    2 %; so does everything that does not depend on the image, such as the geometry of the
+    Every last convolution and what follows it stay float, because 8 bits of log depth are steps
+    of 2 %; so does everything that does not depend on the image, such as the geometry of the
     mounting. The metadata is copied; ``precision`` becomes ``int8``.
 
     Parameters
@@ -120,7 +120,8 @@ def float_nodes(graph: onnx.GraphProto, image_input: str) -> list[str]:
     Returns
     -------
     list of str
-        Nodes that do not depend on the image, and from the last of its convolutions on.
+        Nodes that do not depend on the image, and from those of its convolutions on that no other
+        convolution follows: one for each network, where the graph averages several.
 
     """
     from_image = {image_input}
@@ -128,8 +129,13 @@ def float_nodes(graph: onnx.GraphProto, image_input: str) -> list[str]:
         if from_image.intersection(node.input):
             from_image.update(node.output)
     dependent = [node for node in graph.node if from_image.intersection(node.output)]
-    convolutions = [node for node in dependent if node.op_type == 'Conv']
-    tail: set[str] = set(convolutions[-1].output) if convolutions else set()
+    followed: set[str] = set()  # tensors that lead to a convolution
+    tail: set[str] = set()
+    for node in reversed(dependent):
+        if node.op_type == 'Conv' and not followed.intersection(node.output):
+            tail.update(node.output)
+        if node.op_type == 'Conv' or followed.intersection(node.output):
+            followed.update(node.input)
     for node in dependent:
         if tail.intersection(node.input):
             tail.update(node.output)

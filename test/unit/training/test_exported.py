@@ -7,7 +7,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
 
 from training.export import make_card, write_float  # noqa: E402
 from training.exported import load_exported  # noqa: E402
-from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE  # noqa: E402
+from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks  # noqa: E402
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
 
@@ -65,3 +65,17 @@ def test_a_file_of_another_network_is_named(exported, batches):
     _, path = exported
     with pytest.raises(ValueError, match=r'blocks.*must be of shape .*, got .*encoder'):
         load_exported(FcrnLite(64, 96, 80.0, 'lite2'), path, batches)
+
+
+@torch.no_grad()
+def test_one_of_several_networks(exported, batches, tmp_path):
+    network, _ = exported
+    other = FcrnLite(64, 96, 80.0, 'lite1').eval()
+    path = tmp_path / 'two.onnx'
+    write_float(MeanOfNetworks([other, network]), CONFIG, path, make_card(CONFIG, ''))
+    restored = FcrnLite(64, 96, 80.0, dropout=0.0)
+    load_exported(restored, path, batches, member=1)
+    x = inputs(batches)
+    np.testing.assert_allclose(restored(*x), network(*x), atol=0.01)
+    with pytest.raises(ValueError, match='got none; choose the member'):
+        load_exported(restored, path, batches, member=2)
