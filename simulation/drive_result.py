@@ -80,6 +80,8 @@ class DriveResult:
         From the same moment to the robot's standing still.
     stops : int
         How often `stop` turned true after it had been released.
+    false_reason : str
+        What `alert/state` said when it stopped the robot falsely; empty otherwise.
     duration_s, lag_s : float
         Simulated time, and how long the simulation stood still because the machine was too busy.
 
@@ -91,6 +93,7 @@ class DriveResult:
     reaction_latency_s: float | None
     time_to_stop_s: float | None
     stops: int
+    false_reason: str
     duration_s: float
     lag_s: float
 
@@ -134,9 +137,10 @@ def judge_drive(
     near = next((s for s in samples if s.true_nearest_m < stop_distance_m), None)
     zero = next((s for s in samples[moved:] if s.commanded_mps <= 0.0), None)
     last = samples[-1]
+    groundless = next(filter(_nothing_is_near, stops), None)
     if last.clearance_m <= 0.0:
         outcome = 'collision'
-    elif moved == len(samples) or any(map(_nothing_is_near, stops)):
+    elif moved == len(samples) or groundless is not None:
         outcome = 'false_stop'
     elif not scenario.must_stop:
         outcome = 'passed' if halt is None else 'false_stop'
@@ -149,6 +153,7 @@ def judge_drive(
         reaction_latency_s=_delay(near, zero),
         time_to_stop_s=_delay(near, halt),
         stops=len(stops),
+        false_reason=(groundless or halt or last).state if outcome == 'false_stop' else '',
         duration_s=last.time_s,
         lag_s=lag_s,
     )
@@ -185,6 +190,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'runs': len(outcomes),
         'collisions': outcomes.count('collision'),
         'false_stops': outcomes.count('false_stop'),
+        'false_stops_for_unknown': sum('no distance' in result.false_reason for result in results),
         'never_stopped': outcomes.count('never_stopped'),
         'not_judged': outcomes.count('not_judged'),
         'smallest_clearance_m': min(

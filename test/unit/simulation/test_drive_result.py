@@ -45,6 +45,7 @@ def test_stop_before_an_obstacle() -> None:
     assert result.stopped_at_m == 0.45
     assert result.smallest_clearance_m == 0.3
     assert result.stops == 1
+    assert result.false_reason == ''
 
 
 def test_stop_before_the_stop_distance_has_no_latency() -> None:
@@ -70,8 +71,12 @@ def test_drive_that_neither_hits_nor_stops() -> None:
 
 @pytest.mark.parametrize('kind', ['toward', 'free'])
 def test_robot_that_never_starts_was_stopped_falsely(kind: str) -> None:
-    result = judge_drive(_scenario(kind), _timed(STILL, STILL), STOP_M, 0.0)
+    unknown = replace(STILL, state='STOP: the picture tells no distance')
+    result = judge_drive(_scenario(kind), _timed(STILL, unknown), STOP_M, 0.0)
     assert result.outcome == 'false_stop'
+    assert result.false_reason == 'STOP: the picture tells no distance'
+    assert summarize([result])['false_stops_for_unknown'] == 1
+    assert summarize([replace(result, false_reason='STOP: 0.3 m')])['false_stops_for_unknown'] == 0
 
 
 BEYOND_M = FALSE_STOP_BEYOND_M + 0.01
