@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 import shutil
 
@@ -30,6 +31,8 @@ import yaml
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 from .train import build_network, DEFAULT_CONFIG, load_entries, weighted_frames
+
+BATCHES = 32  # of the statistics
 
 
 def convolutions_and_norms(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
@@ -79,7 +82,8 @@ def load_exported(
         The float file of `training.export`.
     batches : iterable of tuple of ndarray
         Pictures (N, 3, H, W) in 0..255 and floor maps (N, 1, H, W), as
-        :func:`training.data.epoch_batches` yields them; they give the statistics.
+        :func:`training.data.epoch_batches` yields them, all of one size; they give the
+        statistics.
     member : int
         Which network of a file that averages several.
 
@@ -102,15 +106,13 @@ def load_exported(
         norm.running_var.fill_(1 - norm.eps)
         _fill(norm.bias, tensors, name, path)
 
-    counts = dict.fromkeys(folded, 0)
-    sums = {name: torch.zeros(2, len(norm.bias), dtype=torch.float64)
-            for name, norm in folded.items()}  # fmt: skip
+    moments: dict[str, list[Tensor]] = {name: [] for name in folded}
 
     def watch(name: str):
         def hook(_module, _inputs, output: Tensor) -> None:
-            values = output.double()
-            counts[name] += values.numel() // values.shape[1]
-            sums[name] += torch.stack([values.sum((0, 2, 3)), (values**2).sum((0, 2, 3))])
+            moments[name].append(
+                torch.stack([output.mean((0, 2, 3)), output.square().mean((0, 2, 3))]).double()
+            )
 
         return hook
 
@@ -122,7 +124,7 @@ def load_exported(
     for hook in hooks:
         hook.remove()
     for name, norm in folded.items():
-        mean, square = sums[name] / counts[name]
+        mean, square = torch.stack(moments[name]).mean(0)
         variance = (square - mean**2).clamp(min=0)
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
@@ -146,19 +148,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Turn an exported file back into a run.')
     parser.add_argument('file', type=Path)
     parser.add_argument('--member', type=int, default=0, help='which of its networks (default: 0)')
-    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG, help='encoder, input size')
+    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG, help='of its training')
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
     config = yaml.safe_load(arguments.config.read_text())
     network = build_network(config)
     frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
-    batches = tqdm(
-        epoch_batches(*frames, config, STATISTICS_EPOCH),
-        total=config['samples_per_epoch'] // config['batch_size'],
-        desc='statistics',
-        mininterval=2,
-    )
+    batches = islice(epoch_batches(*frames, config, STATISTICS_EPOCH), BATCHES)
+    batches = tqdm(batches, total=BATCHES, desc='statistics', mininterval=2)
     load_exported(network, arguments.file, batches, arguments.member)
     arguments.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(arguments.config, arguments.out / 'config.yaml')

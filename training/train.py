@@ -29,7 +29,7 @@ import yaml
 from .checking import check_all
 from .data import epoch_batches, Frame, load_frames, scene_folders
 from .losses import depth_loss
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, LITE_MULTIPLIERS
 
 DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
 
@@ -277,6 +277,9 @@ def main() -> None:
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG)
     parser.add_argument(
+        '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
+    )
+    parser.add_argument(
         '--warm-start',
         type=Path,
         help='checkpoint.pt of an earlier run, or of a published file (training.exported)',
@@ -290,6 +293,8 @@ def main() -> None:
         clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
         finish = datetime.combine(datetime.now(), clock).timestamp()
     config = yaml.safe_load(arguments.config.read_text())
+    if arguments.encoder:
+        config['encoder'] = arguments.encoder
     train(config, arguments.data, arguments.out, arguments.warm_start, finish)
 
 
