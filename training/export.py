@@ -29,7 +29,13 @@ from tqdm import tqdm
 import yaml
 
 from .data import Frame, plain_input
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks
+from .network import (
+    FcrnLite,
+    IMAGE_MEAN,
+    IMAGE_SCALE,
+    MeanOfNetworks,
+    normalised_convolutions,
+)
 from .train import build_network, load_entries
 
 CALIBRATION_FRAMES = 104
@@ -40,13 +46,10 @@ OPSET = 17
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """Return a copy with every convolution merged with the batch norm that follows it."""
     module = copy.deepcopy(module).eval()
-    for parent in module.modules():
-        names = list(parent._modules)
-        for first, second in zip(names, names[1:], strict=False):
-            a, b = parent._modules[first], parent._modules[second]
-            if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d):
-                parent._modules[first] = fuse_conv_bn_eval(a, b)
-                parent._modules[second] = nn.Identity()
+    for _, parent, conv, norm in normalised_convolutions(module):
+        fused = fuse_conv_bn_eval(getattr(parent, conv), getattr(parent, norm))
+        setattr(parent, conv, fused)
+        setattr(parent, norm, nn.Identity())
     return module
 
 

@@ -24,26 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 import onnx
 import torch
-from torch import nn, Tensor
+from torch import Tensor
 from tqdm import tqdm
 import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, normalised_convolutions
 from .train import build_network, DEFAULT_CONFIG, load_entries, weighted_frames
 
 BATCHES = 32  # of the statistics
-
-
-def convolutions_and_norms(network: nn.Module) -> list[tuple[str, nn.Conv2d, nn.BatchNorm2d]]:
-    """Return every convolution that a batch norm follows, with its name."""
-    pairs = []
-    for path, parent in network.named_modules():
-        children = list(parent.named_children())
-        for (name, first), (_, second) in zip(children, children[1:], strict=False):
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                pairs.append((f'{path}.{name}', first, second))
-    return pairs
 
 
 def read_tensors(path: Path, member: int) -> dict[str, Tensor]:
@@ -94,12 +83,15 @@ def load_exported(
 
     """
     tensors = read_tensors(path, member)
-    pairs = convolutions_and_norms(network)
-    folded = {f'{name}.bias': norm for name, _, norm in pairs}
+    pairs = [
+        (f'{name}.bias', getattr(parent, conv), getattr(parent, norm))
+        for name, parent, conv, norm in normalised_convolutions(network)
+    ]
+    folded = {name: norm for name, _, norm in pairs}
+    refilled = {id(own) for norm in folded.values() for own in norm.parameters()}
     for name, parameter in network.named_parameters():
-        if any(parameter is own for norm in folded.values() for own in norm.parameters()):
-            continue
-        _fill(parameter, tensors, name, path)
+        if id(parameter) not in refilled:
+            _fill(parameter, tensors, name, path)
     for name, norm in folded.items():
         norm.weight.fill_(1)
         norm.running_mean.zero_()
@@ -116,7 +108,7 @@ def load_exported(
 
         return hook
 
-    hooks = [conv.register_forward_hook(watch(f'{name}.bias')) for name, conv, _ in pairs]
+    hooks = [conv.register_forward_hook(watch(name)) for name, conv, _ in pairs]
     network.eval()
     for image, inverse_floor, *_ in batches:
         x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE

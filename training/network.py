@@ -55,6 +55,25 @@ def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: in
     ]
 
 
+def normalised_convolutions(module: nn.Module) -> list[tuple[str, nn.Module, str, str]]:
+    """
+    List every convolution that a batch norm follows.
+
+    Returns
+    -------
+    list of tuple
+        Full name of the convolution, the module that holds both, and their names in that.
+
+    """
+    found = []
+    for path, parent in module.named_modules():
+        children = list(parent.named_children())
+        for (first, conv), (second, norm) in zip(children, children[1:], strict=False):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                found.append((f'{path}.{first}', parent, first, second))
+    return found
+
+
 class InvertedResidual(nn.Module):
     """
     One MBConv block without squeeze-and-excitation.
