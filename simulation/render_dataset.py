@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from enum import Enum
 import json
 import math
 from pathlib import Path
@@ -24,10 +25,20 @@ from tqdm import tqdm
 from .camera_effects import apply_effects, random_effects
 from .renderer import CameraPose, RenderedView, RoomRenderer
 from .rooms import random_room, Room
+from .textures import POOR_FLOORS
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 _NEAR_SHARE = 0.65  # of the frames look at something 0.15-1.3 m away: an alarm's working range
+_LOW_NEAR_SHARE = 0.35  # a low robot's way is free most of the time
 _VAL_EVERY = 12  # one scene in so many is for validation
+
+
+class Views(Enum):
+    """What is rendered."""
+
+    ROOMS = 'rooms'  # rooms from any height, something near in most pictures
+    CLOSE_UPS = 'close_ups'  # the view filled by one thing near
+    LOW_CAMERAS = 'low_cameras'  # as a low robot sees its way: much floor that shows little
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,29 @@ def random_rig(rng: np.random.Generator) -> RigCamera:
     )
 
 
+def low_rig(rng: np.random.Generator) -> RigCamera:
+    """Draw the camera of a low robot: 55-90 degrees wide, 0.1-0.35 m high."""
+    half_view = math.radians(rng.uniform(55.0, 90.0)) / 2
+    return RigCamera(
+        fx_px=WIDTH_PX / 2 / math.tan(half_view),
+        height_m=rng.uniform(0.1, 0.35),
+        pitch_deg=rng.uniform(-3.0, 27.0),
+        roll_deg=rng.uniform(-2.0, 2.0),
+    )
+
+
+def draw_room(views: Views, rng: np.random.Generator) -> Room:
+    """Draw a room for the views wanted of it."""
+    seed = int(rng.integers(2**62))
+    if views is not Views.LOW_CAMERAS:
+        return random_room(seed, WIDTH_PX, HEIGHT_PX)
+    repeat_m = math.exp(rng.uniform(-0.3, 1.4))
+    return random_room(
+        seed, WIDTH_PX, HEIGHT_PX, least_length_m=4.0, clutter=0.45,
+        floors=POOR_FLOORS, floor_repeat_m=repeat_m,
+    )  # fmt: skip
+
+
 def _draw_close_pose(room: Room, rig: RigCamera, rng: np.random.Generator) -> CameraPose:
     """Draw a pose right before a wall or an obstacle, as a robot that has driven up to it."""
     if not room.obstacles or rng.random() < 0.25:
@@ -96,9 +130,13 @@ def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator)
     return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
 
 
-def _useful(view: RenderedView, near: bool, close: bool) -> bool:
+def _useful(view: RenderedView, near: bool, views: Views) -> bool:
     """Tell whether a view is neither stuck to a surface nor (if it must be near) without one."""
-    if close:
+    if views is Views.LOW_CAMERAS:
+        # The floor right before the camera is near too; only the upper half must be free.
+        upper = view.depth_m[: view.depth_m.shape[0] // 2 : 4, ::4]
+        return bool(np.nanpercentile(upper, 15) > (0.2 if near else 0.8))
+    if views is Views.CLOSE_UPS:
         # Something near fills the view down to its lower edge, so that no floor is seen there.
         lower = view.depth_m[-view.depth_m.shape[0] // 4 :: 4, ::4]
         lowest, most = np.nanpercentile(view.depth_m[::4, ::4], (0, 60))
@@ -115,7 +153,7 @@ def draw_view(
     rig: RigCamera,
     near: bool,
     rng: np.random.Generator,
-    close: bool = False,
+    views: Views = Views.ROOMS,
 ) -> RenderedView | None:
     """
     Look for a useful view of a room.
@@ -132,8 +170,8 @@ def draw_view(
         Whether something must be near.
     rng : numpy.random.Generator
         Source of the poses.
-    close : bool
-        Whether it must fill the view.
+    views : Views
+        What is wanted.
 
     Returns
     -------
@@ -142,6 +180,7 @@ def draw_view(
 
     """
     renders = 0
+    close = views is Views.CLOSE_UPS
     least_clearance_m = 0.06 if close else 0.12
     for _ in range(80):
         pose = _draw_close_pose(room, rig, rng) if close else _draw_pose(room, rig, near, rng)
@@ -154,7 +193,7 @@ def draw_view(
         ):
             continue
         view = renderer.render(pose)
-        if _useful(view, near, close):
+        if _useful(view, near, views):
             return view
         renders += 1
         if renders == 6:
@@ -194,7 +233,7 @@ def write_frame(
 
 
 def render_scene(
-    folder: Path, seed: int, index: int, frame_count: int, close: bool = False
+    folder: Path, seed: int, index: int, frame_count: int, views: Views = Views.ROOMS
 ) -> None:
     """
     Render one room through one camera.
@@ -207,19 +246,21 @@ def render_scene(
         Together they determine everything in it.
     frame_count : int
         How many pictures are tried for.
-    close : bool
-        Whether something near must fill every view.
+    views : Views
+        What is wanted.
 
     """
     rng = np.random.default_rng([seed, index])
-    room = random_room(int(rng.integers(2**62)), WIDTH_PX, HEIGHT_PX)
-    rig = random_rig(rng)
+    room = draw_room(views, rng)
+    low = views is Views.LOW_CAMERAS
+    rig = low_rig(rng) if low else random_rig(rng)
+    near_share = _LOW_NEAR_SHARE if low else _NEAR_SHARE
     draft = folder.with_name(f'.{folder.name}')
     shutil.rmtree(draft, ignore_errors=True)
     written = 0
     with RoomRenderer(room, WIDTH_PX, HEIGHT_PX, rig.fx_px) as renderer:
         for _ in range(frame_count):
-            view = draw_view(renderer, room, rig, bool(rng.random() < _NEAR_SHARE), rng, close)
+            view = draw_view(renderer, room, rig, bool(rng.random() < near_share), rng, views)
             if view is not None:
                 image = apply_effects(view.image_rgb, random_effects(rng), rng)
                 write_frame(draft, written, image, view, int(rng.integers(70, 97)))
@@ -247,9 +288,14 @@ def main(arguments: list[str] | None = None) -> None:
         '--frames-per-scene', type=int, default=4, help='pictures of each (default 4)'
     )
     parser.add_argument('--seed', type=int, default=0, help='other seeds give other rooms')
-    parser.add_argument(
-        '--close-ups', action='store_true', help='only views that something near fills'
-    )
+    parser.set_defaults(views=Views.ROOMS)
+    wanted = parser.add_mutually_exclusive_group()
+    for views, text in (
+        (Views.CLOSE_UPS, 'only views that something near fills'),
+        (Views.LOW_CAMERAS, 'the way of a low robot over plain, dark and large-tiled floors'),
+    ):
+        option = '--' + views.value.replace('_', '-')
+        wanted.add_argument(option, dest='views', action='store_const', const=views, help=text)
     options = parser.parse_args(arguments)
     splits = {
         'train': options.out / 'splits' / 'train.txt',
@@ -269,7 +315,7 @@ def main(arguments: list[str] | None = None) -> None:
                 options.seed,
                 index,
                 options.frames_per_scene,
-                options.close_ups,
+                options.views,
             )
         if (options.out / name).exists() and name not in listed[split]:
             with splits[split].open('a') as file:

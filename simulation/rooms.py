@@ -456,7 +456,12 @@ def _rgb(values: Color) -> str:
     return ' '.join(f'{value:.3f}' for value in values)
 
 
-def start_room(rng: np.random.Generator, least_length_m: float = 2.6) -> RoomBuilder:
+def start_room(
+    rng: np.random.Generator,
+    least_length_m: float = 2.6,
+    floors: Sequence[TextureMaker] = textures.FLOORS,
+    floor_repeat_m: float | None = None,
+) -> RoomBuilder:
     """
     Start a room of random size with its shell, without obstacles.
 
@@ -466,6 +471,8 @@ def start_room(rng: np.random.Generator, least_length_m: float = 2.6) -> RoomBui
         Source of every random choice.
     least_length_m : float
         The room is at least this long.
+    floors, floor_repeat_m
+        See :meth:`RoomBuilder.shell`.
 
     Returns
     -------
@@ -478,7 +485,7 @@ def start_room(rng: np.random.Generator, least_length_m: float = 2.6) -> RoomBui
     else:
         length, width = rng.uniform(least_length_m, 8.0), rng.uniform(2.4, 5.5)
     builder = RoomBuilder(rng, length, width, rng.uniform(2.2, 3.1))
-    builder.shell()
+    builder.shell(floors, floor_repeat_m=floor_repeat_m)
     return builder
 
 
@@ -490,6 +497,8 @@ def random_room(
     least_length_m: float = 2.6,
     clutter: float = 0.7,
     shadow_px: int = 2048,
+    floors: Sequence[TextureMaker] = textures.FLOORS,
+    floor_repeat_m: float | None = None,
 ) -> Room:
     """
     Make a furnished room or corridor.
@@ -508,6 +517,8 @@ def random_room(
         Greatest number of obstacles per square metre.
     shadow_px : int
         Sharpness of the shadows.
+    floors, floor_repeat_m
+        See :meth:`RoomBuilder.shell`.
 
     Returns
     -------
@@ -516,7 +527,7 @@ def random_room(
 
     """
     rng = np.random.default_rng(seed)
-    builder = start_room(rng, least_length_m)
+    builder = start_room(rng, least_length_m, floors, floor_repeat_m)
     area = builder.length_m * builder.width_m
     kinds = tuple(OBSTACLE_BUILDERS)
     for _ in range(int(rng.integers(2, max(4, min(18, round(area * clutter)))))):

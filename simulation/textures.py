@@ -103,6 +103,14 @@ def speckle(rng: np.random.Generator) -> Texture:
     return _finish(base * mix + other * (1.0 - mix) + noise(rng, (2, 2), 3) * 8.0)
 
 
+def plain_floor(rng: np.random.Generator) -> Texture:
+    """Vinyl, painted concrete or short-pile carpet, nearly black to white: little to see."""
+    base = color(rng, (0.0, 0.4), (0.04, 0.95))
+    worn = noise(rng, (2, 2), 4) * rng.uniform(0.0, 8.0)
+    grain = rng.normal(0.0, rng.uniform(0.0, 4.0), (_SIZE_PX, _SIZE_PX, 1))
+    return _finish(base + worn + grain)
+
+
 def wood(rng: np.random.Generator) -> Texture:
     """One wooden board with its grain along the columns."""
     base = wood_color(rng)
@@ -320,6 +328,8 @@ def cardboard(rng: np.random.Generator) -> Texture:
 
 
 FLOORS: tuple[TextureMaker, ...] = (planks, planks, tiles, tiles, speckle, speckle, stripes, wood)
+# What tells a low camera least about how far its floor is.
+POOR_FLOORS: tuple[TextureMaker, ...] = (plain_floor, plain_floor, tiles, speckle, planks)
 WALLS: tuple[TextureMaker, ...] = (
     plaster,
     plaster,

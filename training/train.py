@@ -279,6 +279,7 @@ def main() -> None:
     parser.add_argument(
         '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
     )
+    parser.add_argument('--seed', type=int, help='instead of that of the configuration')
     parser.add_argument(
         '--warm-start',
         type=Path,
@@ -293,8 +294,9 @@ def main() -> None:
         clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
         finish = datetime.combine(datetime.now(), clock).timestamp()
     config = yaml.safe_load(arguments.config.read_text())
-    if arguments.encoder:
-        config['encoder'] = arguments.encoder
+    for name in ('encoder', 'seed'):
+        if getattr(arguments, name) is not None:
+            config[name] = getattr(arguments, name)
     train(config, arguments.data, arguments.out, arguments.warm_start, finish)
 
 

@@ -54,3 +54,23 @@ def test_something_near_fills_a_close_up(tmp_path: Path) -> None:
         depth = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
         assert depth[depth > 0].min() > 80
         assert sorted(depth.ravel())[depth.size * 6 // 10] <= 1210
+
+
+@pytest.mark.slow
+def test_a_low_camera_sees_its_way_over_floor(tmp_path: Path) -> None:
+    main(['--scenes', '2', '--frames-per-scene', '2', '--seed', '6', '--low-cameras', '--out',
+          str(tmp_path)])  # fmt: skip
+    pictures = sorted((tmp_path / 'rooms').rglob('depth/*.png'))
+    assert pictures
+    for picture in pictures:
+        camera = json.loads((picture.parents[1] / 'camera.json').read_text())
+        assert 0.1 <= camera['height_m'] <= 0.35
+        depth = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+        upper = sorted(depth[:120][depth[:120] > 0])
+        assert upper[len(upper) * 15 // 100] > 190
+
+
+def test_close_ups_and_low_cameras_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(['--out', str(tmp_path), '--close-ups', '--low-cameras'])
+    assert caught.value.code == 2
