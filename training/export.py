@@ -25,6 +25,7 @@ import onnx
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 import yaml
 
@@ -59,6 +60,17 @@ def load_trained(run: Path) -> tuple[FcrnLite, dict]:
     network = build_network(config)
     network.load_state_dict(torch.load(run / 'checkpoint.pt', weights_only=True)['average'])
     return network.eval(), config
+
+
+@torch.no_grad()
+def describe_size(network: nn.Module, config: dict) -> str:
+    """Return the parameters, and the operations (two a multiplication and addition), in words."""
+    size = config['input_height'], config['input_width']
+    with FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, *size), torch.zeros(1, 1, *size))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    operations = counter.get_total_flops()
+    return f'{parameters / 1e6:.1f} M parameters, {operations / 1e9:.2f} GFLOP'
 
 
 def write_float(network: nn.Module, config: dict, path: Path, card: ModelCard) -> None:
@@ -177,7 +189,7 @@ def main() -> None:
             lines.append(f'{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n')
             file.replace(arguments.out / file.name)
     (arguments.out / 'SHA256SUMS').write_text(''.join(lines))
-    print(''.join(lines), end='')
+    print(describe_size(network, config), ''.join(lines), sep='\n', end='')
 
 
 if __name__ == '__main__':

@@ -18,7 +18,6 @@ import argparse
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-import shutil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, normalised_convolutions
-from .train import build_network, DEFAULT_CONFIG, load_entries, weighted_frames
+from .train import build_network, DEFAULT_CONFIG, load_entries, read_config, weighted_frames
 
 BATCHES = 32  # of the statistics
 
@@ -144,14 +143,14 @@ def main() -> None:
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
-    config = yaml.safe_load(arguments.config.read_text())
+    config = read_config(arguments.config)
     network = build_network(config)
     frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
     batches = islice(epoch_batches(*frames, config, STATISTICS_EPOCH), BATCHES)
     batches = tqdm(batches, total=BATCHES, desc='statistics', mininterval=2)
     load_exported(network, arguments.file, batches, arguments.member)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(arguments.config, arguments.out / 'config.yaml')
+    (arguments.out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
     torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')
 
 

@@ -34,6 +34,11 @@ from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, LITE_MULTIPLIERS
 DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
 
 
+def read_config(path: Path) -> dict:
+    """Return the settings of a file, and those of config.yaml that it does not mention."""
+    return yaml.safe_load(DEFAULT_CONFIG.read_text()) | yaml.safe_load(path.read_text())
+
+
 def build_network(config: dict) -> FcrnLite:
     """Return the network of a configuration, channels last (25 % faster on a CPU)."""
     network = FcrnLite(
@@ -275,7 +280,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Train fcrn_lite; run again to resume.')
     parser.add_argument('--data', type=Path, action='append', required=True)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG)
+    parser.add_argument(
+        '--config', type=Path, default=DEFAULT_CONFIG, help='what differs from config.yaml'
+    )
     parser.add_argument(
         '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
     )
@@ -293,7 +300,7 @@ def main() -> None:
     if arguments.finish_at:
         clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
         finish = datetime.combine(datetime.now(), clock).timestamp()
-    config = yaml.safe_load(arguments.config.read_text())
+    config = read_config(arguments.config)
     for name in ('encoder', 'seed'):
         if getattr(arguments, name) is not None:
             config[name] = getattr(arguments, name)

@@ -9,7 +9,7 @@ from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig 
 from fcrn_depth_ros.tools.quantization import float_nodes  # noqa: E402
 import onnx  # noqa: E402
 
-from training.export import make_card, write_float  # noqa: E402
+from training.export import describe_size, make_card, write_float  # noqa: E402
 from training.network import FcrnLite, MeanOfNetworks  # noqa: E402
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
@@ -56,3 +56,13 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
         if node.op_type == 'Conv' and node.name in kept and '.mounting.' not in node.input[1]
     ]
     assert weights == ['members.0.head.weight', 'members.1.head.weight']
+
+
+def test_size_counts_a_multiplication_and_its_addition_as_two():
+    class OneConvolution(torch.nn.Conv2d):
+        def forward(self, image, _floor):
+            return super().forward(image)
+
+    network = OneConvolution(3, 2000, 3, padding=1)  # 2 x 100 x 100 x 2000 x 27 operations
+    config = {'input_height': 100, 'input_width': 100}
+    assert describe_size(network, config) == '0.1 M parameters, 1.08 GFLOP'

@@ -48,6 +48,13 @@ def test_what_was_logged_before_a_new_column_is_kept(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+def test_a_configuration_says_only_what_differs(tmp_path: Path) -> None:
+    whole = train.read_config(train.DEFAULT_CONFIG)
+    (tmp_path / 'mine.yaml').write_text('epochs: 7')
+    assert train.read_config(tmp_path / 'mine.yaml') == whole | {'epochs': 7}
+    assert whole['epochs'] != 7
+
+
 def test_encoder_and_seed_of_the_command_line_come_before_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
