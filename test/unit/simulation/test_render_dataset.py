@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
@@ -44,30 +45,34 @@ def test_layout_repeats_and_resumes(tmp_path: Path) -> None:
     assert 100 < depth[depth > 0].min() < 5000
 
 
+def _rendered(folder: Path, scenes: int, option: str) -> list[tuple[dict, np.ndarray]]:
+    """Return camera.json and depth in mm of every picture."""
+    main(['--scenes', str(scenes), '--frames-per-scene', '2', '--seed', '6', option, '--out',
+          str(folder)])  # fmt: skip
+    found = [
+        (
+            json.loads((path.parents[1] / 'camera.json').read_text()),
+            cv2.imread(str(path), cv2.IMREAD_UNCHANGED),
+        )
+        for path in sorted((folder / 'rooms').rglob('depth/*.png'))
+    ]
+    assert found
+    return found
+
+
 @pytest.mark.slow
 def test_something_near_fills_a_close_up(tmp_path: Path) -> None:
-    main(['--scenes', '1', '--frames-per-scene', '2', '--seed', '6', '--close-ups', '--out',
-          str(tmp_path)])  # fmt: skip
-    pictures = sorted((tmp_path / 'rooms').rglob('depth/*.png'))
-    assert pictures
-    for picture in pictures:
-        depth = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    for _, depth in _rendered(tmp_path, 1, '--close-ups'):
         assert depth[depth > 0].min() > 80
-        assert sorted(depth.ravel())[depth.size * 6 // 10] <= 1210
+        assert np.percentile(depth, 60) <= 1210
 
 
 @pytest.mark.slow
 def test_a_low_camera_sees_its_way_over_floor(tmp_path: Path) -> None:
-    main(['--scenes', '2', '--frames-per-scene', '2', '--seed', '6', '--low-cameras', '--out',
-          str(tmp_path)])  # fmt: skip
-    pictures = sorted((tmp_path / 'rooms').rglob('depth/*.png'))
-    assert pictures
-    for picture in pictures:
-        camera = json.loads((picture.parents[1] / 'camera.json').read_text())
+    for camera, depth in _rendered(tmp_path, 2, '--low-cameras'):
         assert 0.1 <= camera['height_m'] <= 0.35
-        depth = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
-        upper = sorted(depth[:120][depth[:120] > 0])
-        assert upper[len(upper) * 15 // 100] > 190
+        upper = depth[:120]
+        assert np.percentile(upper[upper > 0], 15) > 190
 
 
 def test_close_ups_and_low_cameras_exclude_each_other(tmp_path: Path) -> None:
