@@ -456,39 +456,6 @@ def _rgb(values: Color) -> str:
     return ' '.join(f'{value:.3f}' for value in values)
 
 
-def start_room(
-    rng: np.random.Generator,
-    least_length_m: float = 2.6,
-    floors: Sequence[TextureMaker] = textures.FLOORS,
-    floor_repeat_m: float | None = None,
-) -> RoomBuilder:
-    """
-    Start a room of random size with its shell, without obstacles.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of every random choice.
-    least_length_m : float
-        The room is at least this long.
-    floors, floor_repeat_m
-        See :meth:`RoomBuilder.shell`.
-
-    Returns
-    -------
-    RoomBuilder
-        To be furnished and finished.
-
-    """
-    if rng.random() < 0.25:
-        length, width = rng.uniform(max(5.0, least_length_m), 14.0), rng.uniform(1.3, 2.4)
-    else:
-        length, width = rng.uniform(least_length_m, 8.0), rng.uniform(2.4, 5.5)
-    builder = RoomBuilder(rng, length, width, rng.uniform(2.2, 3.1))
-    builder.shell(floors, floor_repeat_m=floor_repeat_m)
-    return builder
-
-
 def random_room(
     seed: int,
     width_px: int = 640,
@@ -527,7 +494,12 @@ def random_room(
 
     """
     rng = np.random.default_rng(seed)
-    builder = start_room(rng, least_length_m, floors, floor_repeat_m)
+    if rng.random() < 0.25:
+        length, width = rng.uniform(max(5.0, least_length_m), 14.0), rng.uniform(1.3, 2.4)
+    else:
+        length, width = rng.uniform(least_length_m, 8.0), rng.uniform(2.4, 5.5)
+    builder = RoomBuilder(rng, length, width, rng.uniform(2.2, 3.1))
+    builder.shell(floors, floor_repeat_m=floor_repeat_m)
     area = builder.length_m * builder.width_m
     kinds = tuple(OBSTACLE_BUILDERS)
     for _ in range(int(rng.integers(2, max(4, min(18, round(area * clutter)))))):

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
 from .checking import check_all
 from .export import load_trained
 from .network import MeanOfNetworks
@@ -26,7 +24,6 @@ def main() -> None:
     parser.add_argument('runs', type=Path, nargs='+', metavar='RUN')
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     trained = [load_trained(run) for run in arguments.runs]
     config = trained[0][1]
     checks = load_entries(config['checks'], arguments.data)
