@@ -37,7 +37,7 @@ from .network import (
     MeanOfNetworks,
     normalised_convolutions,
 )
-from .train import build_network, load_entries
+from .train import build_network, config_of_use, load_entries
 
 CALIBRATION_FRAMES = 104
 CALIBRATION_SCENES = 24  # of each source
@@ -55,8 +55,8 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
 
 
 def load_trained(run: Path) -> tuple[FcrnLite, dict]:
-    """Return the averaged network of a run and its configuration."""
-    config = yaml.safe_load((run / 'config.yaml').read_text())
+    """Return the averaged network of a run and its configuration, both for the size of use."""
+    config = config_of_use(yaml.safe_load((run / 'config.yaml').read_text()))
     network = build_network(config)
     network.load_state_dict(torch.load(run / 'checkpoint.pt', weights_only=True)['average'])
     return network.eval(), config

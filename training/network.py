@@ -202,13 +202,21 @@ class MountingGeometry(nn.Module):
     value at the image centre are the floor normal over the height: three numbers. From them come
     the height, and the cosine between each pixel's ray and the floor normal, whose sign and size
     say where the floor is and do not depend on the height.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the map.
+    fx_px, fy_px : float
+        Focal lengths of the canonical camera at that size.
+
     """
 
-    def __init__(self, height: int, width: int, training_fx_px: float):
+    def __init__(self, height: int, width: int, fx_px: float, fy_px: float):
         super().__init__()
-        u = (torch.arange(width) - (width - 1) / 2) / training_fx_px
-        v = (torch.arange(height) - (height - 1) / 2) / training_fx_px
-        self.fx = training_fx_px
+        u = (torch.arange(width) - (width - 1) / 2) / fx_px
+        v = (torch.arange(height) - (height - 1) / 2) / fy_px
+        self.fx, self.fy = fx_px, fy_px
         self.register_buffer('x', u.view(1, 1, 1, width), persistent=False)
         self.register_buffer('y', v.view(1, 1, height, 1), persistent=False)
 
@@ -240,7 +248,7 @@ class MountingGeometry(nn.Module):
             total = (value * weight).sum(area, keepdim=True)
             return total / weight.sum(area, keepdim=True).clamp(min=1)
 
-        slope_y = mean(m[:, :, 1:] - m[:, :, :-1], down) * self.fx
+        slope_y = mean(m[:, :, 1:] - m[:, :, :-1], down) * self.fy
         slope_x = mean(m[..., 1:] - m[..., :-1], right) * self.fx
         centre = mean(m - slope_x * self.x - slope_y * self.y, seen)
         known = (down.sum(area, keepdim=True) > 0).to(m.dtype)
@@ -279,6 +287,10 @@ class FcrnLite(nn.Module):
     drop_path, dropout : float
         In training, the share of samples that skip a residual block (the deepest; others less)
         and the share of bottleneck channels set to 0.
+    zoom_x, zoom_y : float
+        How much larger the image is than those of training, in pixels of the same view. What
+        looks larger was nearer in training: the network is told of a world smaller by the mean
+        of the two, and what it says is enlarged by that.
 
     """
 
@@ -290,8 +302,11 @@ class FcrnLite(nn.Module):
         encoder: str = 'lite0',
         drop_path: float = 0.0,
         dropout: float = 0.1,
+        zoom_x: float = 1.0,
+        zoom_y: float = 1.0,
     ):
         super().__init__()
+        self.zoom = math.sqrt(zoom_x * zoom_y)
         self.encoder = LiteEncoder(encoder, drop_path)
         self.bottleneck = nn.Sequential(
             nn.Conv2d(self.encoder.channels, BOTTLENECK_CHANNELS, 1, bias=False),
@@ -304,7 +319,12 @@ class FcrnLite(nn.Module):
             UpProjection(inputs, outputs, lateral)
             for inputs, outputs, lateral in zip(widths[:-1], widths[1:], laterals, strict=True)
         )
-        self.geometry = MountingGeometry(input_height, input_width, training_fx_px)
+        self.geometry = MountingGeometry(
+            input_height,
+            input_width,
+            training_fx_px / self.zoom,
+            training_fx_px / self.zoom * zoom_y / zoom_x,
+        )
         self.mounting = nn.ModuleList(MountingBranch(width) for width in widths)
         self.head = nn.Conv2d(DECODER_CHANNELS[-1], 1, 3, padding=1)
         nn.init.constant_(self.head.bias, math.log(2.3))  # geometric mean of NYU's depths
@@ -321,7 +341,7 @@ class FcrnLite(nn.Module):
             Inverse floor depth in 1/m in the canonical camera; all 0 where unknown.
 
         """
-        known, log_height, cosine = self.geometry(inverse_floor.float())
+        known, log_height, cosine = self.geometry(inverse_floor.float() * self.zoom)
         *laterals, x = self.encoder(image)
         # The addends of all scales, deepest first: cosine and its log (which is, up to a
         # constant, the log of the floor's depth), on the floor only and everywhere, and height.
@@ -342,7 +362,7 @@ class FcrnLite(nn.Module):
         for up, lateral, addend in zip(self.decoder, reversed(laterals), addends[1:], strict=True):
             x = up(x, lateral, addend)
         # The world scales with the camera's height: the rest of the network sees only ratios.
-        return self.head(x).float() + log_height
+        return self.head(x).float() + log_height + math.log(self.zoom)
 
 
 class MeanOfNetworks(nn.Module):

@@ -48,8 +48,28 @@ def build_network(config: dict) -> FcrnLite:
         config['encoder'],
         config['drop_path'],
         config['dropout'],
+        config.get('zoom_x', 1.0),
+        config.get('zoom_y', 1.0),
     )
     return network.to(memory_format=torch.channels_last)
+
+
+def config_of_use(config: dict) -> dict:
+    """
+    Return the configuration for pictures of the size that the exported network takes.
+
+    In training, random crops enlarge what is seen. Whole pictures show things as large as that
+    where they have more pixels than training's (Touvron et al., Fixing the train-test resolution
+    discrepancy, NeurIPS 2019).
+    """
+    zoom_x = config['use_width'] / config['input_width']
+    return config | {
+        'input_width': config['use_width'],
+        'input_height': config['use_height'],
+        'training_fx_px': config['training_fx_px'] * zoom_x,
+        'zoom_x': zoom_x,
+        'zoom_y': config['use_height'] / config['input_height'],
+    }
 
 
 def load_entries(
@@ -224,7 +244,10 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
             continue
         row = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
         if (epoch + 1) % config['check_every'] == 0 or epoch + 1 == config['epochs']:
-            row |= check_all(average, checks, config)
+            used = config_of_use(config)
+            in_use = build_network(used).eval()
+            in_use.load_state_dict(average.state_dict())
+            row |= check_all(in_use, checks, used)
             print(row, flush=True)
             torch.save(average.state_dict(), out / f'average_{epoch + 1:03d}.pt')
         _append_row(out / 'log.csv', row)
@@ -269,7 +292,8 @@ def draw_curves(log: Path, picture: Path) -> None:
     for axis in axes:
         axis.set(xlabel='epoch', yscale='log')
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+        if axis.get_lines():
+            axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(picture, dpi=90)
     pyplot.close(figure)

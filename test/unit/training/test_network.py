@@ -64,7 +64,7 @@ def test_unknown_mounting_adds_nothing_even_when_trained(image):
     [(1.35, 0.0, 0.0), (0.15, 5.0, 0.0), (0.62, -8.0, 3.0), (2.0, 40.0, -10.0), (0.5, 90.0, 0.0)],
 )
 def test_geometry_reads_the_mounting_back(height_m, pitch_deg, roll_deg):
-    geometry = MountingGeometry(HEIGHT, WIDTH, FX)
+    geometry = MountingGeometry(HEIGHT, WIDTH, FX, FX)
     known, log_height, cosine = geometry(floor_map(height_m, pitch_deg, roll_deg))
     assert known.item() == 1
     assert USUAL_HEIGHT_M * np.exp(log_height.item()) == pytest.approx(height_m, rel=0.01)
@@ -73,8 +73,43 @@ def test_geometry_reads_the_mounting_back(height_m, pitch_deg, roll_deg):
     np.testing.assert_allclose(cosine[0, 0], np.clip(expected, -1.5, 1.5), atol=0.01)
 
 
+def test_geometry_of_a_stretched_picture_is_that_of_the_camera():
+    camera = CameraIntrinsics(FX, FX * 1.2, (WIDTH - 1) / 2, (HEIGHT - 1) / 2, WIDTH, HEIGHT)
+    mounting = CameraMounting(0.5, 12.0, -4.0)
+    floor = torch.from_numpy(inverse_floor_depth(camera, mounting))[None, None]
+    _, log_height, cosine = MountingGeometry(HEIGHT, WIDTH, FX, FX * 1.2)(floor)
+    assert USUAL_HEIGHT_M * np.exp(log_height.item()) == pytest.approx(0.5, rel=1e-3)
+    np.testing.assert_allclose(cosine[0, 0], camera.rays() @ mounting.down_vector(), atol=1e-3)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('mounted', [False, True])
+def test_larger_pictures_are_taken_for_a_nearer_world_and_answered_in_metres(
+    network, image, mounted
+):
+    zoomed = FcrnLite(HEIGHT, WIDTH, 1.5 * FX, zoom_x=1.5, zoom_y=1.5).eval()
+    zoomed.load_state_dict(network.state_dict())
+    floor = floor_map(0.5) if mounted else torch.zeros(1, 1, HEIGHT, WIDTH)
+    expected = network(image, 1.5 * floor) + np.log(1.5)
+    np.testing.assert_allclose(zoomed(image, floor), expected, atol=1e-4)
+
+
+@torch.no_grad()
+def test_height_is_read_right_in_pictures_stretched_apart(image):
+    # 1.5 times as wide and 1.2 times as high as in training: two cameras of one world, one height.
+    torch.manual_seed(0)
+    network = FcrnLite(HEIGHT, WIDTH, 1.5 * FX, zoom_x=1.5, zoom_y=1.2).eval()
+    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    camera = CameraIntrinsics(
+        1.5 * FX, 1.2 * FX, (WIDTH - 1) / 2, (HEIGHT - 1) / 2, WIDTH, HEIGHT
+    )
+    floor = inverse_floor_depth(camera, CameraMounting(2 * USUAL_HEIGHT_M, 0.0, 0.0))
+    known = network(image, torch.from_numpy(floor)[None, None])
+    np.testing.assert_allclose(known, unknown + np.log(2), atol=1e-3)
+
+
 def test_geometry_of_an_unknown_mounting_is_zero():
-    known, log_height, cosine = MountingGeometry(HEIGHT, WIDTH, FX)(
+    known, log_height, cosine = MountingGeometry(HEIGHT, WIDTH, FX, FX)(
         torch.zeros(1, 1, HEIGHT, WIDTH)
     )
     assert not known.any() and not log_height.any() and not cosine.any()
