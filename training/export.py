@@ -3,7 +3,9 @@ Write trained runs as contract models: float and INT8.
 
     python -m training.export RUN... --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
 
-Of several runs the files hold all networks and answer with the mean of their log depths.
+Of several runs the files hold all networks and answer with the mean of their depths. RUN@288x224
+shows the network of RUN pictures of that size (for others than it was trained with, see
+`load_trained`); the file takes the largest of these sizes.
 
 DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
 and SHA256SUMS.
@@ -12,9 +14,12 @@ and SHA256SUMS.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 import copy
 import hashlib
+import math
 from pathlib import Path
+import re
 import tempfile
 
 from fcrn_depth_ros import __version__
@@ -37,7 +42,7 @@ from .network import (
     MeanOfNetworks,
     normalised_convolutions,
 )
-from .train import build_network, config_of_use, load_entries
+from .train import build_network, load_entries
 
 CALIBRATION_FRAMES = 104
 CALIBRATION_SCENES = 24  # of each source
@@ -54,12 +59,69 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     return module
 
 
-def load_trained(run: Path) -> tuple[FcrnLite, dict]:
-    """Return the averaged network of a run and its configuration, both for the size of use."""
-    config = config_of_use(yaml.safe_load((run / 'config.yaml').read_text()))
+def load_trained(run: str) -> tuple[FcrnLite, dict]:
+    """
+    Return the averaged network of a run and its configuration, for pictures of a size.
+
+    In training, random crops enlarge what is seen. Whole pictures show things as large as that
+    where they have more pixels than those of training (Touvron et al., Fixing the train-test
+    resolution discrepancy, NeurIPS 2019).
+
+    Parameters
+    ----------
+    run : str
+        Folder of the run, with `@WIDTHxHEIGHT` behind it for another size than in training.
+
+    Raises
+    ------
+    ValueError
+        The size is not of this form, or its sides are no multiples of 32.
+
+    """
+    folder, at, size = run.partition('@')
+    config = yaml.safe_load((Path(folder) / 'config.yaml').read_text())
+    if at:
+        match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', size)
+        width, height = map(int, match.groups()) if match else (0, 0)
+        if not match or width % 32 or height % 32:
+            raise ValueError(f'size of {run} must be @WIDTHxHEIGHT in multiples of 32, '
+                             f'got @{size}; give one such as @288x224')  # fmt: skip
+        zoom_x = width / config['input_width']
+        config |= {
+            'zoom_x': zoom_x,
+            'zoom_y': height / config['input_height'],
+            'input_width': width,
+            'input_height': height,
+            'training_fx_px': config['training_fx_px'] * zoom_x,
+        }
     network = build_network(config)
-    network.load_state_dict(torch.load(run / 'checkpoint.pt', weights_only=True)['average'])
+    network.load_state_dict(
+        torch.load(Path(folder) / 'checkpoint.pt', weights_only=True)['average']
+    )
     return network.eval(), config
+
+
+def load_mean(runs: Sequence[str]) -> tuple[nn.Module, dict]:
+    """
+    Return the network of one run or the mean of several, and the configuration of its input.
+
+    Raises
+    ------
+    ValueError
+        A size cannot be read, or the runs were trained for different cameras.
+
+    """
+    trained = [load_trained(run) for run in runs]
+    network, config = max(trained, key=lambda each: math.prod(each[0].input_size))
+    field = config['training_fx_px'] / config['input_width']
+    for run, (_, other) in zip(runs, trained, strict=True):
+        found = other['training_fx_px'] / other['input_width']
+        if not math.isclose(found, field):
+            raise ValueError(f'training_fx_px of {run} must be {field:.4f} of its width as of the '
+                             f'others, got {found:.4f}; export them apart')  # fmt: skip
+    if len(trained) > 1:
+        network = MeanOfNetworks([network for network, _ in trained]).eval()
+    return network, config
 
 
 @torch.no_grad()
@@ -162,20 +224,15 @@ def calibration_tensors(frames: list[Frame], config: dict):
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Export runs as float and INT8 ONNX files.')
-    parser.add_argument('runs', type=Path, nargs='+', metavar='RUN')
+    parser.add_argument('runs', nargs='+', metavar='RUN[@WIDTHxHEIGHT]')
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
-    trained = [load_trained(run) for run in arguments.runs]
-    config = trained[0][1]
-    for run, (_, other) in zip(arguments.runs, trained, strict=True):
-        for key in ('input_height', 'input_width', 'training_fx_px'):
-            if other[key] != config[key]:
-                parser.error(f'{key} of {run} must be {config[key]} as of the first run, '
-                             f'got {other[key]}; export them apart')  # fmt: skip
-    networks = [network for network, _ in trained]
-    network = networks[0] if len(networks) == 1 else MeanOfNetworks(networks).eval()
+    try:
+        network, config = load_mean(arguments.runs)
+    except ValueError as error:
+        parser.error(str(error))
     sources = load_entries(config['sources'], arguments.data, CALIBRATION_SCENES)
     frames = [frame for _, found in sources for frame in found]
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -306,6 +306,7 @@ class FcrnLite(nn.Module):
         zoom_y: float = 1.0,
     ):
         super().__init__()
+        self.input_size = input_height, input_width
         self.zoom = math.sqrt(zoom_x * zoom_y)
         self.encoder = LiteEncoder(encoder, drop_path)
         self.bottleneck = nn.Sequential(
@@ -367,23 +368,40 @@ class FcrnLite(nn.Module):
 
 class MeanOfNetworks(nn.Module):
     """
-    Several trained networks as one: the mean of their log depths.
+    Several trained networks as one: the mean of their depths.
 
     Networks that were trained apart err apart, most of all in the scale of a picture, so their
-    mean errs less than each (Lakshminarayanan et al., NeurIPS 2017).
+    mean errs less than each (Lakshminarayanan et al., NeurIPS 2017). The image has the size of
+    the largest; for the others it is resized, and so is what they answer.
 
     Parameters
     ----------
     members : sequence of FcrnLite
-        Of one input size and training camera.
+        For one training camera.
 
     """
 
     def __init__(self, members: Sequence[FcrnLite]):
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.input_size = max((member.input_size for member in members), key=math.prod)
 
     def forward(self, image: Tensor, inverse_floor: Tensor) -> Tensor:
         """Return what `FcrnLite.forward` does."""
-        outputs = [member(image, inverse_floor) for member in self.members]
-        return sum(outputs[1:], outputs[0]) / len(outputs)
+        height, width = self.input_size
+        depths = []
+        for member in self.members:
+            if member.input_size == self.input_size:
+                output = member(image, inverse_floor)
+            else:
+                output = member(
+                    resize(image, member.input_size), resize(inverse_floor, member.input_size)
+                )
+                output = resize(output, (height // 2, width // 2))
+            depths.append(output.exp())
+        return (sum(depths[1:], depths[0]) / len(depths)).log()
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return images or maps (N, C, H, W) at another size, interpolated between pixel centres."""
+    return F.interpolate(x, size=size, mode='bilinear', align_corners=False)

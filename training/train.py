@@ -54,24 +54,6 @@ def build_network(config: dict) -> FcrnLite:
     return network.to(memory_format=torch.channels_last)
 
 
-def config_of_use(config: dict) -> dict:
-    """
-    Return the configuration for pictures of the size that the exported network takes.
-
-    In training, random crops enlarge what is seen. Whole pictures show things as large as that
-    where they have more pixels than training's (Touvron et al., Fixing the train-test resolution
-    discrepancy, NeurIPS 2019).
-    """
-    zoom_x = config['use_width'] / config['input_width']
-    return config | {
-        'input_width': config['use_width'],
-        'input_height': config['use_height'],
-        'training_fx_px': config['training_fx_px'] * zoom_x,
-        'zoom_x': zoom_x,
-        'zoom_y': config['use_height'] / config['input_height'],
-    }
-
-
 def load_entries(
     entries: list[dict], roots: list[Path], most_scenes: int | None = None
 ) -> list[tuple[dict, list]]:
@@ -244,10 +226,7 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
             continue
         row = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
         if (epoch + 1) % config['check_every'] == 0 or epoch + 1 == config['epochs']:
-            used = config_of_use(config)
-            in_use = build_network(used).eval()
-            in_use.load_state_dict(average.state_dict())
-            row |= check_all(in_use, checks, used)
+            row |= check_all(average, checks, config)
             print(row, flush=True)
             torch.save(average.state_dict(), out / f'average_{epoch + 1:03d}.pt')
         _append_row(out / 'log.csv', row)

@@ -8,9 +8,16 @@ for name in ('onnx', 'tqdm', 'yaml'):
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
 from fcrn_depth_ros.tools.quantization import float_nodes  # noqa: E402
 import onnx  # noqa: E402
+import yaml  # noqa: E402
 
-from training.export import describe_size, make_card, write_float  # noqa: E402
-from training.network import FcrnLite, MeanOfNetworks  # noqa: E402
+from training.export import (  # noqa: E402
+    describe_size,
+    load_mean,
+    load_trained,
+    make_card,
+    write_float,
+)
+from training.network import FcrnLite, MeanOfNetworks, resize  # noqa: E402
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
 
@@ -46,7 +53,7 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
     answer = load_onnx_model(path, SessionConfig()).run(image[:1].numpy())
     one, other = (member(image[:1], floor[:1])[0, 0] for member in members)
     assert (one - other).abs().max() > 0.01
-    np.testing.assert_allclose(answer, (one + other) / 2, atol=0.02)
+    np.testing.assert_allclose(answer, ((one.exp() + other.exp()) / 2).log(), atol=0.02)
     # Both heads stay float in the INT8 copy, and no other convolution of the picture does.
     graph = onnx.load(str(path)).graph
     kept = float_nodes(graph, 'image')
@@ -56,6 +63,61 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
         if node.op_type == 'Conv' and node.name in kept and '.mounting.' not in node.input[1]
     ]
     assert weights == ['members.0.head.weight', 'members.1.head.weight']
+
+
+def write_run(folder, network, width=96):
+    folder.mkdir()
+    config = {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0, 'input_width': width,
+              'input_height': 64, 'training_fx_px': 80.0}  # fmt: skip
+    (folder / 'config.yaml').write_text(yaml.safe_dump(config))
+    torch.save({'average': network.state_dict()}, folder / 'checkpoint.pt')
+    return str(folder)
+
+
+@torch.no_grad()
+def test_a_run_can_be_shown_larger_pictures_of_the_same_view(tmp_path):
+    torch.manual_seed(0)
+    run = write_run(tmp_path / 'run', FcrnLite(64, 96, 80.0))
+    network, config = load_trained(f'{run}@192x96')
+    assert network.input_size == (96, 192)
+    assert (config['input_width'], config['input_height']) == (192, 96)
+    assert config['training_fx_px'] == 160  # the same field of view
+    assert (config['zoom_x'], config['zoom_y']) == (2.0, 1.5)
+    plain = FcrnLite(96, 192, 80.0).eval()
+    plain.load_state_dict(network.state_dict())
+    image, floor = torch.randn(1, 3, 96, 192), torch.zeros(1, 1, 96, 192)
+    np.testing.assert_allclose(
+        network(image, floor), plain(image, floor) + np.log(3**0.5), atol=1e-4
+    )
+
+
+@torch.no_grad()
+def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_path):
+    torch.manual_seed(0)
+    runs = [write_run(tmp_path / name, FcrnLite(64, 96, 80.0)) for name in ('small', 'large')]
+    network, config = load_mean([runs[0], f'{runs[1]}@192x128'])
+    assert (config['input_width'], config['input_height']) == (192, 128)
+    picture = torch.nn.functional.interpolate(torch.randn(1, 3, 4, 6), (128, 192), mode='bilinear')
+    floor = torch.linspace(-1, 1, 128).clamp(min=0).view(1, 1, 128, 1).expand(1, 1, 128, 192)
+    small, large = (load_trained(run)[0] for run in (runs[0], f'{runs[1]}@192x128'))
+    answer = small(resize(picture, (64, 96)), resize(floor, (64, 96))).exp()
+    expected = (resize(answer, (64, 96)) + large(picture, floor).exp()) / 2
+    np.testing.assert_allclose(network(picture, floor), expected.log(), atol=1e-4)
+
+
+@pytest.mark.parametrize('size', ['', '192', '192x', 'x96', '190x96', '192x90', '0x96', '-32x96'])
+def test_a_size_that_cannot_be_is_an_error(tmp_path, size):
+    run = write_run(tmp_path / 'run', FcrnLite(64, 96, 80.0))
+    expected = f'must be @WIDTHxHEIGHT in multiples of 32, got @{size};'
+    with pytest.raises(ValueError, match=expected):
+        load_trained(f'{run}@{size}')
+
+
+def test_networks_for_different_cameras_are_an_error(tmp_path):
+    network = FcrnLite(64, 96, 80.0)
+    runs = [write_run(tmp_path / 'one', network), write_run(tmp_path / 'other', network, 128)]
+    with pytest.raises(ValueError, match=r'training_fx_px of .*one must be 0.6250 .* got 0.8333'):
+        load_mean(runs)
 
 
 def test_size_counts_a_multiplication_and_its_addition_as_two():

@@ -55,15 +55,6 @@ def test_a_configuration_says_only_what_differs(tmp_path: Path) -> None:
     assert whole['epochs'] != 7
 
 
-def test_a_camera_sees_as_much_in_the_size_of_use() -> None:
-    config = {'input_width': 200, 'input_height': 150, 'training_fx_px': 170.0,
-              'use_width': 300, 'use_height': 180}  # fmt: skip
-    used = train.config_of_use(config)
-    assert (used['input_width'], used['input_height']) == (300, 180)
-    assert used['training_fx_px'] / 300 == pytest.approx(170 / 200)
-    assert (used['zoom_x'], used['zoom_y']) == (1.5, 1.2)
-
-
 def test_encoder_and_seed_of_the_command_line_come_before_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
