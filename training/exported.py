@@ -65,7 +65,7 @@ def load_exported(
     Parameters
     ----------
     network : FcrnLite
-        Of the size that was exported.
+        With the encoder that was exported.
     path : Path
         The float file of `training.export`.
     batches : iterable of tuple of ndarray
@@ -129,7 +129,7 @@ def _fill(target: Tensor, tensors: dict[str, Tensor], name: str, path: Path) -> 
         actual = 'none' if found is None else str(tuple(found.shape))
         raise ValueError(
             f'{name} of {path} must be of shape {tuple(target.shape)}, got {actual}; choose the '
-            'member, and set encoder and input size of the configuration as of its training'
+            'member, and set the encoder of the configuration as of its training'
         )
     target.copy_(found)
 
