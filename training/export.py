@@ -3,9 +3,9 @@ Write trained runs as contract models: float and INT8.
 
     python -m training.export RUN... --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
 
-Of several runs the files hold all networks and answer with the mean of their depths. RUN@288x224
-shows the network of RUN pictures of that size (for others than it was trained with, see
-`load_trained`); the file takes the largest of these sizes.
+Of several runs the files hold all networks and answer with the mean of their depths. RUN@288x192
+shows the network of RUN pictures of that size instead of its training's (`load_trained` says why);
+the files' input has the largest size.
 
 DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
 and SHA256SUMS.
