@@ -11,7 +11,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
     pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
 
 import cv2  # noqa: E402
-import yaml  # noqa: E402
+from tiny_runs import write_run  # noqa: E402
 
 from training import check, train  # noqa: E402
 
@@ -35,9 +35,7 @@ def test_the_mean_of_a_network_that_says_far_and_one_that_says_near_is_right(
         network = train.build_network(config)
         network.head.weight.zero_()
         network.head.bias.fill_(np.log(depth_m))
-        (tmp_path / run).mkdir()
-        (tmp_path / run / 'config.yaml').write_text(yaml.safe_dump(config))
-        torch.save({'average': network.state_dict()}, tmp_path / run / 'checkpoint.pt')
+        write_run(tmp_path / run, config, network)
 
     def printed(*runs: str) -> dict[str, str]:
         folders = [str(tmp_path / run) for run in runs]

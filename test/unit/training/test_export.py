@@ -8,7 +8,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
 from fcrn_depth_ros.tools.quantization import float_nodes  # noqa: E402
 import onnx  # noqa: E402
-import yaml  # noqa: E402
+from tiny_runs import write_run  # noqa: E402
 
 from training.export import (  # noqa: E402
     describe_size,
@@ -20,6 +20,7 @@ from training.export import (  # noqa: E402
 from training.network import FcrnLite, MeanOfNetworks, resize  # noqa: E402
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
+TRAINED = CONFIG | {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0}
 
 
 @pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
@@ -65,19 +66,10 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
     assert weights == ['members.0.head.weight', 'members.1.head.weight']
 
 
-def write_run(folder, network, width=96):
-    folder.mkdir()
-    config = {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0, 'input_width': width,
-              'input_height': 64, 'training_fx_px': 80.0}  # fmt: skip
-    (folder / 'config.yaml').write_text(yaml.safe_dump(config))
-    torch.save({'average': network.state_dict()}, folder / 'checkpoint.pt')
-    return str(folder)
-
-
 @torch.no_grad()
 def test_a_run_can_be_shown_larger_pictures_of_the_same_view(tmp_path):
     torch.manual_seed(0)
-    run = write_run(tmp_path / 'run', FcrnLite(64, 96, 80.0))
+    run = write_run(tmp_path / 'run', TRAINED, FcrnLite(64, 96, 80.0))
     network, config = load_trained(f'{run}@192x96')
     assert network.input_size == (96, 192)
     assert (config['input_width'], config['input_height']) == (192, 96)
@@ -94,7 +86,9 @@ def test_a_run_can_be_shown_larger_pictures_of_the_same_view(tmp_path):
 @torch.no_grad()
 def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_path):
     torch.manual_seed(0)
-    runs = [write_run(tmp_path / name, FcrnLite(64, 96, 80.0)) for name in ('small', 'large')]
+    runs = [
+        write_run(tmp_path / name, TRAINED, FcrnLite(64, 96, 80.0)) for name in ('small', 'large')
+    ]
     network, config = load_mean([runs[0], f'{runs[1]}@192x128'])
     assert (config['input_width'], config['input_height']) == (192, 128)
     picture = torch.nn.functional.interpolate(torch.randn(1, 3, 4, 6), (128, 192), mode='bilinear')
@@ -107,7 +101,7 @@ def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_
 
 @pytest.mark.parametrize('size', ['', '192', '192x', 'x96', '190x96', '192x90', '0x96', '-32x96'])
 def test_a_size_that_cannot_be_is_an_error(tmp_path, size):
-    run = write_run(tmp_path / 'run', FcrnLite(64, 96, 80.0))
+    run = write_run(tmp_path / 'run', TRAINED, FcrnLite(64, 96, 80.0))
     expected = f'must be @WIDTHxHEIGHT in multiples of 32, got @{size};'
     with pytest.raises(ValueError, match=expected):
         load_trained(f'{run}@{size}')
@@ -115,7 +109,8 @@ def test_a_size_that_cannot_be_is_an_error(tmp_path, size):
 
 def test_networks_for_different_cameras_are_an_error(tmp_path):
     network = FcrnLite(64, 96, 80.0)
-    runs = [write_run(tmp_path / 'one', network), write_run(tmp_path / 'other', network, 128)]
+    configs = {'one': TRAINED, 'other': TRAINED | {'input_width': 128}}
+    runs = [write_run(tmp_path / name, configs[name], network) for name in configs]
     with pytest.raises(ValueError, match=r'training_fx_px of .*one must be 0.6250 .* got 0.8333'):
         load_mean(runs)
 
