@@ -1,15 +1,16 @@
 """
 Average the weights of several checkpoints of one lineage into a new run.
 
-    python -m training.average FILE... --data RGBD_FOLDER --data ROOMS_FOLDER --out RUN
+    python -m training.average FILE... --out RUN [--data RGBD_FOLDER --data ROOMS_FOLDER]
 
 FILE is an `average_NNN.pt` or `checkpoint.pt` of a run whose config.yaml lies beside it. They must
 come from one run, or from runs warm-started from one: weights of others have no common meaning.
 RUN receives checkpoint.pt and config.yaml, as `python -m training.export` wants them.
 
 The mean of weights far along one training is often better than each of them (Izmailov et al.,
-Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018). As there, the
-statistics of the batch norms are measured anew with the mean weights.
+Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018). With --data the
+statistics of the batch norms are measured anew with the mean weights, as there; without it they
+are averaged too, which is enough for checkpoints a few epochs apart.
 """
 
 from __future__ import annotations
@@ -26,13 +27,12 @@ import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
-from .train import build_network, load_entries, train_mode, weighted_frames
+from .train import averaged_weights, build_network, load_entries, train_mode, weighted_frames
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
     """Return the mean of the averaged networks in the files."""
-    states = [torch.load(path, weights_only=True) for path in files]
-    states = [state.get('average', state) for state in states]
+    states = [averaged_weights(path) for path in files]
     return {
         name: torch.stack([state[name] for state in states]).mean(0)
         if first.is_floating_point()
@@ -59,17 +59,18 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Average checkpoints of one lineage.')
     parser.add_argument('files', type=Path, nargs='+', metavar='FILE')
-    parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
+    parser.add_argument('--data', type=Path, action='append', help='as of train; to measure anew')
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
     config_file = arguments.files[0].with_name('config.yaml')
     config = yaml.safe_load(config_file.read_text())
     network = build_network(config | {'drop_path': 0.0, 'dropout': 0.0})  # as it is used
     network.load_state_dict(mean_weights(arguments.files))
-    frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
-    batches = epoch_batches(*frames, config, STATISTICS_EPOCH)
-    total = config['samples_per_epoch'] // config['batch_size']
-    measure_statistics(network, batches, total, config['frozen_blocks'])
+    if arguments.data:
+        frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
+        batches = epoch_batches(*frames, config, STATISTICS_EPOCH)
+        total = config['samples_per_epoch'] // config['batch_size']
+        measure_statistics(network, batches, total, config['frozen_blocks'])
     arguments.out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(config_file, arguments.out / 'config.yaml')
     torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')

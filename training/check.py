@@ -1,7 +1,7 @@
 """
-Check the mean of the outputs of several runs, without exporting it.
+Check the mean of the depths of several runs, without exporting it.
 
-    python -m training.check RUN... --data RGBD_FOLDER
+    python -m training.check RUN... --data RGBD_FOLDER [--weights N...]
 
 prints what `training.train` writes into log.csv: the errors of whole frames on each set of
 `checks` in the configuration of the run with the largest pictures. RUN@288x224 shows a network
@@ -14,18 +14,18 @@ import argparse
 from pathlib import Path
 
 from .checking import check_all
-from .export import load_mean
+from .export import add_runs, load_mean
 from .train import load_entries
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Errors of the mean of several runs.')
-    parser.add_argument('runs', nargs='+', metavar='RUN[@WIDTHxHEIGHT]')
+    add_runs(parser)
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     arguments = parser.parse_args()
     try:
-        network, config = load_mean(arguments.runs)
+        network, config = load_mean(arguments.runs, arguments.weights)
     except ValueError as error:
         parser.error(str(error))
     checks = load_entries(config['checks'], arguments.data)

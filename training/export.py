@@ -101,14 +101,17 @@ def load_trained(run: str) -> tuple[FcrnLite, dict]:
     return network.eval(), config
 
 
-def load_mean(runs: Sequence[str]) -> tuple[nn.Module, dict]:
+def load_mean(
+    runs: Sequence[str], weights: Sequence[float] | None = None
+) -> tuple[nn.Module, dict]:
     """
     Return the network of one run or the mean of several, and the configuration of its input.
 
     Raises
     ------
     ValueError
-        A size cannot be read, or the runs were trained for different cameras.
+        A size cannot be read, the runs were trained for different cameras, or the weights do not
+        fit the runs.
 
     """
     trained = [load_trained(run) for run in runs]
@@ -119,9 +122,21 @@ def load_mean(runs: Sequence[str]) -> tuple[nn.Module, dict]:
         if not math.isclose(found, field):
             raise ValueError(f'training_fx_px of {run} must be {field:.4f} of its width as of the '
                              f'others, got {found:.4f}; export them apart')  # fmt: skip
-    if len(trained) > 1:
-        network = MeanOfNetworks([network for network, _ in trained]).eval()
+    if len(trained) > 1 or weights is not None:
+        network = MeanOfNetworks([network for network, _ in trained], weights).eval()
     return network, config
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `load_mean` to those of a command."""
+    parser.add_argument('runs', nargs='+', metavar='RUN[@WIDTHxHEIGHT]')
+    parser.add_argument(
+        '--weights',
+        type=float,
+        nargs='+',
+        metavar='N',
+        help='how much each run counts in the mean (default: all alike)',
+    )
 
 
 @torch.no_grad()
@@ -224,13 +239,13 @@ def calibration_tensors(frames: list[Frame], config: dict):
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Export runs as float and INT8 ONNX files.')
-    parser.add_argument('runs', nargs='+', metavar='RUN[@WIDTHxHEIGHT]')
+    add_runs(parser)
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
     try:
-        network, config = load_mean(arguments.runs)
+        network, config = load_mean(arguments.runs, arguments.weights)
     except ValueError as error:
         parser.error(str(error))
     sources = load_entries(config['sources'], arguments.data, CALIBRATION_SCENES)

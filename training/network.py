@@ -368,7 +368,7 @@ class FcrnLite(nn.Module):
 
 class MeanOfNetworks(nn.Module):
     """
-    Several trained networks as one: the mean of their depths.
+    Several trained networks as one: the weighted mean of their depths.
 
     Networks that were trained apart err apart, most of all in the scale of a picture, so their
     mean errs less than each (Lakshminarayanan et al., NeurIPS 2017). The image has the size of
@@ -378,11 +378,23 @@ class MeanOfNetworks(nn.Module):
     ----------
     members : sequence of FcrnLite
         For one training camera.
+    weights : sequence of float, optional
+        How much each counts, above 0, in any unit; alike by default.
+
+    Raises
+    ------
+    ValueError
+        There are not as many weights as members, or one is not above 0.
 
     """
 
-    def __init__(self, members: Sequence[FcrnLite]):
+    def __init__(self, members: Sequence[FcrnLite], weights: Sequence[float] | None = None):
         super().__init__()
+        weights = [1.0] * len(members) if weights is None else weights
+        if len(weights) != len(members) or not all(0 < weight < math.inf for weight in weights):
+            raise ValueError(f'weights must be {len(members)} numbers above 0, '
+                             f'one for each network, got {list(weights)}')  # fmt: skip
+        self.shares = [weight / sum(weights) for weight in weights]
         self.members = nn.ModuleList(members)
         self.input_size = max((member.input_size for member in members), key=math.prod)
 
@@ -390,7 +402,7 @@ class MeanOfNetworks(nn.Module):
         """Return what `FcrnLite.forward` does."""
         height, width = self.input_size
         depths = []
-        for member in self.members:
+        for member, share in zip(self.members, self.shares, strict=True):
             if member.input_size == self.input_size:
                 output = member(image, inverse_floor)
             else:
@@ -398,8 +410,8 @@ class MeanOfNetworks(nn.Module):
                     resize(image, member.input_size), resize(inverse_floor, member.input_size)
                 )
                 output = resize(output, (height // 2, width // 2))
-            depths.append(output.exp())
-        return (sum(depths[1:], depths[0]) / len(depths)).log()
+            depths.append(output.exp() * share)
+        return sum(depths[1:], depths[0]).log()
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -34,9 +34,12 @@ from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, LITE_MULTIPLIERS
 DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
 
 
-def read_config(path: Path) -> dict:
-    """Return the settings of a file, and those of config.yaml that it does not mention."""
-    return yaml.safe_load(DEFAULT_CONFIG.read_text()) | yaml.safe_load(path.read_text())
+def read_config(*paths: Path) -> dict:
+    """Return the settings of files, the later one first, then those of config.yaml."""
+    config = {}
+    for path in (DEFAULT_CONFIG, *paths):
+        config |= yaml.safe_load(path.read_text())
+    return config
 
 
 def build_network(config: dict) -> FcrnLite:
@@ -52,6 +55,12 @@ def build_network(config: dict) -> FcrnLite:
         config.get('zoom_y', 1.0),
     )
     return network.to(memory_format=torch.channels_last)
+
+
+def averaged_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the averaged network of an `average_NNN.pt` or a `checkpoint.pt`."""
+    state = torch.load(path, weights_only=True)
+    return state.get('average', state)
 
 
 def load_entries(
@@ -167,7 +176,7 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
     frames, weights = weighted_frames(sources, config)
     network = build_network(config)
     if warm_start:
-        network.load_state_dict(torch.load(warm_start, weights_only=True)['average'])
+        network.load_state_dict(averaged_weights(warm_start))
     else:
         network.encoder.load_imagenet()
     average = copy.deepcopy(network).eval()
@@ -284,7 +293,11 @@ def main() -> None:
     parser.add_argument('--data', type=Path, action='append', required=True)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument(
-        '--config', type=Path, default=DEFAULT_CONFIG, help='what differs from config.yaml'
+        '--config',
+        type=Path,
+        action='append',
+        default=[],
+        help='what differs from config.yaml; of several files the later one counts',
     )
     parser.add_argument(
         '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
@@ -293,7 +306,7 @@ def main() -> None:
     parser.add_argument(
         '--warm-start',
         type=Path,
-        help='checkpoint.pt of an earlier run, or of a published file (training.exported)',
+        help='checkpoint.pt or average_NNN.pt of an earlier run, or of training.exported',
     )
     parser.add_argument(
         '--finish-at', metavar='HH:MM', help='time of today at which the rate is to reach 0'
@@ -303,7 +316,7 @@ def main() -> None:
     if arguments.finish_at:
         clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
         finish = datetime.combine(datetime.now(), clock).timestamp()
-    config = read_config(arguments.config)
+    config = read_config(*arguments.config)
     for name in ('encoder', 'seed'):
         if getattr(arguments, name) is not None:
             config[name] = getattr(arguments, name)

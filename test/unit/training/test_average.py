@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-for name in ('tqdm', 'yaml'):
+for name in ('onnx', 'tqdm', 'yaml'):
     pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
 
-from training.average import mean_weights, measure_statistics  # noqa: E402
+from tiny_runs import write_run  # noqa: E402
+
+from training.average import main, mean_weights, measure_statistics  # noqa: E402
+from training.export import load_trained  # noqa: E402
 from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE  # noqa: E402
 
 
@@ -18,6 +21,21 @@ def test_mean_of_snapshots_and_checkpoints(tmp_path):
     mean = mean_weights([tmp_path / 'average_008.pt', tmp_path / 'checkpoint.pt'])
     assert torch.equal(mean['weight'], torch.tensor([2.0, 2.0]))
     assert torch.equal(mean['count'], count)
+
+
+def test_without_data_the_statistics_are_averaged_too(tmp_path, monkeypatch):
+    config = {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0, 'input_width': 96,
+              'input_height': 64, 'training_fx_px': 80.0}  # fmt: skip
+    files = []
+    for name, mean in (('a', 1.0), ('b', 2.0)):
+        network = FcrnLite(64, 96, 80.0)
+        network.encoder.stem[1].running_mean.fill_(mean)
+        files.append(f'{write_run(tmp_path / name, config, network)}/checkpoint.pt')
+    monkeypatch.setattr('sys.argv', ['average', *files, '--out', str(tmp_path / 'mean')])
+    main()
+    network, found = load_trained(str(tmp_path / 'mean'))
+    assert found == config
+    assert network.encoder.stem[1].running_mean.unique().tolist() == [1.5]
 
 
 def test_statistics_are_those_of_the_batches():

@@ -99,6 +99,26 @@ def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_
     np.testing.assert_allclose(network(picture, floor), expected.log(), atol=1e-4)
 
 
+@torch.no_grad()
+def test_a_network_that_is_trusted_twice_as_much_counts_twice(tmp_path):
+    torch.manual_seed(0)
+    networks = [FcrnLite(64, 96, 80.0).eval() for _ in range(2)]
+    runs = [write_run(tmp_path / f'{i}', TRAINED, each) for i, each in enumerate(networks)]
+    picture, floor = torch.randn(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    first, second = (network(picture, floor).exp() for network in networks)
+    for weights, expected in (([2, 1], (2 * first + second) / 3), (None, (first + second) / 2)):
+        network, _ = load_mean(runs, weights)
+        np.testing.assert_allclose(network(picture, floor), expected.log(), atol=1e-4)
+
+
+@pytest.mark.parametrize('weights', [[1], [1, 2, 3], [1, 0], [1, -1], [1, np.nan], [1, np.inf]])
+def test_weights_that_make_no_mean_are_an_error(tmp_path, weights):
+    network = FcrnLite(64, 96, 80.0)
+    runs = [write_run(tmp_path / name, TRAINED, network) for name in 'ab']
+    with pytest.raises(ValueError, match='weights must be 2 numbers above 0, one for each'):
+        load_mean(runs, weights)
+
+
 @pytest.mark.parametrize('size', ['', '192', '192x', 'x96', '190x96', '192x90', '0x96', '-32x96'])
 def test_a_size_that_cannot_be_is_an_error(tmp_path, size):
     run = write_run(tmp_path / 'run', TRAINED, FcrnLite(64, 96, 80.0))

@@ -52,6 +52,9 @@ def test_a_configuration_says_only_what_differs(tmp_path: Path) -> None:
     whole = train.read_config(train.DEFAULT_CONFIG)
     (tmp_path / 'mine.yaml').write_text('epochs: 7')
     assert train.read_config(tmp_path / 'mine.yaml') == whole | {'epochs': 7}
+    (tmp_path / 'last.yaml').write_text('epochs: 9')
+    both = train.read_config(tmp_path / 'mine.yaml', tmp_path / 'last.yaml')
+    assert both == whole | {'epochs': 9}
     assert whole['epochs'] != 7
 
 
@@ -65,3 +68,22 @@ def test_encoder_and_seed_of_the_command_line_come_before_the_file(
         monkeypatch.setattr('sys.argv', [*command, *options])
         train.main()
     assert [(config['encoder'], config['seed']) for config in seen] == [('lite2', 1), ('lite0', 0)]
+
+
+def test_the_second_part_of_a_training_shows_the_same_field_larger() -> None:
+    first = train.read_config(train.DEFAULT_CONFIG)
+    second = train.read_config(train.DEFAULT_CONFIG.with_name('larger.yaml'))
+    for side, zoom in (('input_width', 'zoom_x'), ('input_height', 'zoom_y')):
+        assert second[side] > first[side]
+        assert second[zoom] == pytest.approx(second[side] / first[side])
+    assert second['training_fx_px'] == pytest.approx(first['training_fx_px'] * second['zoom_x'])
+
+
+def test_a_training_goes_on_from_either_kind_of_file(tmp_path: Path) -> None:
+    weights = {'weight': torch.tensor([1.0, 4.0])}
+    torch.save(weights, tmp_path / 'average_056.pt')
+    torch.save({'average': weights, 'network': {}, 'epoch': 56}, tmp_path / 'checkpoint.pt')
+    for name in ('average_056.pt', 'checkpoint.pt'):
+        found = train.averaged_weights(tmp_path / name)
+        assert list(found) == ['weight']
+        assert torch.equal(found['weight'], weights['weight'])
