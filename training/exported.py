@@ -1,7 +1,7 @@
 """
 Turn an exported fcrn_lite.onnx back into a run that training can go on from.
 
-    python -m training.exported FILE --member N --config CONFIG --data RGBD_FOLDER --out RUN
+    python -m training.exported FILE --member N --encoder NAME --data RGBD_FOLDER --out RUN
 
 RUN receives checkpoint.pt and config.yaml, for `training.train --warm-start RUN/checkpoint.pt` and
 for `training.export`. FILE is the float file; N counts the networks in it from 0.
@@ -29,7 +29,13 @@ import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, normalised_convolutions
-from .train import build_network, DEFAULT_CONFIG, load_entries, read_config, weighted_frames
+from .train import (
+    add_configuration,
+    build_network,
+    configuration,
+    load_entries,
+    weighted_frames,
+)
 
 BATCHES = 32  # of the statistics
 
@@ -129,7 +135,7 @@ def _fill(target: Tensor, tensors: dict[str, Tensor], name: str, path: Path) -> 
         actual = 'none' if found is None else str(tuple(found.shape))
         raise ValueError(
             f'{name} of {path} must be of shape {tuple(target.shape)}, got {actual}; choose the '
-            'member, and set the encoder of the configuration as of its training'
+            'member, and the encoder that it was trained with'
         )
     target.copy_(found)
 
@@ -139,16 +145,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Turn an exported file back into a run.')
     parser.add_argument('file', type=Path)
     parser.add_argument('--member', type=int, default=0, help='which of its networks (default: 0)')
-    parser.add_argument('--config', type=Path, default=DEFAULT_CONFIG, help='of its training')
+    add_configuration(parser)
     parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
-    config = read_config(arguments.config)
+    config = configuration(arguments)
     network = build_network(config)
     frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
     batches = islice(epoch_batches(*frames, config, STATISTICS_EPOCH), BATCHES)
     batches = tqdm(batches, total=BATCHES, desc='statistics', mininterval=2)
-    load_exported(network, arguments.file, batches, arguments.member)
+    try:
+        load_exported(network, arguments.file, batches, arguments.member)
+    except ValueError as error:
+        parser.error(str(error))
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
     torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')

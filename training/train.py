@@ -42,6 +42,26 @@ def read_config(*paths: Path) -> dict:
     return config
 
 
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `configuration` to those of a command."""
+    parser.add_argument(
+        '--config',
+        type=Path,
+        action='append',
+        default=[],
+        help='what differs from config.yaml; of several files the later one counts',
+    )
+    parser.add_argument(
+        '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
+    )
+
+
+def configuration(arguments: argparse.Namespace) -> dict:
+    """Return the settings that the arguments of a command ask for."""
+    config = read_config(*arguments.config)
+    return config | ({'encoder': arguments.encoder} if arguments.encoder else {})
+
+
 def build_network(config: dict) -> FcrnLite:
     """Return the network of a configuration, channels last (25 % faster on a CPU)."""
     network = FcrnLite(
@@ -292,16 +312,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Train fcrn_lite; run again to resume.')
     parser.add_argument('--data', type=Path, action='append', required=True)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument(
-        '--config',
-        type=Path,
-        action='append',
-        default=[],
-        help='what differs from config.yaml; of several files the later one counts',
-    )
-    parser.add_argument(
-        '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
-    )
+    add_configuration(parser)
     parser.add_argument('--seed', type=int, help='instead of that of the configuration')
     parser.add_argument(
         '--warm-start',
@@ -316,10 +327,9 @@ def main() -> None:
     if arguments.finish_at:
         clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
         finish = datetime.combine(datetime.now(), clock).timestamp()
-    config = read_config(*arguments.config)
-    for name in ('encoder', 'seed'):
-        if getattr(arguments, name) is not None:
-            config[name] = getattr(arguments, name)
+    config = configuration(arguments)
+    if arguments.seed is not None:
+        config['seed'] = arguments.seed
     train(config, arguments.data, arguments.out, arguments.warm_start, finish)
 
 

@@ -6,7 +6,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
     pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
 
 from training.export import make_card, write_float  # noqa: E402
-from training.exported import load_exported  # noqa: E402
+from training.exported import load_exported, main  # noqa: E402
 from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks  # noqa: E402
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
@@ -79,3 +79,15 @@ def test_one_of_several_networks(exported, batches, tmp_path):
     np.testing.assert_allclose(restored(*x), network(*x), atol=0.01)
     with pytest.raises(ValueError, match='got none; choose the member'):
         load_exported(restored, path, batches, member=2)
+
+
+def test_a_wrong_encoder_ends_the_command_with_one_line(exported, tmp_path, monkeypatch, capsys):
+    _, path = exported
+    (tmp_path / 'none.yaml').write_text('sources: []')
+    monkeypatch.setattr('training.exported.weighted_frames', lambda *_: ((), ()))
+    command = f'exported {path} --encoder lite2 --config {tmp_path}/none.yaml --data {tmp_path}'
+    monkeypatch.setattr('sys.argv', [*command.split(), '--out', str(tmp_path / 'run')])
+    with pytest.raises(SystemExit, match='2'):
+        main()
+    assert 'choose the member, and the encoder that' in capsys.readouterr().err
+    assert not (tmp_path / 'run').exists()
