@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-import shutil
 
 import torch
 from torch import nn, Tensor
@@ -27,7 +26,14 @@ import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
-from .train import averaged_weights, build_network, load_entries, train_mode, weighted_frames
+from .train import (
+    averaged_weights,
+    build_network,
+    load_entries,
+    save_run,
+    train_mode,
+    weighted_frames,
+)
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
@@ -62,8 +68,7 @@ def main() -> None:
     parser.add_argument('--data', type=Path, action='append', help='as of train; to measure anew')
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
-    config_file = arguments.files[0].with_name('config.yaml')
-    config = yaml.safe_load(config_file.read_text())
+    config = yaml.safe_load(arguments.files[0].with_name('config.yaml').read_text())
     network = build_network(config | {'drop_path': 0.0, 'dropout': 0.0})  # as it is used
     network.load_state_dict(mean_weights(arguments.files))
     if arguments.data:
@@ -71,9 +76,7 @@ def main() -> None:
         batches = epoch_batches(*frames, config, STATISTICS_EPOCH)
         total = config['samples_per_epoch'] // config['batch_size']
         measure_statistics(network, batches, total, config['frozen_blocks'])
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(config_file, arguments.out / 'config.yaml')
-    torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')
+    save_run(arguments.out, config, network)
 
 
 if __name__ == '__main__':

@@ -1,11 +1,11 @@
 """
 Write trained runs as contract models: float and INT8.
 
-    python -m training.export RUN... --data RGBD_FOLDER --data ROOMS_FOLDER --out DIR
+    python -m training.export RUN... [--weights N...] --data RGBD_FOLDER --data ROOMS --out DIR
 
-Of several runs the files hold all networks and answer with the mean of their depths. RUN@288x192
-shows the network of RUN pictures of that size instead of its training's (`load_trained` says why);
-the files' input has the largest size.
+Of several runs the files hold all networks and answer with the mean of their depths, in which
+each run counts by its weight. RUN@288x192 shows the network of RUN pictures of that size instead
+of its training's (`load_trained` says why); the files' input has the largest size.
 
 DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
 and SHA256SUMS.
@@ -42,7 +42,7 @@ from .network import (
     MeanOfNetworks,
     normalised_convolutions,
 )
-from .train import build_network, load_entries
+from .train import averaged_weights, build_network, load_entries
 
 CALIBRATION_FRAMES = 104
 CALIBRATION_SCENES = 24  # of each source
@@ -86,18 +86,17 @@ def load_trained(run: str) -> tuple[FcrnLite, dict]:
         if not match or width % 32 or height % 32:
             raise ValueError(f'size of {run} must be @WIDTHxHEIGHT in multiples of 32, '
                              f'got @{size}; give one such as @288x224')  # fmt: skip
-        zoom_x = width / config['input_width']
+        larger_x = width / config['input_width']
+        larger_y = height / config['input_height']
         config |= {
-            'zoom_x': zoom_x,
-            'zoom_y': height / config['input_height'],
+            'zoom_x': larger_x * config.get('zoom_x', 1.0),
+            'zoom_y': larger_y * config.get('zoom_y', 1.0),
             'input_width': width,
             'input_height': height,
-            'training_fx_px': config['training_fx_px'] * zoom_x,
+            'training_fx_px': config['training_fx_px'] * larger_x,
         }
     network = build_network(config)
-    network.load_state_dict(
-        torch.load(Path(folder) / 'checkpoint.pt', weights_only=True)['average']
-    )
+    network.load_state_dict(averaged_weights(Path(folder) / 'checkpoint.pt'))
     return network.eval(), config
 
 

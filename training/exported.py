@@ -25,7 +25,6 @@ import onnx
 import torch
 from torch import Tensor
 from tqdm import tqdm
-import yaml
 
 from .data import epoch_batches, STATISTICS_EPOCH
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, normalised_convolutions
@@ -34,6 +33,7 @@ from .train import (
     build_network,
     configuration,
     load_entries,
+    save_run,
     weighted_frames,
 )
 
@@ -158,9 +158,7 @@ def main() -> None:
         load_exported(network, arguments.file, batches, arguments.member)
     except ValueError as error:
         parser.error(str(error))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
-    torch.save({'average': network.state_dict()}, arguments.out / 'checkpoint.pt')
+    save_run(arguments.out, config, network)
 
 
 if __name__ == '__main__':

@@ -83,6 +83,13 @@ def averaged_weights(path: Path) -> dict[str, torch.Tensor]:
     return state.get('average', state)
 
 
+def save_run(out: Path, config: dict, network: nn.Module) -> None:
+    """Write a network as a run, to be exported, checked, averaged or trained further."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
+    torch.save({'average': network.state_dict()}, out / 'checkpoint.pt')
+
+
 def load_entries(
     entries: list[dict], roots: list[Path], most_scenes: int | None = None
 ) -> list[tuple[dict, list]]:

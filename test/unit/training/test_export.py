@@ -83,6 +83,14 @@ def test_a_run_can_be_shown_larger_pictures_of_the_same_view(tmp_path):
     )
 
 
+def test_larger_pictures_than_those_of_the_second_part_keep_its_zoom(tmp_path):
+    second = TRAINED | {'zoom_x': 1.5, 'zoom_y': 1.25}
+    run = write_run(tmp_path / 'run', second, FcrnLite(64, 96, 80.0))
+    network, config = load_trained(f'{run}@192x96')
+    assert (config['zoom_x'], config['zoom_y']) == (2.0 * 1.5, 1.5 * 1.25)
+    assert network.zoom == pytest.approx((3.0 * 1.875) ** 0.5)
+
+
 @torch.no_grad()
 def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_path):
     torch.manual_seed(0)
