@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Build fcrn_depth_ros: as an ament_python package with colcon, or with plain pip."""
 
 from pathlib import Path
@@ -24,7 +27,8 @@ def read_requirements(name: str) -> list:
 def share_files(folder: str) -> tuple:
     """List the files of one folder, which go into share/fcrn_depth_ros/<folder>."""
     files = sorted(
-        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir() if path.is_file())
+        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir() if path.is_file()
+    )
     return (f'share/{PACKAGE_NAME}/{folder}', files)
 
 

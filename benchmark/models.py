@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 How long one picture takes: FCRN and fcrn_lite here and in other runtimes, interleaved in one run.
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """``python -m fcrn_depth_ros COMMAND``: the tools that need no ROS."""
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ from .errors import FcrnDepthError
 # because some need packages that the others can do without.
 COMMANDS = {
     'image': ('image', 'depth of single pictures'),
-    'evaluate': ('evaluate', 'accuracy of a model on pictures with measured depth'),
-    'quantize': ('quantize', 'INT8 copy of a model, and the accuracy lost'),
-    'fetch-weights': ('fetch_weights', "download the weights of the paper's network"),
-    'import-weights': ('import_weights', "make a model of the paper's network from its weights"),
+    'evaluate': ('measure.evaluate', 'accuracy of a model on pictures with measured depth'),
+    'quantize': ('measure.quantize', 'INT8 copy of a model, and the accuracy lost'),
+    'fetch-weights': ('fcrn.fetch_weights', "download the weights of the paper's network"),
+    'import-weights': (
+        'fcrn.import_weights',
+        "make a model of the paper's network from its weights",
+    ),
 }
 
 

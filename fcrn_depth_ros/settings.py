@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 How a setting is described once, for the domain, the ROS parameters, YAML and docs.
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Start depth_node and alert_node, and rviz2 on request.
 
@@ -12,8 +15,8 @@ import math
 from pathlib import Path
 import sysconfig
 
-from fcrn_depth_ros.nodes.transport import tune_fast_dds
-from fcrn_depth_ros.package_share import share_directory
+from fcrn_depth_ros.ros.package_share import share_directory
+from fcrn_depth_ros.ros.transport import tune_fast_dds
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
@@ -23,45 +26,91 @@ SHARE = share_directory()
 BOOL = ('true', 'false')
 AS_IN_PARAMS_FILE = 'Empty: as in params_file'
 RVIZ_TOPICS = (
-    'depth/image_rect', 'depth/camera_info', 'depth/image_color', 'depth/points', 'depth/scan',
+    'depth/image_rect',
+    'depth/camera_info',
+    'depth/image_color',
+    'depth/points',
+    'depth/scan',
     'proximity/range',
 )
 
 
 def declare_arguments():
     """List the launch arguments, as `ros2 launch ... --show-args` prints them."""
+
     def argument(name, default, description, choices=None):
         return DeclareLaunchArgument(
-            name, default_value=default, description=description,
-            choices=None if choices is None else list(choices))
+            name,
+            default_value=default,
+            description=description,
+            choices=None if choices is None else list(choices),
+        )
 
     return [
         argument('namespace', '', 'Namespace of the nodes and of all relative topics'),
-        argument('params_file', str(SHARE / 'config' / 'fcrn_depth.yaml'),
-                 'YAML file with the parameters of both nodes'),
-        argument('use_sim_time', '', f'Take time from /clock. {AS_IN_PARAMS_FILE}',
-                 ('', *BOOL)),
-        argument('log_level', 'info', 'Least severe messages that are logged',
-                 ('debug', 'info', 'warn', 'error', 'fatal')),
-        argument('autostart', '', 'Configure and activate the nodes at start; false waits for '
-                 f'lifecycle transitions. {AS_IN_PARAMS_FILE}', ('', *BOOL)),
-        argument('model_file', '', 'Path of an ONNX file with a model card. '
-                 f'{AS_IN_PARAMS_FILE}, where empty is the embedded fcrn_lite'),
-        argument('image_topic', 'image', 'Topic of the camera images; with image_transport '
-                 'compressed, the topic without its /compressed'),
+        argument(
+            'params_file',
+            str(SHARE / 'config' / 'fcrn_depth.yaml'),
+            'YAML file with the parameters of both nodes',
+        ),
+        argument('use_sim_time', '', f'Take time from /clock. {AS_IN_PARAMS_FILE}', ('', *BOOL)),
+        argument(
+            'log_level',
+            'info',
+            'Least severe messages that are logged',
+            ('debug', 'info', 'warn', 'error', 'fatal'),
+        ),
+        argument(
+            'autostart',
+            '',
+            'Configure and activate the nodes at start; false waits for '
+            f'lifecycle transitions. {AS_IN_PARAMS_FILE}',
+            ('', *BOOL),
+        ),
+        argument(
+            'model_file',
+            '',
+            'Path of an ONNX file with a model card. '
+            f'{AS_IN_PARAMS_FILE}, where empty is the embedded fcrn_lite',
+        ),
+        argument(
+            'image_topic',
+            'image',
+            'Topic of the camera images; with image_transport '
+            'compressed, the topic without its /compressed',
+        ),
         argument('camera_info_topic', 'camera_info', "Topic of the camera's calibration"),
-        argument('image_transport', '', 'Subscribe to image_topic itself or to its '
-                 f'/compressed. {AS_IN_PARAMS_FILE}', ('', 'raw', 'compressed')),
-        argument('camera_height_m', '', 'Height of the camera above the floor in metres; 0 is '
-                 f'unknown, and the metric scale then unverified. {AS_IN_PARAMS_FILE}'),
-        argument('camera_pitch_deg', '', 'Pitch of the camera in degrees, down positive. '
-                 f'{AS_IN_PARAMS_FILE}'),
+        argument(
+            'image_transport',
+            '',
+            f'Subscribe to image_topic itself or to its /compressed. {AS_IN_PARAMS_FILE}',
+            ('', 'raw', 'compressed'),
+        ),
+        argument(
+            'camera_height_m',
+            '',
+            'Height of the camera above the floor in metres; 0 is '
+            f'unknown, and the metric scale then unverified. {AS_IN_PARAMS_FILE}',
+        ),
+        argument(
+            'camera_pitch_deg',
+            '',
+            f'Pitch of the camera in degrees, down positive. {AS_IN_PARAMS_FILE}',
+        ),
         argument('alert', 'true', 'Start alert_node too', BOOL),
         argument('rviz', 'false', 'Start rviz2 (package rviz2) with a view of every output', BOOL),
-        argument('camera_frame', 'camera_optical_frame', 'frame_id of the images: the frame that '
-                 'rviz2 shows everything in'),
-        argument('tune_transport', 'true', 'Let Fast DDS carry large images (config/fastdds.xml) '
-                 'unless its transport is chosen already', BOOL),
+        argument(
+            'camera_frame',
+            'camera_optical_frame',
+            'frame_id of the images: the frame that rviz2 shows everything in',
+        ),
+        argument(
+            'tune_transport',
+            'true',
+            'Let Fast DDS carry large images (config/fastdds.xml) '
+            'unless its transport is chosen already',
+            BOOL,
+        ),
     ]
 
 
@@ -71,7 +120,8 @@ def read_number(name, text):
         return float(text)
     except ValueError:
         raise RuntimeError(
-            f'{name} must be a number, got {text!r}; for example {name}:=0.3') from None
+            f'{name} must be a number, got {text!r}; for example {name}:=0.3'
+        ) from None
 
 
 def read_overrides(arguments):
@@ -86,7 +136,8 @@ def read_overrides(arguments):
     }
     return {
         name: read(name, arguments[name])
-        for name, read in readers.items() if arguments[name] != ''
+        for name, read in readers.items()
+        if arguments[name] != ''
     }
 
 
@@ -97,7 +148,8 @@ def start_nodes(context):
     if not params_file.is_file():
         raise RuntimeError(
             f'params_file must be an existing YAML file, got {str(params_file)!r}; leave it out '
-            'to use the defaults')
+            'to use the defaults'
+        )
     overrides = read_overrides(arguments)
     image = arguments['image_topic']
     common = {
@@ -106,22 +158,30 @@ def start_nodes(context):
         'output': 'screen',
     }
     shared = {
-        name: value for name, value in overrides.items() if name in ('use_sim_time', 'autostart')}
+        name: value for name, value in overrides.items() if name in ('use_sim_time', 'autostart')
+    }
     nodes = [
         Node(
-            **our_executable('depth_node'), name='depth_node',
+            **our_executable('depth_node'),
+            name='depth_node',
             parameters=[str(params_file), overrides],
             remappings=[
-                ('image', image), ('image/compressed', f'{image}/compressed'),
+                ('image', image),
+                ('image/compressed', f'{image}/compressed'),
                 ('camera_info', arguments['camera_info_topic']),
             ],
             **common,
         ),
     ]
     if arguments['alert'] == 'true':
-        nodes.append(Node(
-            **our_executable('alert_node'), name='alert_node',
-            parameters=[str(params_file), shared], **common))
+        nodes.append(
+            Node(
+                **our_executable('alert_node'),
+                name='alert_node',
+                parameters=[str(params_file), shared],
+                **common,
+            )
+        )
     if arguments['rviz'] == 'true':
         nodes += show(image, arguments['camera_frame'], overrides, common)
     return nodes
@@ -133,17 +193,25 @@ def show(image, camera_frame, overrides, common):
 
     return [
         Node(
-            package='rviz2', executable='rviz2', name='rviz2',
+            package='rviz2',
+            executable='rviz2',
+            name='rviz2',
             arguments=['-d', str(SHARE / 'rviz' / 'depth.rviz'), '-f', camera_frame],
             parameters=[{'use_sim_time': overrides.get('use_sim_time', False)}],
             remappings=[('/image', image), *((f'/{topic}', topic) for topic in RVIZ_TOPICS)],
             **common,
         ),
         Node(
-            package='tf2_ros', executable='static_transform_publisher', name='scan_transform',
+            package='tf2_ros',
+            executable='static_transform_publisher',
+            name='scan_transform',
             arguments=[
                 *level_rotation(overrides.get('camera_pitch_deg', 0.0)),
-                '--frame-id', camera_frame, '--child-frame-id', scan_frame_of(camera_frame)],
+                '--frame-id',
+                camera_frame,
+                '--child-frame-id',
+                scan_frame_of(camera_frame),
+            ],
             **common,
         ),
     ]
@@ -171,8 +239,10 @@ def tune_transport(context):
 
 def generate_launch_description():
     """Describe the launch."""
-    return LaunchDescription([
-        *declare_arguments(),
-        OpaqueFunction(function=tune_transport),
-        OpaqueFunction(function=start_nodes),
-    ])
+    return LaunchDescription(
+        [
+            *declare_arguments(),
+            OpaqueFunction(function=tune_transport),
+            OpaqueFunction(function=start_nodes),
+        ]
+    )

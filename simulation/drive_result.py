@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """What a drive showed: samples while it runs, a verdict when it is over, figures of many."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Stands in for depth_node with the renderer's true depth, to tell the alert's faults from others.
 
@@ -10,18 +13,18 @@ from __future__ import annotations
 import sys
 
 from diagnostic_msgs.msg import DiagnosticArray
-from fcrn_depth_ros.estimation.mounting import inverse_floor_depth
-from fcrn_depth_ros.nodes import quality_of_service as qos
-from fcrn_depth_ros.nodes.diagnostics import diagnostic_array, Level
-from fcrn_depth_ros.nodes.messages import (
+from fcrn_depth_ros.camera.mounting import inverse_floor_depth
+from fcrn_depth_ros.perception.proximity import estimate_proximity, NearDebounce, ProximityConfig
+from fcrn_depth_ros.ros import quality_of_service as qos
+from fcrn_depth_ros.ros.diagnostics import diagnostic_array, Level
+from fcrn_depth_ros.ros.messages import (
     calibration_from_camera_info,
     horizontal_field_of_view_rad,
     range_message,
 )
-from fcrn_depth_ros.nodes.node_settings import MountingSettings
-from fcrn_depth_ros.nodes.parameters import ParameterGroup
-from fcrn_depth_ros.nodes.process import run_nodes
-from fcrn_depth_ros.proximity import estimate_proximity, NearDebounce, ProximityConfig
+from fcrn_depth_ros.ros.node_settings import MountingSettings
+from fcrn_depth_ros.ros.parameters import ParameterGroup
+from fcrn_depth_ros.ros.process import run_nodes
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Draw where the model fails, for its model card.
 
@@ -14,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
-from fcrn_depth_ros.estimation.image_quality import QualityConfig
-from fcrn_depth_ros.estimation.mounting import CameraMounting
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
-from fcrn_depth_ros.visualisation import colorize_depth, write
+from fcrn_depth_ros.perception.quality import QualityConfig
+from fcrn_depth_ros.report.drawing import colorize_depth, write
 import numpy as np
 from numpy.typing import NDArray
 

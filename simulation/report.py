@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures of a drive: what the camera sees, what the network makes of it, and a map."""
 
 from __future__ import annotations
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 import math
 
 import cv2
-from fcrn_depth_ros.visualisation import colorize_depth
+from fcrn_depth_ros.report.drawing import colorize_depth
 import numpy as np
 from numpy.typing import NDArray
 

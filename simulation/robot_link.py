@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The simulated robot's side of the wire: camera, clock and command out, alert in."""
 
 from __future__ import annotations
@@ -6,13 +9,9 @@ import math
 import time
 from typing import Any
 
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
-from fcrn_depth_ros.nodes import quality_of_service as qos
-from fcrn_depth_ros.nodes.messages import (
-    camera_info_message,
-    depth_image_message,
-    image_message,
-)
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.ros import quality_of_service as qos
+from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
 from geometry_msgs.msg import Twist
 import numpy as np
 from numpy.typing import NDArray

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Drive a simulated robot at obstacles, past them and through free space, in closed loop.
 
@@ -24,12 +27,12 @@ import sys
 import time
 
 import cv2
-from fcrn_depth_ros.alert import AlertConfig
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
-from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.alert.machine import AlertConfig
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.nodes.demo import free_domain_id
-from fcrn_depth_ros.nodes.transport import tune_fast_dds
-from fcrn_depth_ros.proximity import estimate_proximity, ProximityConfig
+from fcrn_depth_ros.perception.proximity import estimate_proximity, ProximityConfig
+from fcrn_depth_ros.ros.transport import tune_fast_dds
 import numpy as np
 from numpy.typing import NDArray
 import rclpy

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Procedural textures for rendered rooms; every one is an (N, N, 3) uint8 RGB array."""
 
 from __future__ import annotations

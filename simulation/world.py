@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 A differential-drive robot with a camera in a rendered room: motion, collisions, free path.
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Keep every test session to itself: its own DDS domain, this machine only, logs thrown away."""
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     """Say what the tests run on."""
     try:
         from rclpy.utilities import get_rmw_implementation_identifier
+
         ros = f'{get_rmw_implementation_identifier()}, domain {os.environ["ROS_DOMAIN_ID"]}'
     except ImportError as error:
         ros = f'none ({error})'

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The layers of the package: who may import whom, and that ROS stays in one of them."""
 
 from __future__ import annotations
@@ -13,31 +16,33 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'fcrn_depth_ros'
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
 # Layer -> the layers it may import, beside itself. A layer is a folder or a module of the package.
-ALLOWED_IMPORTS = {
+DOMAIN = {'errors', 'settings', 'camera', 'estimation', 'perception', 'alert'}
+ALLOWED_IMPORTS: dict[str, set[str]] = {
     '__init__': set(),
     'errors': set(),
     'settings': {'errors'},
-    'package_share': {'errors'},
-    'estimation': {'errors', 'settings'},
-    'proximity': {'errors', 'settings'},
-    'obstacle_scan': {'errors', 'settings', 'estimation'},
-    'visualisation': {'errors', 'settings', 'estimation', 'proximity'},
-    'alert_rules': {'errors', 'settings'},
-    'alert': {'errors', 'settings', 'alert_rules'},
-    'beeper': {'errors', 'settings', 'alert'},
-    'demo_report': {'errors', 'settings', 'estimation', 'proximity', 'visualisation'},
-    'frame_sources': {'errors', 'settings', 'estimation'},
+    'camera': {'errors', 'settings'},
+    'estimation': {'errors', 'settings', 'camera', 'perception'},
+    'perception': {'errors', 'settings', 'camera', 'estimation'},
+    'alert': {'errors', 'settings'},
+    'report': DOMAIN,
+    'tools': DOMAIN | {'report'},
+    'ros': DOMAIN | {'report'},
+    'nodes': DOMAIN | {'report', 'ros'},
+    '__main__': {'errors', 'tools'},
 }
-DOMAIN = set(ALLOWED_IMPORTS)
-ALLOWED_IMPORTS['tools'] = DOMAIN
-ALLOWED_IMPORTS['__main__'] = DOMAIN | {'tools'}
-ALLOWED_IMPORTS['nodes'] = DOMAIN
+ROS_LAYERS = ('ros', 'nodes')
 
 ROS_PACKAGES = {
-    'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'launch', 'launch_ros', 'rclpy',
+    'ament_index_python',
+    'builtin_interfaces',
+    'cv_bridge',
+    'launch',
+    'launch_ros',
+    'rclpy',
     'tf2_ros',
 }
-ONNXRUNTIME_MODULES = {'estimation/onnx_model.py', 'tools/quantization.py'}
+ONNXRUNTIME_MODULES = {'estimation/onnx_model.py', 'tools/measure/quantization.py'}
 VAGUE_NAMES = {'base', 'common', 'core', 'helper', 'helpers', 'manager', 'misc', 'util', 'utils'}
 
 
@@ -64,7 +69,7 @@ def imported_names(module: Path) -> set[str]:
 
 
 def test_the_import_reader_resolves_relative_imports(tmp_path: Path) -> None:
-    module = PACKAGE / 'estimation' / 'camera.py'
+    module = PACKAGE / 'camera' / 'intrinsics.py'
     assert 'fcrn_depth_ros.errors.CameraInfoError' in imported_names(module)
 
 
@@ -73,8 +78,7 @@ def test_imports_point_one_way(module: Path) -> None:
     layer = layer_of(module)
     assert layer in ALLOWED_IMPORTS, f'{layer} is a new layer: say what it may import'
     imported = {
-        name.split('.')[1] for name in imported_names(module)
-        if name.startswith('fcrn_depth_ros.')
+        name.split('.')[1] for name in imported_names(module) if name.startswith('fcrn_depth_ros.')
     }
     # `from . import __version__` and the like name an attribute, not a layer.
     imported = {name for name in imported if name in ALLOWED_IMPORTS}
@@ -85,16 +89,18 @@ def test_imports_point_one_way(module: Path) -> None:
 def test_imports_within_the_package_are_relative(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding='utf-8'))
     absolute = [
-        node.module for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level == 0
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.level == 0
         and (node.module or '').split('.')[0] == 'fcrn_depth_ros'
     ]
     assert not absolute
 
 
 @pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_ros_is_imported_in_nodes_only(module: Path) -> None:
-    if layer_of(module) in ('nodes', 'package_share'):
+def test_ros_is_imported_in_ros_and_nodes_only(module: Path) -> None:
+    if layer_of(module) in ROS_LAYERS:
         return
     roots = {name.split('.')[0] for name in imported_names(module)}
     assert not roots & ROS_PACKAGES
@@ -134,14 +140,20 @@ for module in {modules}:
 """
 
 
-def test_everything_but_the_nodes_imports_without_ros() -> None:
+def test_everything_but_ros_and_nodes_imports_without_ros() -> None:
     modules = [
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)
-        for path in MODULES if layer_of(path) not in ('nodes', '__main__')
+        for path in MODULES
+        if layer_of(path) not in (*ROS_LAYERS, '__main__')
     ]
-    modules.append('fcrn_depth_ros.nodes.node_settings')
+    modules.append('fcrn_depth_ros.ros.node_settings')
     script = IMPORT_WITHOUT_ROS.format(blocked=sorted(ROS_PACKAGES), modules=modules)
     result = subprocess.run(
-        [sys.executable, '-W', 'error', '-c', script], cwd=PACKAGE.parent,
-        capture_output=True, text=True, timeout=120, check=False)
+        [sys.executable, '-W', 'error', '-c', script],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The files that describe the package say the same."""
 
 from __future__ import annotations
@@ -17,12 +20,20 @@ EXECUTABLES = ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_reco
 
 # rosdep keys of what our code imports under another name, or only where it is installed.
 ROSDEP_KEYS = {
-    'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'onnxruntime': 'python3-onnxruntime-pip',
+    'cv2': 'python3-opencv',
+    'numpy': 'python3-numpy',
+    'onnxruntime': 'python3-onnxruntime-pip',
     'yaml': 'python3-yaml',
 }
 OPTIONAL = {
     # google.protobuf comes with coremltools.
-    'coremltools', 'google', 'gpiozero', 'h5py', 'irobot_create_msgs', 'onnx', 'rosbags',
+    'coremltools',
+    'google',
+    'gpiozero',
+    'h5py',
+    'irobot_create_msgs',
+    'onnx',
+    'rosbags',
     'turtlebot3_msgs',
 }
 
@@ -57,6 +68,11 @@ def test_package_xml_names_every_dependency() -> None:
 
 def test_the_hooks_run_the_tools_that_the_checks_run() -> None:
     hooks = (ROOT / '.pre-commit-config.yaml').read_text()
-    pinned = dict(re.findall(r'^(ruff|codespell)==(\S+)$', (
-        ROOT / 'requirements' / 'dev.txt').read_text(), re.MULTILINE))
+    pinned = dict(
+        re.findall(
+            r'^(ruff|codespell)==(\S+)$',
+            (ROOT / 'requirements' / 'dev.txt').read_text(),
+            re.MULTILINE,
+        )
+    )
     assert re.findall(r'rev: v(\S+)', hooks) == [pinned['ruff'], pinned['codespell']]

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """config/fcrn_depth.yaml, docs/parameters.md and README.md say what the code says."""
 
 from __future__ import annotations
@@ -7,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from fcrn_depth_ros.nodes.node_settings import NODE_SETTINGS
+from fcrn_depth_ros.ros.node_settings import NODE_SETTINGS
 from fcrn_depth_ros.settings import describe_settings
 import pytest
 import yaml
@@ -19,7 +22,11 @@ GENERATED = ('config/fcrn_depth.yaml', 'docs/parameters.md')
 def run_generator(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(root / 'scripts' / 'generate_parameter_files'), *arguments],
-        capture_output=True, text=True, timeout=60, check=False)
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_the_committed_files_are_up_to_date() -> None:
@@ -77,7 +84,8 @@ def test_the_yaml_file_holds_the_defaults_of_the_code(node: str) -> None:
 @pytest.mark.parametrize('node', NODE_SETTINGS)
 def test_no_two_settings_of_a_node_share_a_name(node: str) -> None:
     names = [
-        name for config_class in NODE_SETTINGS[node] for name in describe_settings(config_class)]
+        name for config_class in NODE_SETTINGS[node] for name in describe_settings(config_class)
+    ]
     assert sorted(names) == sorted(set(names))
 
 
@@ -87,4 +95,5 @@ def test_the_page_has_a_row_for_every_parameter(node: str) -> None:
     section = page.split(f'\n## {node}\n')[1].split('\n## ')[0]
     rows = [line.split('`')[1] for line in section.splitlines() if line.startswith('| `')]
     assert rows == [
-        name for config_class in NODE_SETTINGS[node] for name in describe_settings(config_class)]
+        name for config_class in NODE_SETTINGS[node] for name in describe_settings(config_class)
+    ]

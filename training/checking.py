@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Accuracy on whole frames while training: with the mounting, without it, in a smaller world."""
 
 from __future__ import annotations

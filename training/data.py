@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Training samples: RGB-D folders held in memory, warped and disturbed anew at every visit.
 
@@ -15,8 +18,9 @@ import math
 from pathlib import Path
 
 import cv2
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics, load_camera_file
-from fcrn_depth_ros.estimation.mounting import CameraMounting, fit_floor
+from fcrn_depth_ros.camera.camera_file import load_camera_file
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, fit_floor
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Write trained runs as contract models: float and INT8.
 
@@ -24,7 +27,7 @@ import tempfile
 
 from fcrn_depth_ros import __version__
 from fcrn_depth_ros.estimation.model_card import ModelCard
-from fcrn_depth_ros.tools.quantization import quantize_file
+from fcrn_depth_ros.tools.measure.quantization import quantize_file
 import numpy as np
 import onnx
 import torch

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Losses on the natural log of depth; unknown target pixels (0) count nowhere."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 The network `fcrn_lite`: EfficientNet-Lite encoder, sub-pixel up-projections, mounting input.
 

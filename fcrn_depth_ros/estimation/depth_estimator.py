@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """One picture in, metric depth out: the whole path around the network."""
 
 from __future__ import annotations
@@ -9,11 +12,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting, floor_scale, inverse_floor_depth
 from ..errors import CameraInfoError, ConfigurationError
+from ..perception.quality import assess_image, ImageQuality, QualityConfig
 from ..settings import check_settings, setting
-from .camera import CameraIntrinsics
-from .image_quality import assess_image, ImageQuality, QualityConfig
-from .mounting import CameraMounting, floor_scale, inverse_floor_depth
 from .onnx_model import OnnxModel
 from .postprocessing import limit_depth, network_output_to_depth
 from .preprocessing import place_image, prepare_image

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """What a model file says about itself: the metadata of docs/model_contract.md."""
 
 from __future__ import annotations

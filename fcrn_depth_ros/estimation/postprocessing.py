@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """From the network's raw output to metres that can be believed."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """From a camera picture to the network's input, and where each pixel of it goes."""
 
 from __future__ import annotations
@@ -8,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..camera.intrinsics import CameraIntrinsics
 from ..errors import ImageFormatError
-from .camera import CameraIntrinsics
 from .model_card import ModelCard
 
 MIN_IMAGE_PX = 8

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Distance in; stop, gated velocity and beeps out: the wiring of alert_node.
 
@@ -22,7 +25,8 @@ from sensor_msgs.msg import Range
 from std_msgs.msg import Bool, Float32, Header, String
 from std_srvs.srv import SetBool, Trigger
 
-from ..alert import (
+from ..alert.beeper import Beeper, BeeperConfig, SILENCE
+from ..alert.machine import (
     AlertConfig,
     AlertDecision,
     AlertMachine,
@@ -31,16 +35,15 @@ from ..alert import (
     Velocity,
     ZERO_VELOCITY,
 )
-from ..beeper import Beeper, BeeperConfig, SILENCE
 from ..errors import FcrnDepthError
-from . import quality_of_service as qos
-from .buzzers import BuzzerThread, make_buzzer
-from .diagnostics import diagnostic_array, Level
-from .lifecycle import says_why_it_fails, SelfStartingNode
-from .node_settings import AlertNodeSettings, NODE_SETTINGS
-from .parameters import ParameterGroup
-from .process import run_nodes
-from .real_time import ask_for_real_time
+from ..ros import quality_of_service as qos
+from ..ros.buzzers import BuzzerThread, make_buzzer
+from ..ros.diagnostics import diagnostic_array, Level
+from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
+from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
+from ..ros.parameters import ParameterGroup
+from ..ros.process import run_nodes
+from ..ros.real_time import ask_for_real_time
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 _WARNING_PERIOD_S = 1.0
@@ -80,8 +83,8 @@ class AlertNode(SelfStartingNode):
         super().__init__('alert_node', **kwargs)
         self._is_configured = self._is_active = False
         self._settings = ParameterGroup(
-            self, NODE_SETTINGS['alert_node'], self._apply_parameters,
-            lambda: self._is_configured)
+            self, NODE_SETTINGS['alert_node'], self._apply_parameters, lambda: self._is_configured
+        )
         self._config = self._settings.get(AlertConfig)
         self._machine = AlertMachine(self._config)
         self._beeper = Beeper(self._settings.get(BeeperConfig))
@@ -119,13 +122,15 @@ class AlertNode(SelfStartingNode):
         self._buzzer = None if buzzer is None else BuzzerThread(buzzer, self._on_buzzer_failure)
         velocity_type = Twist if settings.cmd_vel_type == 'Twist' else TwistStamped
         for topic, message_type, profile in (
-                ('cmd_vel_out', velocity_type, qos.signal()),
-                ('stop', Bool, qos.signal()),
-                ('alert/state', String, qos.latched()),
-                ('buzzer', Bool, qos.signal()),
-                ('buzzer/frequency', Float32, qos.signal())):
+            ('cmd_vel_out', velocity_type, qos.signal()),
+            ('stop', Bool, qos.signal()),
+            ('alert/state', String, qos.latched()),
+            ('buzzer', Bool, qos.signal()),
+            ('buzzer/frequency', Float32, qos.signal()),
+        ):
             self._outputs[topic] = self.create_lifecycle_publisher(
-                message_type, topic, profile, qos_overriding_options=qos.overridable())
+                message_type, topic, profile, qos_overriding_options=qos.overridable()
+            )
         self._scheduling = ask_for_real_time(settings.realtime_priority)
         self.get_logger().info(f'scheduling: {self._scheduling}')
         self._is_configured = True
@@ -142,20 +147,33 @@ class AlertNode(SelfStartingNode):
         self._beat()
         distance = (
             (Range, 'proximity/range', self._on_range, qos.newest_input())
-            if self._config.alert_source == 'range' else
-            (Bool, 'proximity/near', self._on_near, qos.newest_input()))
+            if self._config.alert_source == 'range'
+            else (Bool, 'proximity/near', self._on_near, qos.newest_input())
+        )
         for message_type, topic, callback, profile in (
-                (self._velocity_type, 'cmd_vel_in', self._on_command, qos.command_input()),
-                (Float32, 'proximity', self._on_proximity, qos.newest_input()),
-                distance):
-            self._inputs.append(self.create_subscription(
-                message_type, topic, callback, profile,
-                qos_overriding_options=qos.overridable()))
-        self._inputs.append(self.create_subscription(
-            DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.sensor_input()))
+            (self._velocity_type, 'cmd_vel_in', self._on_command, qos.command_input()),
+            (Float32, 'proximity', self._on_proximity, qos.newest_input()),
+            distance,
+        ):
+            self._inputs.append(
+                self.create_subscription(
+                    message_type,
+                    topic,
+                    callback,
+                    profile,
+                    qos_overriding_options=qos.overridable(),
+                )
+            )
+        self._inputs.append(
+            self.create_subscription(
+                DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.sensor_input()
+            )
+        )
         self._heartbeat = self.create_timer(
-            1 / self._settings.get(AlertNodeSettings).heartbeat_rate_hz, self._beat,
-            clock=_steady_clock())
+            1 / self._settings.get(AlertNodeSettings).heartbeat_rate_hz,
+            self._beat,
+            clock=_steady_clock(),
+        )
         return result
 
     @says_why_it_fails
@@ -229,7 +247,9 @@ class AlertNode(SelfStartingNode):
         clock_s = self.get_clock().now().nanoseconds * 1e-9
         self._machine.hear_range(
             time.monotonic(),
-            RangeReading(message.range, message.min_range, message.max_range, stamp_s), clock_s)
+            RangeReading(message.range, message.min_range, message.max_range, stamp_s),
+            clock_s,
+        )
         self._act()
 
     def _on_proximity(self, message: Float32) -> None:
@@ -249,15 +269,20 @@ class AlertNode(SelfStartingNode):
         if not command.is_finite:
             self.get_logger().warning(
                 f'cmd_vel_in must be finite, got {command}; zero is sent instead',
-                throttle_duration_sec=_WARNING_PERIOD_S)
+                throttle_duration_sec=_WARNING_PERIOD_S,
+            )
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         scales = [
-            pair.value for status in message.status for pair in status.values
-            if pair.key == _SCALE_KEY]
+            pair.value
+            for status in message.status
+            for pair in status.values
+            if pair.key == _SCALE_KEY
+        ]
         if scales:
             self._machine.hear_scale(
-                time.monotonic(), all(scale == 'verified' for scale in scales))
+                time.monotonic(), all(scale == 'verified' for scale in scales)
+            )
 
     # Services ------------------------------------------------------------------------------
 
@@ -276,15 +301,18 @@ class AlertNode(SelfStartingNode):
         self._act()
         response.success = True
         response.message = (
-            'enabled: stopped until the distance is good' if request.data
-            else 'DISABLED: every command passes, nothing stops the robot')
+            'enabled: stopped until the distance is good'
+            if request.data
+            else 'DISABLED: every command passes, nothing stops the robot'
+        )
         return response
 
     def _on_mute(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         self._beeper.is_muted = request.data
         response.success = True
         response.message = (
-            'muted: the buzzer is silent, the alert works on' if request.data else 'unmuted')
+            'muted: the buzzer is silent, the alert works on' if request.data else 'unmuted'
+        )
         return response
 
     # Outputs -------------------------------------------------------------------------------
@@ -314,7 +342,8 @@ class AlertNode(SelfStartingNode):
             self._say(decision)
         if decision.state is AlertState.DISABLED:
             self.get_logger().warning(
-                f'DISABLED: {decision.reason}', throttle_duration_sec=_WARNING_PERIOD_S)
+                f'DISABLED: {decision.reason}', throttle_duration_sec=_WARNING_PERIOD_S
+            )
         return decision
 
     def _say(self, decision: AlertDecision) -> None:
@@ -329,10 +358,10 @@ class AlertNode(SelfStartingNode):
         self._sent_velocity = velocity
         message: Twist | TwistStamped = Twist(
             linear=Vector3(x=velocity.linear_x, y=velocity.linear_y, z=velocity.linear_z),
-            angular=Vector3(x=velocity.angular_x, y=velocity.angular_y, z=velocity.angular_z))
+            angular=Vector3(x=velocity.angular_x, y=velocity.angular_y, z=velocity.angular_z),
+        )
         if self._velocity_type is TwistStamped:
-            header = Header(
-                stamp=self.get_clock().now().to_msg(), frame_id=self._command_frame)
+            header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._command_frame)
             message = TwistStamped(header=header, twist=message)
         self._publish('cmd_vel_out', message)
 
@@ -362,21 +391,32 @@ class AlertNode(SelfStartingNode):
         elif self._buzzer_failure:
             level = max(level, Level.WARN, key=lambda one: one.value)
             text += f'; buzzer: {self._buzzer_failure}'
-        self._diagnostics.publish(diagnostic_array(
-            self.get_clock().now().to_msg(), f'{self.get_name()}: alert', '', level, text, {
-                'state': decision.state.name if self._is_active else 'inactive',
-                'cause': decision.cause,
-                'nearest (m)': decision.nearest_m,
-                'speed limit (m/s)': decision.speed_limit_mps,
-                'time to collision (s)': decision.time_to_collision_s,
-                'scale of the distance': 'verified' if decision.scale_verified else 'unverified',
-                'latched': decision.is_latched,
-                'muted': self._beeper.is_muted,
-                'publishers of the distance': self.count_publishers(
-                    f'proximity/{self._config.alert_source}'),
-                'buzzer': self._buzzer_failure or 'works',
-                'scheduling': self._scheduling,
-            }))
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_clock().now().to_msg(),
+                f'{self.get_name()}: alert',
+                '',
+                level,
+                text,
+                {
+                    'state': decision.state.name if self._is_active else 'inactive',
+                    'cause': decision.cause,
+                    'nearest (m)': decision.nearest_m,
+                    'speed limit (m/s)': decision.speed_limit_mps,
+                    'time to collision (s)': decision.time_to_collision_s,
+                    'scale of the distance': 'verified'
+                    if decision.scale_verified
+                    else 'unverified',
+                    'latched': decision.is_latched,
+                    'muted': self._beeper.is_muted,
+                    'publishers of the distance': self.count_publishers(
+                        f'proximity/{self._config.alert_source}'
+                    ),
+                    'buzzer': self._buzzer_failure or 'works',
+                    'scheduling': self._scheduling,
+                },
+            )
+        )
 
 
 def _steady_clock() -> Clock:

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Run depth_node and alert_node by one command, for machines without `ros2 launch`.
 
@@ -11,8 +14,8 @@ import signal
 import sys
 import time
 
-from .child_processes import Processes
-from .transport import tune_fast_dds
+from ..ros.child_processes import Processes
+from ..ros.transport import tune_fast_dds
 
 _NODES = ('alert_node', 'depth_node')
 _POLL_S = 0.1
@@ -55,8 +58,11 @@ def main(args: list[str] | None = None) -> int:
     if stopped:
         return 0
     for node in ended:
-        print(f'error: {node} must run to the end, got exit status {processes.status(node)}; '
-              'its last lines above say why', file=sys.stderr)
+        print(
+            f'error: {node} must run to the end, got exit status {processes.status(node)}; '
+            'its last lines above say why',
+            file=sys.stderr,
+        )
     # Not positive where a signal killed it, or where it ended unasked as if all were well.
     return max(1, *(processes.status(node) or 0 for node in ended))
 

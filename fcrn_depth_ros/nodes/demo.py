@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Run the whole package on a recording or a webcam, and leave a report.
 
@@ -18,12 +21,12 @@ import socket
 import sys
 import time
 
+from ..camera.mounting import CameraMounting
+from ..camera.playback import FrameSourceConfig, load_calibration, load_mounting, open_source
 from ..errors import FcrnDepthError, ToolInputError
-from ..estimation.mounting import CameraMounting
-from ..frame_sources import FrameSourceConfig, load_calibration, load_mounting, open_source
-from .child_processes import Processes
-from .ros_version import ros_distro
-from .transport import tune_fast_dds
+from ..ros.child_processes import Processes
+from ..ros.ros_version import ros_distro
+from ..ros.transport import tune_fast_dds
 
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
 _POLL_S = 0.1
@@ -51,33 +54,69 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
 
     """
     parser = argparse.ArgumentParser(
-        prog='demo', description='Depth, proximity and alert of a recording or a webcam. Plays '
-        'the bundled clip when no source is given; Ctrl-C ends the run and writes the report.')
+        prog='demo',
+        description='Depth, proximity and alert of a recording or a webcam. Plays '
+        'the bundled clip when no source is given; Ctrl-C ends the run and writes the report.',
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument('--images', metavar='DIR', default='', help='folder of pictures')
     source.add_argument('--video', metavar='FILE', default='', help='video file')
     source.add_argument('--camera', metavar='N', type=int, default=-1, help='number of a webcam')
-    parser.add_argument('--rate', metavar='HZ', type=float, default=0.0,
-                        help='pictures a second (default: as recorded)')
-    parser.add_argument('--duration', metavar='S', type=float, default=0.0,
-                        help='end after this many seconds (default: play to the end)')
-    parser.add_argument('--out', metavar='DIR', default='demo_out',
-                        help='folder of the report (default: %(default)s)')
-    parser.add_argument('--camera-file', metavar='FILE', default='',
-                        help='calibration (default: camera.json beside the pictures)')
-    parser.add_argument('--camera-height', metavar='M', type=float,
-                        help='height of the camera above the floor (default: as camera.json '
-                        'says, else unknown)')
-    parser.add_argument('--camera-pitch', metavar='DEG', type=float, default=0.0,
-                        help='pitch of the camera, down positive')
-    parser.add_argument('--model', metavar='FILE', default='',
-                        help='ONNX file with a model card (default: the embedded fcrn_lite)')
+    parser.add_argument(
+        '--rate',
+        metavar='HZ',
+        type=float,
+        default=0.0,
+        help='pictures a second (default: as recorded)',
+    )
+    parser.add_argument(
+        '--duration',
+        metavar='S',
+        type=float,
+        default=0.0,
+        help='end after this many seconds (default: play to the end)',
+    )
+    parser.add_argument(
+        '--out',
+        metavar='DIR',
+        default='demo_out',
+        help='folder of the report (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--camera-file',
+        metavar='FILE',
+        default='',
+        help='calibration (default: camera.json beside the pictures)',
+    )
+    parser.add_argument(
+        '--camera-height',
+        metavar='M',
+        type=float,
+        help='height of the camera above the floor (default: as camera.json says, else unknown)',
+    )
+    parser.add_argument(
+        '--camera-pitch',
+        metavar='DEG',
+        type=float,
+        default=0.0,
+        help='pitch of the camera, down positive',
+    )
+    parser.add_argument(
+        '--model',
+        metavar='FILE',
+        default='',
+        help='ONNX file with a model card (default: the embedded fcrn_lite)',
+    )
     options = parser.parse_args(arguments)
     bundled = not (options.images or options.video or options.camera >= 0)
     options.source = FrameSourceConfig(
-        images=str(CLIP) if bundled else options.images, video=options.video,
-        camera=options.camera, rate_hz=options.rate, duration_s=options.duration,
-        camera_file=options.camera_file)
+        images=str(CLIP) if bundled else options.images,
+        video=options.video,
+        camera=options.camera,
+        rate_hz=options.rate,
+        duration_s=options.duration,
+        camera_file=options.camera_file,
+    )
     return options
 
 
@@ -92,13 +131,15 @@ def free_domain_id() -> int:
                 continue
             return domain
     raise ToolInputError(
-        'a DDS domain must be free, got none from 10 to 101; set ROS_DOMAIN_ID to share one')
+        'a DDS domain must be free, got none from 10 to 101; set ROS_DOMAIN_ID to share one'
+    )
 
 
 def _ros_arguments(parameters: dict[str, object]) -> list[str]:
     # Values are read as YAML, of which JSON is a part: quoted, a folder named 7 stays a text.
-    values = (f'{name}:={json.dumps(value, ensure_ascii=False)}'
-              for name, value in parameters.items())
+    values = (
+        f'{name}:={json.dumps(value, ensure_ascii=False)}' for name, value in parameters.items()
+    )
     return ['--ros-args', *(word for value in values for word in ('-p', value))]
 
 
@@ -106,16 +147,37 @@ def _start(
     processes: Processes, options: argparse.Namespace, mounting: CameraMounting | None, log: int
 ) -> None:
     source: FrameSourceConfig = options.source
-    camera = {} if mounting is None else {
-        'camera_height_m': mounting.height_m, 'camera_pitch_deg': mounting.pitch_deg}
-    processes.start('image_source', _ros_arguments({
-        'images': source.images, 'video': source.video, 'camera': source.camera,
-        'rate_hz': source.rate_hz, 'duration_s': source.duration_s,
-        'camera_file': source.camera_file, 'reliable': True,
-        'wait_for_subscribers': _SUBSCRIBERS, 'wait_timeout_s': 60.0}))
-    processes.start('bringup', _ros_arguments({
-        f'depth_node:{name}': value
-        for name, value in {'model_file': options.model, **camera}.items()}), log)
+    camera = (
+        {}
+        if mounting is None
+        else {'camera_height_m': mounting.height_m, 'camera_pitch_deg': mounting.pitch_deg}
+    )
+    processes.start(
+        'image_source',
+        _ros_arguments(
+            {
+                'images': source.images,
+                'video': source.video,
+                'camera': source.camera,
+                'rate_hz': source.rate_hz,
+                'duration_s': source.duration_s,
+                'camera_file': source.camera_file,
+                'reliable': True,
+                'wait_for_subscribers': _SUBSCRIBERS,
+                'wait_timeout_s': 60.0,
+            }
+        ),
+    )
+    processes.start(
+        'bringup',
+        _ros_arguments(
+            {
+                f'depth_node:{name}': value
+                for name, value in {'model_file': options.model, **camera}.items()
+            }
+        ),
+        log,
+    )
     processes.start('demo_recorder', _ros_arguments({'out': options.out, **camera}))
 
 
@@ -129,8 +191,11 @@ def _watch(processes: Processes, log: Path) -> int:
             if played and played != 1:  # 1: it stopped on the way, what came is reported
                 return 2 if played == 2 else 1
             if processes.status('bringup') is not None:
-                print(f'error: bringup must run to the end, got exit status '
-                      f'{processes.status("bringup")}; see {log}', file=sys.stderr)
+                print(
+                    f'error: bringup must run to the end, got exit status '
+                    f'{processes.status("bringup")}; see {log}',
+                    file=sys.stderr,
+                )
                 print(_tail(log), file=sys.stderr)
                 return 1
             waited_s = 0.0 if interrupted_s is None else time.monotonic() - interrupted_s
@@ -160,8 +225,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.source.camera < 0:
         open_source(options.source)
     load_calibration(options.source)
-    mounting = load_mounting(options.source) if options.camera_height is None \
+    mounting = (
+        load_mounting(options.source)
+        if options.camera_height is None
         else CameraMounting(options.camera_height, options.camera_pitch)
+    )
     out = Path(options.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
@@ -173,10 +241,16 @@ def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault('RCUTILS_CONSOLE_OUTPUT_FORMAT', '[{severity}] {name}: {message}')
     tune_fast_dds()
     log = out / 'nodes.log'
-    print(f'starting image_source, bringup and demo_recorder in ROS_DOMAIN_ID '
-          f'{os.environ["ROS_DOMAIN_ID"]}; camera mounting '
-          + ('unknown' if mounting is None
-             else f'{mounting.height_m:g} m, pitch {mounting.pitch_deg:g} deg'), flush=True)
+    print(
+        f'starting image_source, bringup and demo_recorder in ROS_DOMAIN_ID '
+        f'{os.environ["ROS_DOMAIN_ID"]}; camera mounting '
+        + (
+            'unknown'
+            if mounting is None
+            else f'{mounting.height_m:g} m, pitch {mounting.pitch_deg:g} deg'
+        ),
+        flush=True,
+    )
     processes = Processes()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
@@ -197,8 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FcrnDepthError as error:
         print(f'error: {error}', file=sys.stderr)
     except OSError as error:
-        print(f'error: out must be a folder that can be written to, got {error}; choose another',
-              file=sys.stderr)
+        print(
+            f'error: out must be a folder that can be written to, got {error}; choose another',
+            file=sys.stderr,
+        )
     return 2
 
 

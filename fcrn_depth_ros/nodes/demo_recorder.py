@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Watch a run from outside and report it: what came in, how late, how near, what the alert said.
 
@@ -24,20 +27,20 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Float32, String
 
-from ..demo_report import KeptFrame, RunRecord, WaitingImages
+from ..camera.image_messages import image_to_rgb
 from ..errors import FrameError, ToolInputError
-from ..proximity import ProximityConfig
+from ..perception.proximity import ProximityConfig
+from ..report.drawing import format_distance
+from ..report.run_record import KeptFrame, RunRecord, WaitingImages
+from ..ros import quality_of_service as qos
+from ..ros.diagnostics import Level
+from ..ros.messages import calibration_from_camera_info
+from ..ros.node_settings import MountingSettings
+from ..ros.parameters import ParameterGroup
+from ..ros.process import run_nodes
+from ..ros.ros_version import ros_distro
+from ..ros.transport import tune_fast_dds
 from ..settings import check_settings, setting
-from ..visualisation import format_distance
-from . import quality_of_service as qos
-from .diagnostics import Level
-from .image_conversion import image_to_rgb
-from .messages import calibration_from_camera_info
-from .node_settings import MountingSettings
-from .parameters import ParameterGroup
-from .process import run_nodes
-from .ros_version import ros_distro
-from .transport import tune_fast_dds
 
 _PROGRESS_PERIOD_S = 1.0
 _POLL_S = 0.2
@@ -53,14 +56,22 @@ class RecorderConfig:
     """What is recorded, and where to."""
 
     out: str = setting(
-        'demo_out', 'Folder for summary.json, contact_sheet.png and the video; made if missing.',
-        read_only=True)
+        'demo_out',
+        'Folder for summary.json, contact_sheet.png and the video; made if missing.',
+        read_only=True,
+    )
     reliable: bool = setting(
-        True, 'Ask for every picture of `image`; false for a camera that publishes best effort.',
-        read_only=True)
+        True,
+        'Ask for every picture of `image`; false for a camera that publishes best effort.',
+        read_only=True,
+    )
     first_image_timeout_s: float = setting(
-        60.0, 'Give up when no picture has come after this many seconds.', minimum=0.1,
-        maximum=86400.0, read_only=True)
+        60.0,
+        'Give up when no picture has come after this many seconds.',
+        minimum=0.1,
+        maximum=86400.0,
+        read_only=True,
+    )
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -89,8 +100,8 @@ class DemoRecorder(Node):
         super().__init__('demo_recorder', **kwargs)
         self.exit_status: int | None = None
         parameters = ParameterGroup(
-            self, (RecorderConfig, ProximityConfig, MountingSettings),
-            is_configured=lambda: True)
+            self, (RecorderConfig, ProximityConfig, MountingSettings), is_configured=lambda: True
+        )
         self._config = parameters.get(RecorderConfig)
         self._folder = _make_folder(self._config.out)
         proximity = parameters.get(ProximityConfig)
@@ -123,18 +134,20 @@ class DemoRecorder(Node):
             self.exit_status = 1
 
     def _subscribe(self) -> None:
-        reliability = ReliabilityPolicy.RELIABLE if self._config.reliable \
-            else ReliabilityPolicy.BEST_EFFORT
+        reliability = (
+            ReliabilityPolicy.RELIABLE if self._config.reliable else ReliabilityPolicy.BEST_EFFORT
+        )
         pictures = QoSProfile(depth=_QUEUE, reliability=reliability)
         results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         for message_type, topic, callback, profile in (
-                (Image, 'image', self._on_image, pictures),
-                (CameraInfo, 'depth/camera_info', self._on_depth_camera, results),
-                (Image, 'depth/image_rect', self._on_depth, results),
-                (Float32, 'proximity', self._on_proximity, results),
-                (Range, 'proximity/range', self._on_range, results),
-                (String, 'alert/state', self._on_state, qos.latched()),
-                (DiagnosticArray, '/diagnostics', self._on_diagnostics, results)):
+            (Image, 'image', self._on_image, pictures),
+            (CameraInfo, 'depth/camera_info', self._on_depth_camera, results),
+            (Image, 'depth/image_rect', self._on_depth, results),
+            (Float32, 'proximity', self._on_proximity, results),
+            (Range, 'proximity/range', self._on_range, results),
+            (String, 'alert/state', self._on_state, qos.latched()),
+            (DiagnosticArray, '/diagnostics', self._on_diagnostics, results),
+        ):
             self.create_subscription(message_type, topic, callback, profile)
 
     def _on_image(self, message: Image) -> None:
@@ -156,8 +169,11 @@ class DemoRecorder(Node):
             return
         try:
             if self._depth_camera is not None:
-                self._record.add_depth_camera(calibration_from_camera_info(
-                    self._depth_camera, message.width, message.height).intrinsics)
+                self._record.add_depth_camera(
+                    calibration_from_camera_info(
+                        self._depth_camera, message.width, message.height
+                    ).intrinsics
+                )
             self._record.keep(KeptFrame(stamp_ns, image_to_rgb(image), _depth_m(message)))
         except FrameError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=_PROGRESS_PERIOD_S)
@@ -189,11 +205,14 @@ class DemoRecorder(Node):
         if not record.published_count or self._ended_s is not None:
             return
         rate_hz = (record.processed_count - self._progress_count) / max(
-            now_s - self._progress_s, 1e-3)
+            now_s - self._progress_s, 1e-3
+        )
         self._progress_count, self._progress_s = record.processed_count, now_s
-        _say(f'{self._elapsed_s():6.1f} s  {record.published_count} images, '
-             f'{record.processed_count} depth maps, {rate_hz:4.1f} Hz  nearest '
-             f'{format_distance(record.last_nearest_m, self._max_range_m)}  {record.last_state}')
+        _say(
+            f'{self._elapsed_s():6.1f} s  {record.published_count} images, '
+            f'{record.processed_count} depth maps, {rate_hz:4.1f} Hz  nearest '
+            f'{format_distance(record.last_nearest_m, self._max_range_m)}  {record.last_state}'
+        )
 
     def _look_for_the_end(self) -> None:
         now_s = time.monotonic()
@@ -201,34 +220,47 @@ class DemoRecorder(Node):
         camera_left = self._camera_seen and not published
         self._camera_seen |= published
         if not self._record.published_count:
-            if (camera_left or self._depth_node_level is Level.ERROR
-                    or self._elapsed_s() > self._config.first_image_timeout_s):
+            if (
+                camera_left
+                or self._depth_node_level is Level.ERROR
+                or self._elapsed_s() > self._config.first_image_timeout_s
+            ):
                 self.exit_status = 1
         elif self._ended_s is None:
             if camera_left:
                 self._ended_s = now_s
-        elif (self._last_diagnostics_s > self._ended_s + _LAST_WORDS_AFTER_S
-              or now_s > self._ended_s + _LAST_WORDS_TIMEOUT_S):
+        elif (
+            self._last_diagnostics_s > self._ended_s + _LAST_WORDS_AFTER_S
+            or now_s > self._ended_s + _LAST_WORDS_TIMEOUT_S
+        ):
             self.exit_status = 0
 
     def _say_account(self) -> None:
         record = self._record
         dropped = record.dropped_count
         reasons = ', '.join(f'{count} {reason}' for reason, count in record.drop_reasons.items())
-        _say(f'{record.published_count} images published = {record.processed_count} processed '
-             f'+ {"unknown" if dropped is None else dropped} dropped'
-             + (f' ({reasons})' if reasons else ''))
+        _say(
+            f'{record.published_count} images published = {record.processed_count} processed '
+            f'+ {"unknown" if dropped is None else dropped} dropped'
+            + (f' ({reasons})' if reasons else '')
+        )
         if dropped is None or record.unaccounted_count():
-            _say(f'{record.unaccounted_count()} images are not accounted for: they were lost on '
-                 'the way, or depth_node was not asked after the last one')
+            _say(
+                f'{record.unaccounted_count()} images are not accounted for: they were lost on '
+                'the way, or depth_node was not asked after the last one'
+            )
 
     def _complain(self) -> None:
         if not self._record.published_count and self._depth_node_level is not Level.ERROR:
-            reason = (f'image must be published, got none in {self._elapsed_s():.0f} s; check '
-                      'that image_source runs in the same ROS_DOMAIN_ID')
+            reason = (
+                f'image must be published, got none in {self._elapsed_s():.0f} s; check '
+                'that image_source runs in the same ROS_DOMAIN_ID'
+            )
         else:
-            reason = ('depth/image_rect must be published, got none; depth_node says: '
-                      f'{self._complaint or "nothing, is it running?"}')
+            reason = (
+                'depth/image_rect must be published, got none; depth_node says: '
+                f'{self._complaint or "nothing, is it running?"}'
+            )
         print(f'error: {reason}', file=sys.stderr)
 
 
@@ -242,7 +274,8 @@ def _make_folder(path: str) -> Path:
     except OSError as error:
         raise ToolInputError(
             f'out must be a folder that can be written to, got {folder}: {error.strerror}; '
-            'choose another') from error
+            'choose another'
+        ) from error
     return folder
 
 

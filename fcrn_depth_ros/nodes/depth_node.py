@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Image in, metric depth and proximity out: the wiring of depth_node.
 
@@ -23,20 +26,21 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from ..camera.image_messages import image_to_rgb
 from ..errors import ConfigurationError, FcrnDepthError, FrameError, InferenceError
 from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
-from . import quality_of_service as qos
-from .depth_outputs import DepthOutputs
-from .depth_status import assess, StatusKeeper
-from .diagnostics import diagnostic_array
-from .frame_mailbox import FrameMailbox
-from .frame_processor import Frame, FrameProcessor
-from .image_conversion import CompressedImageDecoder, image_to_rgb
-from .lifecycle import says_why_it_fails, SelfStartingNode
-from .node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
-from .parameters import ParameterGroup
-from .process import run_nodes
-from .tf_mounting import mounting_lookup
+from ..ros import quality_of_service as qos
+from ..ros.depth_outputs import DepthOutputs
+from ..ros.depth_status import assess, StatusKeeper
+from ..ros.diagnostics import diagnostic_array
+from ..ros.frame_processor import Frame, FrameProcessor
+from ..ros.image_decoding import CompressedImageDecoder
+from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
+from ..ros.mailbox import FrameMailbox
+from ..ros.node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
+from ..ros.parameters import ParameterGroup
+from ..ros.process import run_nodes
+from ..ros.tf_mounting import mounting_lookup
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 _WARNING_PERIOD_S = 1.0
@@ -68,12 +72,17 @@ class DepthNode(SelfStartingNode):
         self._mailbox: FrameMailbox[Frame] | None = None
         self._worker: threading.Thread | None = None
         self._settings = ParameterGroup(
-            self, NODE_SETTINGS['depth_node'], self._apply_parameters,
-            lambda: self._processor is not None)
+            self,
+            NODE_SETTINGS['depth_node'],
+            self._apply_parameters,
+            lambda: self._processor is not None,
+        )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_timer(
-            _DIAGNOSTICS_PERIOD_S, self._publish_diagnostics,
-            clock=Clock(clock_type=ClockType.STEADY_TIME))
+            _DIAGNOSTICS_PERIOD_S,
+            self._publish_diagnostics,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
         if self._settings.get(InputSettings).autostart:
             self.start()
 
@@ -100,8 +109,11 @@ class DepthNode(SelfStartingNode):
         self._processor.start()
         self._mailbox = FrameMailbox()
         self._worker = threading.Thread(
-            target=self._work, args=(self._mailbox, self._processor, self._outputs),
-            name='depth_worker', daemon=True)
+            target=self._work,
+            args=(self._mailbox, self._processor, self._outputs),
+            name='depth_worker',
+            daemon=True,
+        )
         self._worker.start()
         self._subscribe()
         self._status.update(lifecycle_state='active')
@@ -140,15 +152,17 @@ class DepthNode(SelfStartingNode):
     def _make_processor(self) -> FrameProcessor:
         model_settings = self._settings.get(ModelSettings)
         session = self._settings.get(SessionConfig)
-        path = (Path(model_settings.model_file).expanduser() if model_settings.model_file
-                else embedded_model_path(session.provider))
+        path = (
+            Path(model_settings.model_file).expanduser()
+            if model_settings.model_file
+            else embedded_model_path(session.provider)
+        )
         compressed = self._settings.get(InputSettings).image_transport == 'compressed'
         decode = _compressed_decoder() if compressed else image_to_rgb
         floor_frame = self._settings.get(MountingSettings).floor_frame
         look_up_mounting = mounting_lookup(self, floor_frame) if floor_frame else None
         model = load_onnx_model(path, session, model_settings.card_overrides())
-        processor = FrameProcessor(
-            model, self._settings, self._status, decode, look_up_mounting)
+        processor = FrameProcessor(model, self._settings, self._status, decode, look_up_mounting)
         name = f'{model.card.name} {model.card.version}'
         self._status.update(model=f'{name} ({path.name})', provider=model.provider)
         self.get_logger().info(f'{name} runs on {model.provider}')
@@ -161,14 +175,27 @@ class DepthNode(SelfStartingNode):
     def _subscribe(self) -> None:
         compressed = self._settings.get(InputSettings).image_transport == 'compressed'
         image_type, image_topic = (
-            (CompressedImage, 'image/compressed') if compressed else (Image, 'image'))
-        self._inputs.append(self.create_subscription(
-            CameraInfo, 'camera_info', self._on_camera_info, qos.sensor_input(),
-            qos_overriding_options=qos.overridable()))
-        self._inputs.append(self.create_subscription(
-            image_type, image_topic, self._on_image, qos.sensor_input(),
-            qos_overriding_options=qos.overridable(),
-            event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost)))
+            (CompressedImage, 'image/compressed') if compressed else (Image, 'image')
+        )
+        self._inputs.append(
+            self.create_subscription(
+                CameraInfo,
+                'camera_info',
+                self._on_camera_info,
+                qos.sensor_input(),
+                qos_overriding_options=qos.overridable(),
+            )
+        )
+        self._inputs.append(
+            self.create_subscription(
+                image_type,
+                image_topic,
+                self._on_image,
+                qos.sensor_input(),
+                qos_overriding_options=qos.overridable(),
+                event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost),
+            )
+        )
 
     def _stop(self) -> None:
         for subscription in self._inputs:
@@ -202,9 +229,16 @@ class DepthNode(SelfStartingNode):
     def _publish_diagnostics(self) -> None:
         status = self._status.snapshot()
         level, text = assess(status)
-        self._diagnostics.publish(diagnostic_array(
-            self.get_clock().now().to_msg(), f'{self.get_name()}: depth estimation',
-            status.model or 'no model', level, text, status.as_values()))
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_clock().now().to_msg(),
+                f'{self.get_name()}: depth estimation',
+                status.model or 'no model',
+                level,
+                text,
+                status.as_values(),
+            )
+        )
 
     # Worker thread -------------------------------------------------------------------------
 
@@ -224,7 +258,8 @@ class DepthNode(SelfStartingNode):
             self._status.count_rejected(reason)
             outputs.publish_unknown(processor.near_after_unknown())
             self.get_logger().warning(
-                f'frame dropped: {reason}', throttle_duration_sec=_WARNING_PERIOD_S)
+                f'frame dropped: {reason}', throttle_duration_sec=_WARNING_PERIOD_S
+            )
 
     def _handle(self, frame: Frame, processor: FrameProcessor, outputs: DepthOutputs) -> None:
         if not outputs.anyone_listens():
@@ -243,7 +278,8 @@ def _compressed_decoder() -> Callable[[CompressedImage], np.ndarray]:
     except ImportError as error:
         raise ConfigurationError(
             f'image_transport must be raw where cv_bridge cannot be imported, got compressed '
-            f'({error}); install cv_bridge') from error
+            f'({error}); install cv_bridge'
+        ) from error
 
 
 def main(args: list[str] | None = None) -> int:

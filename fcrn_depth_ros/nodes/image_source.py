@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Publish a folder of pictures, a video or a webcam as `image` and `camera_info`.
 
@@ -30,9 +33,8 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from ..errors import FcrnDepthError
-from ..estimation.camera import CameraCalibration
-from ..frame_sources import (
+from ..camera.camera_file import CameraCalibration
+from ..camera.playback import (
     calibration_for,
     FrameSource,
     FrameSourceConfig,
@@ -40,12 +42,13 @@ from ..frame_sources import (
     open_source,
     TimedFrame,
 )
+from ..errors import FcrnDepthError
+from ..ros import quality_of_service as qos
+from ..ros.messages import image_message
+from ..ros.parameters import ParameterGroup
+from ..ros.process import run_nodes
+from ..ros.transport import tune_fast_dds
 from ..settings import check_settings, setting
-from . import quality_of_service as qos
-from .messages import image_message
-from .parameters import ParameterGroup
-from .process import run_nodes
-from .transport import tune_fast_dds
 
 _DECODED_AHEAD = 8
 _POLL_S = 0.1
@@ -63,20 +66,36 @@ class ImageSourceConfig:
     """How the pictures are published."""
 
     frame_id: str = setting(
-        'camera_optical_frame', 'Frame of the pictures: x right, y down, z forward.',
-        read_only=True)
+        'camera_optical_frame',
+        'Frame of the pictures: x right, y down, z forward.',
+        read_only=True,
+    )
     image_transport: str = setting(
-        'raw', 'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
-        choices=('raw', 'compressed', 'both'), read_only=True)
+        'raw',
+        'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
+        choices=('raw', 'compressed', 'both'),
+        read_only=True,
+    )
     reliable: bool = setting(
-        False, 'Publish reliably instead of best effort, so that every subscriber may ask for '
-        'each picture.', read_only=True)
+        False,
+        'Publish reliably instead of best effort, so that every subscriber may ask for '
+        'each picture.',
+        read_only=True,
+    )
     wait_for_subscribers: int = setting(
-        0, 'Publish nothing before this many subscribers listen.', minimum=0, maximum=100,
-        read_only=True)
+        0,
+        'Publish nothing before this many subscribers listen.',
+        minimum=0,
+        maximum=100,
+        read_only=True,
+    )
     wait_timeout_s: float = setting(
-        30.0, 'Give up waiting for subscribers after this many seconds.', minimum=0.1,
-        maximum=3600.0, read_only=True)
+        30.0,
+        'Give up waiting for subscribers after this many seconds.',
+        minimum=0.1,
+        maximum=3600.0,
+        read_only=True,
+    )
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -108,7 +127,8 @@ class ImageSource(Node):
         self.exit_status: int | None = None
         self.published_count = 0
         parameters = ParameterGroup(
-            self, (FrameSourceConfig, ImageSourceConfig), is_configured=lambda: True)
+            self, (FrameSourceConfig, ImageSourceConfig), is_configured=lambda: True
+        )
         self._source_config = parameters.get(FrameSourceConfig)
         self._config = parameters.get(ImageSourceConfig)
         self._source = open_frames(self._source_config)
@@ -118,12 +138,16 @@ class ImageSource(Node):
         self._info_publisher = self._make_publisher(CameraInfo, 'camera_info')
         self._stopping = threading.Event()
         self._decoded: queue.Queue[TimedFrame | FcrnDepthError | None] = queue.Queue(
-            _DECODED_AHEAD)
+            _DECODED_AHEAD
+        )
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (('reader', self._read), ('player', self._play))]
-        self.get_logger().info(f'plays {self._source.description}, ' + (
-            'no camera file: uncalibrated' if self._calibration is None else 'calibrated'))
+            for name, target in (('reader', self._read), ('player', self._play))
+        ]
+        self.get_logger().info(
+            f'plays {self._source.description}, '
+            + ('no camera file: uncalibrated' if self._calibration is None else 'calibrated')
+        )
         for thread in self._threads:
             thread.start()
 
@@ -134,17 +158,25 @@ class ImageSource(Node):
             thread.join()
 
     def _make_image_publishers(self) -> list[Publisher]:
-        types = {'raw': (Image,), 'compressed': (CompressedImage,),
-                 'both': (Image, CompressedImage)}[self._config.image_transport]
+        types = {
+            'raw': (Image,),
+            'compressed': (CompressedImage,),
+            'both': (Image, CompressedImage),
+        }[self._config.image_transport]
         return [
             self._make_publisher(kind, 'image' if kind is Image else 'image/compressed')
-            for kind in types]
+            for kind in types
+        ]
 
     def _make_publisher(self, message_type: type, topic: str) -> Publisher:
-        profile = QoSProfile(depth=_RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE) \
-            if self._config.reliable else qos.sensor_input()
+        profile = (
+            QoSProfile(depth=_RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
+            if self._config.reliable
+            else qos.sensor_input()
+        )
         return self.create_publisher(
-            message_type, topic, profile, qos_overriding_options=qos.overridable())
+            message_type, topic, profile, qos_overriding_options=qos.overridable()
+        )
 
     # Reader thread -------------------------------------------------------------------------
 
@@ -184,8 +216,7 @@ class ImageSource(Node):
         if self._config.reliable:
             for publisher in self._image_publishers:
                 publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
-        self.get_logger().info(
-            f'published {self.published_count} pictures in {played_s:.1f} s')
+        self.get_logger().info(f'published {self.published_count} pictures in {played_s:.1f} s')
         self.exit_status = status
 
     def _decoded_frames(self) -> Iterator[TimedFrame]:
@@ -209,14 +240,16 @@ class ImageSource(Node):
             if time.monotonic() > deadline_s:
                 self.get_logger().warning(
                     f'subscribers must be {wanted}, got {self._subscriber_count()} after '
-                    f'{self._config.wait_timeout_s:g} s; publishing all the same')
+                    f'{self._config.wait_timeout_s:g} s; publishing all the same'
+                )
                 break
             self._stopping.wait(_POLL_S)
         # They know the camera before the first picture comes.
         settled_s = time.monotonic() + _SETTLE_S
         while time.monotonic() < settled_s and not self._stopping.wait(_POLL_S):
-            self._info_publisher.publish(self._describe_camera(
-                self._header(), first.image_bgr.shape))
+            self._info_publisher.publish(
+                self._describe_camera(self._header(), first.image_bgr.shape)
+            )
         return not self._stopping.is_set()
 
     def _subscriber_count(self) -> int:
@@ -248,8 +281,11 @@ class ImageSource(Node):
         self._info_publisher.publish(self._describe_camera(header, frame.image_bgr.shape))
         for publisher in self._image_publishers:
             raw = publisher.msg_type is Image
-            publisher.publish(image_message(header, frame.image_bgr, 'bgr8') if raw
-                              else _jpeg_message(header, frame.image_bgr))
+            publisher.publish(
+                image_message(header, frame.image_bgr, 'bgr8')
+                if raw
+                else _jpeg_message(header, frame.image_bgr)
+            )
         self.published_count += 1
 
     def _describe_camera(self, header: Header, shape: tuple[int, ...]) -> CameraInfo:
@@ -292,12 +328,14 @@ def raw_camera_info(
     camera = fitted.intrinsics
     fx, fy, cx, cy = camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px
     return CameraInfo(
-        width=width_px, height=height_px,
+        width=width_px,
+        height=height_px,
         distortion_model=fitted.distortion_model or 'plumb_bob',
         d=list(fitted.distortion) or [0.0] * 5,
         k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0])
+        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
 
 
 def _jpeg_message(header: Header, image_bgr: np.ndarray) -> CompressedImage:
@@ -321,20 +359,32 @@ def parse_command_line(arguments: list[str]) -> list[Parameter]:
 
     """
     parser = argparse.ArgumentParser(
-        prog='image_source', description='Publish pictures as image and camera_info.',
-        epilog='Every setting is also a ROS parameter: --ros-args -p frame_id:=front_optical')
+        prog='image_source',
+        description='Publish pictures as image and camera_info.',
+        epilog='Every setting is also a ROS parameter: --ros-args -p frame_id:=front_optical',
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument('--images', metavar='DIR', help='folder of pictures')
     source.add_argument('--video', metavar='FILE', help='video file')
     source.add_argument('--camera', metavar='N', type=int, help='number of a webcam')
-    parser.add_argument('--rate', metavar='HZ', type=float, dest='rate_hz',
-                        help='pictures a second (default: as recorded)')
-    parser.add_argument('--duration', metavar='S', type=float, dest='duration_s',
-                        help='stop after this many seconds')
-    parser.add_argument('--camera-file', metavar='FILE',
-                        help='camera.json or ROS calibration YAML')
-    parser.add_argument('--loop', action='store_const', const=True,
-                        help='start again at the end')
+    parser.add_argument(
+        '--rate',
+        metavar='HZ',
+        type=float,
+        dest='rate_hz',
+        help='pictures a second (default: as recorded)',
+    )
+    parser.add_argument(
+        '--duration',
+        metavar='S',
+        type=float,
+        dest='duration_s',
+        help='stop after this many seconds',
+    )
+    parser.add_argument(
+        '--camera-file', metavar='FILE', help='camera.json or ROS calibration YAML'
+    )
+    parser.add_argument('--loop', action='store_const', const=True, help='start again at the end')
     options = vars(parser.parse_args(arguments))
     return [Parameter(name, value=value) for name, value in options.items() if value is not None]
 

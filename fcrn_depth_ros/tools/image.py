@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """``image``: depth of single pictures."""
 
 from __future__ import annotations
@@ -9,14 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..camera.camera_file import load_camera_file
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting
+from ..camera.picture_files import read_picture
 from ..errors import ToolInputError
-from ..estimation.camera import CameraIntrinsics, load_camera_file
 from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
-from ..estimation.mounting import CameraMounting
-from ..visualisation import colorize_depth
+from ..report.drawing import colorize_depth
 from .model_arguments import add_model_arguments, open_model
 from .output_files import check_target, write_npy, write_png
-from .picture_files import read_picture
 from .progress import track
 
 PREVIEW_RANGE_M = (0.3, 8.0)

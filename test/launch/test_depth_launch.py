@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """depth.launch.py with real processes: what it starts, where its arguments go, how it ends."""
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ import pytest
 
 pytest.importorskip('launch_ros', reason='launch_ros is not on PyPI: run this on a ROS 2 machine')
 
-from fcrn_depth_ros.nodes.ros_version import ros_distro
-from fcrn_depth_ros.nodes.transport import profiles_variable
+from fcrn_depth_ros.ros.ros_version import ros_distro
+from fcrn_depth_ros.ros.transport import profiles_variable
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
 import rclpy
@@ -58,8 +61,11 @@ def launch_module() -> ModuleType:
 def launched(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run the launch file in a process of its own, and see that it does not outlive the test."""
     process = subprocess.Popen(
-        [sys.executable, '-c', LAUNCH, str(LAUNCH_FILE), *arguments], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [sys.executable, '-c', LAUNCH, str(LAUNCH_FILE), *arguments],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     try:
         yield process
     finally:
@@ -94,15 +100,17 @@ class Peer:
     def nodes(self) -> set[str]:
         return {
             f'{namespace.rstrip("/")}/{name}'
-            for name, namespace in self.node.get_node_names_and_namespaces()}
+            for name, namespace in self.node.get_node_names_and_namespaces()
+        }
 
     def parameter_values(self, node: str, names: list[str]) -> list[Any]:
         client = AsyncParameterClient(self.node, node)
         self.wait_for(client.services_are_ready, f'the parameter services of {node}')
         future = client.get_parameters(names)
         self.wait_for(future.done, f'the parameters of {node}')
-        return [rclpy.parameter.parameter_value_to_python(value)
-                for value in future.result().values]
+        return [
+            rclpy.parameter.parameter_value_to_python(value) for value in future.result().values
+        ]
 
 
 @pytest.fixture
@@ -121,10 +129,22 @@ def test_the_arguments_are_there_and_described(launch_module: ModuleType) -> Non
     arguments = {
         entity.name: entity
         for entity in launch_module.generate_launch_description().entities
-        if isinstance(entity, DeclareLaunchArgument)}
+        if isinstance(entity, DeclareLaunchArgument)
+    }
     assert set(arguments) >= {
-        'namespace', 'params_file', 'use_sim_time', 'log_level', 'autostart', 'model_file',
-        'image_topic', 'camera_info_topic', 'image_transport', 'alert', 'rviz', 'tune_transport'}
+        'namespace',
+        'params_file',
+        'use_sim_time',
+        'log_level',
+        'autostart',
+        'model_file',
+        'image_topic',
+        'camera_info_topic',
+        'image_transport',
+        'alert',
+        'rviz',
+        'tune_transport',
+    }
     assert all(len(argument.description) > 20 for argument in arguments.values())
 
 
@@ -133,16 +153,25 @@ def test_by_default_both_nodes_run_at_the_root_and_ctrl_c_ends_all(
 ) -> None:
     with launched(f'model_file:={model_file}') as process:
         peer.wait_for(lambda: {'/depth_node', '/alert_node'} <= peer.nodes(), 'both nodes')
-        expected = {'/depth/image_rect', '/depth/camera_info', '/depth/scan', '/proximity/range',
-                    '/stop', '/alert/state', '/diagnostics'}
+        expected = {
+            '/depth/image_rect',
+            '/depth/camera_info',
+            '/depth/scan',
+            '/proximity/range',
+            '/stop',
+            '/alert/state',
+            '/diagnostics',
+        }
         peer.wait_for(
-            lambda: expected <= dict(peer.node.get_topic_names_and_types()).keys(), str(expected))
+            lambda: expected <= dict(peer.node.get_topic_names_and_types()).keys(), str(expected)
+        )
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert output.count('process has finished cleanly') == 2
     peer.wait_for(
-        lambda: not {'/depth_node', '/alert_node'} & peer.nodes(), 'both nodes to be gone')
+        lambda: not {'/depth_node', '/alert_node'} & peer.nodes(), 'both nodes to be gone'
+    )
 
 
 def test_arguments_reach_the_nodes_in_a_namespace(peer: Peer, model_file: Path) -> None:
@@ -154,8 +183,12 @@ def test_arguments_reach_the_nodes_in_a_namespace(peer: Peer, model_file: Path) 
     picture = Image(height=24, width=32, encoding='rgb8', step=96, data=pixels.tobytes())
     picture.header.frame_id = 'front_optical_frame'
     with launched(
-        'namespace:=robot', f'model_file:={model_file}', 'image_topic:=/front/image_raw',
-        'camera_info_topic:=/front/camera_info', 'camera_height_m:=0.25', 'camera_pitch_deg:=-4',
+        'namespace:=robot',
+        f'model_file:={model_file}',
+        'image_topic:=/front/image_raw',
+        'camera_info_topic:=/front/camera_info',
+        'camera_height_m:=0.25',
+        'camera_pitch_deg:=-4',
     ):
         peer.wait_for(publisher.get_subscription_count, 'the subscription of image_topic')
         assert peer.node.count_subscribers('/front/camera_info') == 1
@@ -179,7 +212,8 @@ def test_the_params_file_is_obeyed_and_arguments_come_before_it(
     params_file = tmp_path / 'mine.yaml'
     params_file.write_text(
         '/**/depth_node:\n  ros__parameters:\n    near_distance_m: 0.7\n'
-        f'    autostart: false\n    camera_height_m: 0.4\n    model_file: {model_file}\n')
+        f'    autostart: false\n    camera_height_m: 0.4\n    model_file: {model_file}\n'
+    )
     with launched(f'params_file:={params_file}', 'alert:=false', 'camera_height_m:=0.6'):
         peer.wait_for(lambda: '/depth_node' in peer.nodes(), 'depth_node')
         assert peer.parameter_values(
@@ -188,11 +222,17 @@ def test_the_params_file_is_obeyed_and_arguments_come_before_it(
         assert '/alert_node' not in peer.nodes()
 
 
-@pytest.mark.parametrize(('argument', 'expected'), [
-    ('params_file:=/none.yaml', "params_file must be an existing YAML file, got '/none.yaml'"),
-    ('camera_height_m:=low', "camera_height_m must be a number, got 'low'"),
-    ('image_transport:=theora', 'Argument "image_transport" provided value "theora" is not valid'),
-])
+@pytest.mark.parametrize(
+    ('argument', 'expected'),
+    [
+        ('params_file:=/none.yaml', "params_file must be an existing YAML file, got '/none.yaml'"),
+        ('camera_height_m:=low', "camera_height_m must be a number, got 'low'"),
+        (
+            'image_transport:=theora',
+            'Argument "image_transport" provided value "theora" is not valid',
+        ),
+    ],
+)
 def test_a_bad_argument_is_an_error_before_anything_starts(argument: str, expected: str) -> None:
     with launched(argument) as process:
         output, _ = process.communicate(timeout=PATIENCE_S)
@@ -201,11 +241,14 @@ def test_a_bad_argument_is_an_error_before_anything_starts(argument: str, expect
     assert 'process started' not in output
 
 
-@pytest.mark.parametrize(('argument', 'chosen', 'is_tuned'), [
-    ('true', {}, True),
-    ('true', {'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}, False),
-    ('false', {}, False),
-])
+@pytest.mark.parametrize(
+    ('argument', 'chosen', 'is_tuned'),
+    [
+        ('true', {}, True),
+        ('true', {'FASTDDS_BUILTIN_TRANSPORTS': 'UDPv4'}, False),
+        ('false', {}, False),
+    ],
+)
 def test_the_transport_is_tuned_unless_the_user_has_chosen(
     launch_module: ModuleType, argument: str, chosen: dict[str, str], is_tuned: bool
 ) -> None:
@@ -228,10 +271,13 @@ def test_the_scan_frame_is_level_and_looks_ahead(
 ) -> None:
     options = launch_module.level_rotation(pitch_deg)
     x, y, z, w = (float(options[options.index(f'--q{axis}') + 1]) for axis in 'xyzw')
-    rotation = np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]])
+    rotation = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
     pitch = np.radians(pitch_deg)
     down = np.array([0.0, np.cos(pitch), np.sin(pitch)])  # in the optical frame, pitched down
     np.testing.assert_allclose(rotation[:, 2], -down, atol=1e-9)

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Run one node in this process and talk to it over real DDS, for tests."""
 
 from __future__ import annotations
@@ -57,9 +60,15 @@ class RunningNode:
         """Subscribe and give the list that fills with messages; returns when connected."""
         messages = self.received.setdefault(topic, [])
         subscription = self.peer.create_subscription(
-            message_type, topic, messages.append,
-            QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE,
-                       durability=DurabilityPolicy.VOLATILE))
+            message_type,
+            topic,
+            messages.append,
+            QoSProfile(
+                depth=50,
+                reliability=ReliabilityPolicy.RELIABLE,
+                durability=DurabilityPolicy.VOLATILE,
+            ),
+        )
         self.wait_for(lambda: self.peer.count_publishers(subscription.topic_name) > 0)
         return messages
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """alert_node over real DDS, in this process: what goes out for what comes in."""
 
 from __future__ import annotations
@@ -17,8 +20,13 @@ from std_srvs.srv import SetBool, Trigger
 
 # Long timeouts, so that a slow machine cannot make a test fail; the tests of silence shorten them.
 PATIENT = {
-    'release_count': 2, 'assume_scale_verified': True, 'source_timeout_s': 60.0,
-    'max_stamp_age_s': 60.0, 'command_timeout_s': 60.0, 'realtime_priority': 0}
+    'release_count': 2,
+    'assume_scale_verified': True,
+    'source_timeout_s': 60.0,
+    'max_stamp_age_s': 60.0,
+    'command_timeout_s': 60.0,
+    'realtime_priority': 0,
+}
 
 
 class Alert(RunningNode):
@@ -28,7 +36,8 @@ class Alert(RunningNode):
         values = PATIENT | overrides
         super().__init__(lambda: AlertNode(parameter_overrides=parameters(values)))
         self.velocity_type = (
-            TwistStamped if values.get('cmd_vel_type') == 'TwistStamped' else Twist)
+            TwistStamped if values.get('cmd_vel_type') == 'TwistStamped' else Twist
+        )
         self.states = self.listen(String, 'alert/state')
         self.stops = self.listen(Bool, 'stop')
         self.velocities = self.listen(self.velocity_type, 'cmd_vel_out')
@@ -44,6 +53,7 @@ class Alert(RunningNode):
         def seen():
             self.see(distance_m)
             return self.state == state
+
         self.wait_for(seen, f'{state} at {distance_m} m, is {self.states[-1:]}')
 
     @property
@@ -89,10 +99,14 @@ def test_it_starts_stopped_and_beats(alert):
 
 def test_a_late_listener_hears_the_state_and_the_reason(alert):
     from rclpy.qos import DurabilityPolicy, QoSProfile
+
     heard = []
     alert.peer.create_subscription(
-        String, 'alert/state', heard.append,
-        QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+        String,
+        'alert/state',
+        heard.append,
+        QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+    )
     alert.wait_for(lambda: heard)
     assert heard[0].data == 'STOP: no distance heard yet'
 
@@ -126,6 +140,7 @@ def test_a_held_command_is_slowed_while_the_obstacle_comes_nearer(alert):
     def slower():
         alert.see(0.8)
         return alert.velocities[-1].linear.x < 0.6
+
     alert.wait_for(slower)
     assert alert.velocities[-1].linear.x > 0.0
 
@@ -138,6 +153,7 @@ def test_a_turn_that_was_allowed_ends_when_the_robot_goes_blind(alert):
     def turns():
         alert.see(0.3)
         return alert.drive(0.0, 0.5) == turn
+
     alert.wait_for(turns)
     alert.wait_for(lambda: alert.velocities[-1] == Twist(), 'zero without another command')
     assert alert.state == 'STALE'
@@ -152,11 +168,17 @@ def test_silence_is_stale_and_sends_zero(alert):
     alert.see_until(5.0, 'CLEAR')
 
 
-@pytest.mark.parametrize('fault', [
-    lambda alert: alert.see(math.nan), lambda alert: alert.see(math.inf),
-    lambda alert: alert.see(5.0, age_s=3600.0), lambda alert: alert.see(5.0, age_s=-3600.0),
-    lambda alert: alert.publish('proximity', Float32(data=math.nan))],
-    ids=['nan', 'inf', 'an hour old', 'an hour ahead', 'unknown picture'])
+@pytest.mark.parametrize(
+    'fault',
+    [
+        lambda alert: alert.see(math.nan),
+        lambda alert: alert.see(math.inf),
+        lambda alert: alert.see(5.0, age_s=3600.0),
+        lambda alert: alert.see(5.0, age_s=-3600.0),
+        lambda alert: alert.publish('proximity', Float32(data=math.nan)),
+    ],
+    ids=['nan', 'inf', 'an hour old', 'an hour ahead', 'unknown picture'],
+)
 def test_a_fault_sends_zero_at_once(alert, fault):
     alert.see_until(5.0, 'CLEAR')
     assert alert.drive().linear.x == 0.2
@@ -174,6 +196,7 @@ def test_a_driver_who_falls_silent_is_stopped_once(alert):
     def see_on():
         alert.see(5.0)
         return len(alert.velocities) > before
+
     alert.wait_for(see_on)
     for _ in range(30):
         alert.see(5.0)
@@ -200,7 +223,9 @@ def test_near_mode_follows_proximity_near(alert):
             alert.publish('proximity/near', Bool(data=near))
             alert.spin(2)
             return alert.state == state
+
         alert.wait_for(said)
+
     say(False, 'CLEAR')
     say(True, 'STOP')
     say(False, 'CLEAR')
@@ -234,9 +259,13 @@ def test_disabled_passes_commands_and_is_loud(alert):
     alert.wait_for(lambda: not alert.stops[-1].data)
     beeps = alert.listen(Bool, 'buzzer')
     alert.wait_for(lambda: any(beep.data for beep in beeps))
-    alert.wait_for(lambda: any(
-        array.status[0].level == DiagnosticStatus.ERROR
-        and array.status[0].message.startswith('DISABLED') for array in diagnostics))
+    alert.wait_for(
+        lambda: any(
+            array.status[0].level == DiagnosticStatus.ERROR
+            and array.status[0].message.startswith('DISABLED')
+            for array in diagnostics
+        )
+    )
     assert alert.call(SetBool, 'set_enabled', data=True).success
     alert.wait_for(lambda: alert.state == 'STOP')
     assert alert.drive() == Twist()
@@ -266,32 +295,49 @@ def test_the_scale_is_heard_in_the_diagnostics(alert):
 
     def reported(value):
         return any(
-            pair.value == value for array in diagnostics for pair in array.status[0].values
-            if pair.key == 'scale of the distance')
+            pair.value == value
+            for array in diagnostics
+            for pair in array.status[0].values
+            if pair.key == 'scale of the distance'
+        )
+
     alert.wait_for(lambda: reported('unverified'))
 
     def told():
-        alert.publish('/diagnostics', DiagnosticArray(status=[DiagnosticStatus(
-            values=[KeyValue(key='metric scale', value='verified')])]))
+        alert.publish(
+            '/diagnostics',
+            DiagnosticArray(
+                status=[DiagnosticStatus(values=[KeyValue(key='metric scale', value='verified')])]
+            ),
+        )
         alert.spin(20)  # more is heard than said, or the queues fill with our own message
         return reported('verified')
+
     alert.wait_for(told)
     diagnostics.clear()
-    alert.publish('/diagnostics', DiagnosticArray(status=[DiagnosticStatus(
-        values=[KeyValue(key='metric scale', value='unverified: no mounting')])]))
+    alert.publish(
+        '/diagnostics',
+        DiagnosticArray(
+            status=[
+                DiagnosticStatus(
+                    values=[KeyValue(key='metric scale', value='unverified: no mounting')]
+                )
+            ]
+        ),
+    )
     alert.wait_for(lambda: reported('unverified'))
 
 
 def test_new_settings_take_effect_and_stop_first(alert):
     alert.see_until(0.8, 'CAUTION')
-    result, = alert.node.set_parameters([
-        Parameter('stop_distance_m', value=1.0)])
+    (result,) = alert.node.set_parameters([Parameter('stop_distance_m', value=1.0)])
     assert not result.successful
     assert 'stop_distance_m must be below release_distance_m (0.65), got 1' in result.reason
     alert.see(0.8)
     assert alert.state == 'CAUTION'
-    result = alert.node.set_parameters_atomically([
-        Parameter('stop_distance_m', value=1.0), Parameter('release_distance_m', value=1.1)])
+    result = alert.node.set_parameters_atomically(
+        [Parameter('stop_distance_m', value=1.0), Parameter('release_distance_m', value=1.1)]
+    )
     assert result.successful, result.reason
     alert.wait_for(lambda: alert.state == 'STOP')
     for _ in range(5):
@@ -314,7 +360,7 @@ def test_other_settings_do_not_stop(alert):
 
 
 def test_what_is_fixed_is_refused_while_configured(alert):
-    result, = alert.node.set_parameters([Parameter('cmd_vel_type', value='TwistStamped')])
+    (result,) = alert.node.set_parameters([Parameter('cmd_vel_type', value='TwistStamped')])
     assert not result.successful
     assert 'before the node is configured' in result.reason
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 from __future__ import annotations
 
 from array import array
@@ -9,10 +12,10 @@ from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.nodes.depth_node import DepthNode
-from fcrn_depth_ros.nodes.depth_outputs import scan_frame_of
-from fcrn_depth_ros.nodes.messages import camera_info_message, image_message
+from fcrn_depth_ros.ros.depth_outputs import scan_frame_of
+from fcrn_depth_ros.ros.messages import camera_info_message, image_message
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
@@ -48,9 +51,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningNode]]:
     def start_node(card: dict[str, Any] | None = None, **overrides: Any) -> RunningNode:
         if 'model_file' not in overrides:
             overrides['model_file'] = str(
-                write_model(tmp_path / 'tiny.onnx', tiny_card(**(card or {}))))
-        running.append(RunningNode(
-            lambda: DepthNode(parameter_overrides=parameters(overrides))))
+                write_model(tmp_path / 'tiny.onnx', tiny_card(**(card or {})))
+            )
+        running.append(RunningNode(lambda: DepthNode(parameter_overrides=parameters(overrides))))
         return running[-1]
 
     yield start_node
@@ -58,8 +61,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningNode]]:
         node.close()
 
 
-def send(node: RunningNode, pixels: np.ndarray, stamp_s: int = 5,
-         camera: CameraIntrinsics | None = CAMERA) -> None:
+def send(
+    node: RunningNode,
+    pixels: np.ndarray,
+    stamp_s: int = 5,
+    camera: CameraIntrinsics | None = CAMERA,
+) -> None:
     if camera is not None:
         node.publish('camera_info', camera_info_message(Header(), camera))
         node.wait_for(lambda: node.node._camera_info is not None)
@@ -105,9 +112,16 @@ def test_scale_follows_the_focal_length(start: Callable[..., RunningNode]) -> No
 
 def test_every_output_of_one_frame(start: Callable[..., RunningNode]) -> None:
     node = start(camera_height_m=0.5)
-    kinds = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo,
-             'depth/image_color': Image, 'depth/points': PointCloud2, 'depth/scan': LaserScan,
-             'proximity': Float32, 'proximity/near': Bool, 'proximity/range': Range}
+    kinds = {
+        'depth/image_rect': Image,
+        'depth/camera_info': CameraInfo,
+        'depth/image_color': Image,
+        'depth/points': PointCloud2,
+        'depth/scan': LaserScan,
+        'proximity': Float32,
+        'proximity/near': Bool,
+        'proximity/range': Range,
+    }
     got = {topic: node.listen(kind, topic) for topic, kind in kinds.items()}
     send(node, picture(0.6))
     node.wait_for(lambda: all(got.values()), f'all of {list(kinds)}')
@@ -141,21 +155,26 @@ def test_sixteen_bit_depth_and_back(start: Callable[..., RunningNode]) -> None:
 
 
 BAD_FRAMES = {
-    'nonsense encoding': Image(encoding='banana', width=4, height=4, step=12,
-                               data=array('B', bytes(48))),
+    'nonsense encoding': Image(
+        encoding='banana', width=4, height=4, step=12, data=array('B', bytes(48))
+    ),
     'zero size': Image(encoding='rgb8'),
-    'truncated': Image(encoding='rgb8', width=64, height=48, step=192,
-                       data=array('B', bytes(100))),
-    'short step': Image(encoding='rgb8', width=64, height=48, step=10,
-                        data=array('B', bytes(9216))),
+    'truncated': Image(
+        encoding='rgb8', width=64, height=48, step=192, data=array('B', bytes(100))
+    ),
+    'short step': Image(
+        encoding='rgb8', width=64, height=48, step=10, data=array('B', bytes(9216))
+    ),
     'odd yuv': Image(encoding='nv12', width=3, height=3, step=3, data=array('B', bytes(27))),
-    'depth instead of colour': Image(encoding='32FC1', width=4, height=4, step=16,
-                                     data=array('B', bytes(64))),
+    'depth instead of colour': Image(
+        encoding='32FC1', width=4, height=4, step=16, data=array('B', bytes(64))
+    ),
 }
 
 
 def test_bad_frames_are_counted_and_the_next_good_one_works(
-        start: Callable[..., RunningNode]) -> None:
+    start: Callable[..., RunningNode],
+) -> None:
     node = start()
     images = node.listen(Image, 'depth/image_rect')
     near = node.listen(Bool, 'proximity/near')
@@ -173,7 +192,8 @@ def test_bad_frames_are_counted_and_the_next_good_one_works(
 
 
 def test_a_contradictory_camera_info_drops_frames_until_it_fits(
-        start: Callable[..., RunningNode]) -> None:
+    start: Callable[..., RunningNode],
+) -> None:
     node = start()
     images = node.listen(Image, 'depth/image_rect')
     send(node, picture(), camera=CameraIntrinsics(320.0, 320.0, 159.5, 119.5, 320, 240))
@@ -199,7 +219,8 @@ def test_resolution_may_change(start: Callable[..., RunningNode]) -> None:
 
 
 def test_without_camera_info_frames_wait_and_then_the_view_is_assumed(
-        start: Callable[..., RunningNode]) -> None:
+    start: Callable[..., RunningNode],
+) -> None:
     node = start(camera_info_wait_s=0.3)
     images = node.listen(Image, 'depth/image_rect')
     infos = node.listen(CameraInfo, 'depth/camera_info')
@@ -227,8 +248,7 @@ def test_an_uncalibrated_camera_is_said_to_be(start: Callable[..., RunningNode])
     assert 'uncalibrated' in status(node).camera_info
 
 
-def test_the_scale_is_verified_with_camera_and_mounting(
-        start: Callable[..., RunningNode]) -> None:
+def test_the_scale_is_verified_with_camera_and_mounting(start: Callable[..., RunningNode]) -> None:
     node = start(card={'mounting_input': 'mounting'})
     images = node.listen(Image, 'depth/image_rect')
     send(node, picture(2.0))
@@ -240,16 +260,25 @@ def test_the_scale_is_verified_with_camera_and_mounting(
     assert status(node).scale_unverified_because == ''
 
 
-@pytest.mark.parametrize('pixels', [
-    np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 128, np.uint8),
-    np.full((48, 64, 3), 255, np.uint8),
-], ids=['covered', 'blank', 'overexposed'])
+@pytest.mark.parametrize(
+    'pixels',
+    [
+        np.zeros((48, 64, 3), np.uint8),
+        np.full((48, 64, 3), 128, np.uint8),
+        np.full((48, 64, 3), 255, np.uint8),
+    ],
+    ids=['covered', 'blank', 'overexposed'],
+)
 def test_a_picture_of_nothing_gives_no_distance(
-        start: Callable[..., RunningNode], pixels: np.ndarray) -> None:
+    start: Callable[..., RunningNode], pixels: np.ndarray
+) -> None:
     node = start()
     images, ranges, shares, near = (
-        node.listen(Image, 'depth/image_rect'), node.listen(Range, 'proximity/range'),
-        node.listen(Float32, 'proximity'), node.listen(Bool, 'proximity/near'))
+        node.listen(Image, 'depth/image_rect'),
+        node.listen(Range, 'proximity/range'),
+        node.listen(Float32, 'proximity'),
+        node.listen(Bool, 'proximity/near'),
+    )
     send(node, pixels)
     node.wait_for(lambda: images and near and shares)
     assert np.isnan(metres(images[0])).all()
@@ -271,7 +300,8 @@ def test_frozen_frames_become_unknown(start: Callable[..., RunningNode]) -> None
 
 @pytest.mark.parametrize(('frozen_count', 'range_stamps'), [(60, [1, 1, 3]), (0, [1, 2, 3])])
 def test_the_distance_of_a_repeated_picture_is_as_old_as_the_first(
-        start: Callable[..., RunningNode], frozen_count: int, range_stamps: list[int]) -> None:
+    start: Callable[..., RunningNode], frozen_count: int, range_stamps: list[int]
+) -> None:
     node = start(frozen_frame_count=frozen_count)
     images, ranges = node.listen(Image, 'depth/image_rect'), node.listen(Range, 'proximity/range')
     for stamp_s, seed in ((1, 0), (2, 0), (3, 1)):
@@ -299,8 +329,11 @@ def test_relative_model_only_in_relative_mode(start: Callable[..., RunningNode])
     card = {'output_kind': 'inverse_relative'}
     node = start(card=card, proximity_mode='relative', relative_polarity='near_is_high')
     colored, images, shares, ranges = (
-        node.listen(Image, 'depth/image_color'), node.listen(Image, 'depth/image_rect'),
-        node.listen(Float32, 'proximity'), node.listen(Range, 'proximity/range'))
+        node.listen(Image, 'depth/image_color'),
+        node.listen(Image, 'depth/image_rect'),
+        node.listen(Float32, 'proximity'),
+        node.listen(Range, 'proximity/range'),
+    )
     send(node, picture())
     node.wait_for(lambda: colored and shares)
     assert not images and not ranges
@@ -308,20 +341,31 @@ def test_relative_model_only_in_relative_mode(start: Callable[..., RunningNode])
     assert not result.successful and 'has no unit' in result.reason
 
 
-@pytest.mark.parametrize(('make_bad', 'text'), [
-    (lambda path: path / 'missing.onnx', 'missing.onnx'),
-    (lambda path: _written(path, b''), 'bad.onnx'),
-    (lambda path: _written(path, b'not onnx at all'), 'bad.onnx'),
-    (lambda path: _written(path, write_model(path / 'a.onnx').read_bytes()[:200]), 'bad.onnx'),
-    (lambda path: write_model(path / 'b.onnx', metadata={}), 'contract'),
-    (lambda path: write_model(
-        path / 'c.onnx', metadata=tiny_card(input_width=64).to_metadata()), '64'),
-    (lambda path: write_model(
-        path / 'd.onnx', metadata=tiny_card(output_name='z').to_metadata()), "'z'|z"),
-])
+@pytest.mark.parametrize(
+    ('make_bad', 'text'),
+    [
+        (lambda path: path / 'missing.onnx', 'missing.onnx'),
+        (lambda path: _written(path, b''), 'bad.onnx'),
+        (lambda path: _written(path, b'not onnx at all'), 'bad.onnx'),
+        (lambda path: _written(path, write_model(path / 'a.onnx').read_bytes()[:200]), 'bad.onnx'),
+        (lambda path: write_model(path / 'b.onnx', metadata={}), 'contract'),
+        (
+            lambda path: write_model(
+                path / 'c.onnx', metadata=tiny_card(input_width=64).to_metadata()
+            ),
+            '64',
+        ),
+        (
+            lambda path: write_model(
+                path / 'd.onnx', metadata=tiny_card(output_name='z').to_metadata()
+            ),
+            "'z'|z",
+        ),
+    ],
+)
 def test_a_bad_model_is_refused_and_a_good_one_then_taken(
-        start: Callable[..., RunningNode], tmp_path: Path,
-        make_bad: Callable[[Path], Path], text: str) -> None:
+    start: Callable[..., RunningNode], tmp_path: Path, make_bad: Callable[[Path], Path], text: str
+) -> None:
     node = start(model_file=str(make_bad(tmp_path)))
     assert status(node).lifecycle_state == 'unconfigured'
     assert re.search(text, status(node).configure_error)
@@ -412,10 +456,15 @@ def test_distortion_is_removed_on_request(start: Callable[..., RunningNode]) -> 
     node.wait_for(lambda: 'unheard of' in status(node).last_rejection)
 
 
-@pytest.mark.parametrize(('optical', 'scan'), [
-    ('cam_optical_frame', 'cam_scan'), ('cam_optical', 'cam_scan'), ('cam', 'cam_scan'),
-    ('', '_scan'),
-])
+@pytest.mark.parametrize(
+    ('optical', 'scan'),
+    [
+        ('cam_optical_frame', 'cam_scan'),
+        ('cam_optical', 'cam_scan'),
+        ('cam', 'cam_scan'),
+        ('', '_scan'),
+    ],
+)
 def test_scan_frame(optical: str, scan: str) -> None:
     assert scan_frame_of(optical) == scan
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The paper's network, imported by the command, runs in the node like any other model."""
 
 from __future__ import annotations
@@ -6,9 +9,9 @@ from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
 from fcrn_depth_ros.__main__ import main
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.nodes.depth_node import DepthNode
-from fcrn_depth_ros.nodes.messages import camera_info_message, image_message
+from fcrn_depth_ros.ros.messages import camera_info_message, image_message
 import numpy as np
 import pytest
 from running_node import parameters, RunningNode
@@ -30,8 +33,9 @@ def test_an_imported_network_publishes_depth_and_says_what_it_is(tmp_path: Path)
     np.save(source, weights, allow_pickle=True)
     assert main(['import-weights', str(source), '--out', str(model)]) == 0
 
-    node = RunningNode(lambda: DepthNode(parameter_overrides=parameters(
-        {'model_file': str(model)})))
+    node = RunningNode(
+        lambda: DepthNode(parameter_overrides=parameters({'model_file': str(model)}))
+    )
     try:
         images = node.listen(Image, 'depth/image_rect')
         diagnostics = node.listen(DiagnosticArray, '/diagnostics')

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -6,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from fcrn_depth_ros.camera.playback import TimedFrame
 from fcrn_depth_ros.errors import ConfigurationError, FcrnDepthError, FrameError, ToolInputError
-from fcrn_depth_ros.frame_sources import TimedFrame
 from fcrn_depth_ros.nodes.image_source import ImageSource, parse_command_line
 import numpy as np
 import pytest
@@ -38,11 +41,11 @@ def play() -> Iterator[Callable[..., RunningNode]]:
     running: list[RunningNode] = []
 
     def start(open_frames: Callable[..., Any] | None = None, **values: Any) -> RunningNode:
-        settings = {
-            'rate_hz': 100.0, 'reliable': True, 'wait_for_subscribers': 1, **values}
+        settings = {'rate_hz': 100.0, 'reliable': True, 'wait_for_subscribers': 1, **values}
         factory = {} if open_frames is None else {'open_frames': open_frames}
-        running.append(RunningNode(
-            lambda: ImageSource(parameter_overrides=parameters(settings), **factory)))
+        running.append(
+            RunningNode(lambda: ImageSource(parameter_overrides=parameters(settings), **factory))
+        )
         return running[-1]
 
     yield start
@@ -68,17 +71,20 @@ def test_a_folder_is_published_in_order_with_its_camera(
         assert (pixels == picture(index)).all()
     stamps = [Time.from_msg(image.header.stamp) for image in images]
     assert stamps == sorted(stamps) and before <= stamps[0] and stamps[-1] <= after
-    run.wait_for(lambda: {image.header.stamp.nanosec for image in images} <= {
-        info.header.stamp.nanosec for info in infos}, 'a camera_info of each stamp')
+    run.wait_for(
+        lambda: (
+            {image.header.stamp.nanosec for image in images}
+            <= {info.header.stamp.nanosec for info in infos}
+        ),
+        'a camera_info of each stamp',
+    )
     info = infos[-1]
     assert list(info.k) == [100.0, 0.0, 31.5, 0.0, 101.0, 23.5, 0.0, 0.0, 1.0]
     assert list(info.p[:3]) == [100.0, 0.0, 31.5] and list(info.p[5:7]) == [101.0, 23.5]
     assert (info.distortion_model, list(info.d)) == ('plumb_bob', [0.0] * 5)
 
 
-def test_distortion_goes_into_camera_info(
-    play: Callable[..., RunningNode], folder: Path
-) -> None:
+def test_distortion_goes_into_camera_info(play: Callable[..., RunningNode], folder: Path) -> None:
     (folder / 'camera.json').write_text(json.dumps({**CAMERA, 'k1': 0.2, 'k2': -0.9, 'p1': 0.01}))
     run = play(images=str(folder))
     infos = run.listen(CameraInfo, 'camera_info')
@@ -98,17 +104,24 @@ def test_without_a_camera_file_the_camera_is_said_to_be_uncalibrated(
     assert (infos[0].width, infos[0].height, infos[0].k[0]) == (64, 48, 0.0)
 
 
-@pytest.mark.parametrize(('transport', 'raw_count', 'compressed_count'), [
-    ('raw', 6, 0), ('compressed', 0, 6), ('both', 6, 6)])
+@pytest.mark.parametrize(
+    ('transport', 'raw_count', 'compressed_count'),
+    [('raw', 6, 0), ('compressed', 0, 6), ('both', 6, 6)],
+)
 def test_pictures_go_out_raw_or_compressed_or_both(
-    play: Callable[..., RunningNode], folder: Path, transport: str, raw_count: int,
-    compressed_count: int
+    play: Callable[..., RunningNode],
+    folder: Path,
+    transport: str,
+    raw_count: int,
+    compressed_count: int,
 ) -> None:
     for index in range(6):
         cv2.imwrite(str(folder / f'{index}.png'), np.full((48, 64, 3), 40 * index, np.uint8))
     run = play(
-        images=str(folder), image_transport=transport,
-        wait_for_subscribers=2 if transport == 'both' else 1)
+        images=str(folder),
+        image_transport=transport,
+        wait_for_subscribers=2 if transport == 'both' else 1,
+    )
     raw = run.listen(Image, 'image') if raw_count else []
     compressed = run.listen(CompressedImage, 'image/compressed') if compressed_count else []
     run.wait_for(lambda: (len(raw), len(compressed)) == (raw_count, compressed_count))
@@ -119,26 +132,25 @@ def test_pictures_go_out_raw_or_compressed_or_both(
         assert 'jpeg' in message.format
 
 
-@pytest.mark.parametrize(('reliable', 'expected'), [
-    (False, ReliabilityPolicy.BEST_EFFORT), (True, ReliabilityPolicy.RELIABLE)])
+@pytest.mark.parametrize(
+    ('reliable', 'expected'),
+    [(False, ReliabilityPolicy.BEST_EFFORT), (True, ReliabilityPolicy.RELIABLE)],
+)
 def test_reliability_is_a_parameter(
     play: Callable[..., RunningNode], folder: Path, reliable: bool, expected: ReliabilityPolicy
 ) -> None:
     run = play(images=str(folder), reliable=reliable)
-    info, = run.wait_for(lambda: run.peer.get_publishers_info_by_topic('/image'))
+    (info,) = run.wait_for(lambda: run.peer.get_publishers_info_by_topic('/image'))
     assert info.qos_profile.reliability == expected
 
 
 def test_the_qos_can_be_overridden(play: Callable[..., RunningNode], folder: Path) -> None:
-    run = play(images=str(folder), **{
-        'qos_overrides./image.publisher.reliability': 'best_effort'})
-    info, = run.wait_for(lambda: run.peer.get_publishers_info_by_topic('/image'))
+    run = play(images=str(folder), **{'qos_overrides./image.publisher.reliability': 'best_effort'})
+    (info,) = run.wait_for(lambda: run.peer.get_publishers_info_by_topic('/image'))
     assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
 
 
-def test_a_loop_ends_after_the_duration(
-    play: Callable[..., RunningNode], folder: Path
-) -> None:
+def test_a_loop_ends_after_the_duration(play: Callable[..., RunningNode], folder: Path) -> None:
     run = play(images=str(folder), loop=True, duration_s=0.2)
     images = run.listen(Image, 'image')
     run.wait_for(lambda: run.node.exit_status is not None)
@@ -197,12 +209,15 @@ def test_a_calibration_of_another_shape_ends_it_before_anything_is_published(
     assert (run.node.exit_status, run.node.published_count) == (2, 0)
 
 
-@pytest.mark.parametrize(('values', 'error'), [
-    ({'images': '/nowhere'}, ToolInputError),
-    ({}, ConfigurationError),
-    ({'images': '/nowhere', 'rate_hz': -1.0}, ConfigurationError),
-    ({'images': '/nowhere', 'image_transport': 'theora'}, ConfigurationError),
-])
+@pytest.mark.parametrize(
+    ('values', 'error'),
+    [
+        ({'images': '/nowhere'}, ToolInputError),
+        ({}, ConfigurationError),
+        ({'images': '/nowhere', 'rate_hz': -1.0}, ConfigurationError),
+        ({'images': '/nowhere', 'image_transport': 'theora'}, ConfigurationError),
+    ],
+)
 def test_an_unusable_source_is_refused_at_start(
     play: Callable[..., RunningNode], values: dict[str, Any], error: type[FcrnDepthError]
 ) -> None:
@@ -213,12 +228,16 @@ def test_an_unusable_source_is_refused_at_start(
 def test_command_line_options_become_parameters() -> None:
     given = parse_command_line(['--camera', '0', '--rate', '15', '--loop'])
     assert {parameter.name: parameter.value for parameter in given} == {
-        'camera': 0, 'rate_hz': 15.0, 'loop': True}
+        'camera': 0,
+        'rate_hz': 15.0,
+        'loop': True,
+    }
     assert parse_command_line([]) == []
 
 
-@pytest.mark.parametrize('arguments', [
-    ['--images', 'a', '--video', 'b'], ['--rate', 'fast'], ['--unknown'], ['stray']])
+@pytest.mark.parametrize(
+    'arguments', [['--images', 'a', '--video', 'b'], ['--rate', 'fast'], ['--unknown'], ['stray']]
+)
 def test_a_wrong_command_line_ends_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 A camera in a process of its own, that misbehaves on command.
 
@@ -5,8 +8,8 @@ Reads one word at a time from standard input. Publishes 64x48 pictures and their
 20 Hz; no two pictures are alike unless it is told to freeze.
 """
 
-from fcrn_depth_ros.nodes import quality_of_service as qos
-from fcrn_depth_ros.nodes.messages import image_message
+from fcrn_depth_ros.ros import quality_of_service as qos
+from fcrn_depth_ros.ros.messages import image_message
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -38,9 +41,14 @@ class CameraSource(ToldSource):
         stamp_ns = self.get_clock().now().nanoseconds - AGES_NS.get(behaviour, 0)
         header = Header(frame_id='camera_optical_frame')
         header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 10**9)
-        self._infos.publish(CameraInfo(
-            header=header, width=64, height=48,
-            k=[64.0, 0.0, 31.5, 0.0, 64.0, 23.5, 0.0, 0.0, 1.0]))
+        self._infos.publish(
+            CameraInfo(
+                header=header,
+                width=64,
+                height=48,
+                k=[64.0, 0.0, 31.5, 0.0, 64.0, 23.5, 0.0, 0.0, 1.0],
+            )
+        )
         self._images.publish(image_message(header, pixels, 'rgb8'))
 
 

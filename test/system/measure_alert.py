@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Measure how soon the robot stops and goes on, and how steady the heartbeat is under full load.
 
@@ -40,7 +43,7 @@ os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(10, 101))
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 sys.path.append(str(Path(__file__).resolve().parents[1] / 'unit'))
 
-from fcrn_depth_ros.nodes.real_time import ask_for_real_time
+from fcrn_depth_ros.ros.real_time import ask_for_real_time
 import numpy as np
 from robot import moves, Robot, RosProcess
 from tiny_models import write_model
@@ -65,11 +68,15 @@ class Fault:
 DEATHS = (signal.SIGKILL, signal.SIGSTOP)
 CHAIN_FAULTS = (
     *(Fault(victim, death) for victim in ('depth_node', 'camera') for death in DEATHS),
-    *(Fault('camera', word) for word in ('frozen', 'covered', 'old', 'future')))
+    *(Fault('camera', word) for word in ('frozen', 'covered', 'old', 'future')),
+)
 SOURCE_FAULTS = (
     *(Fault('source', death) for death in DEATHS),
-    *(Fault('source', word)
-      for word in ('silent', 'frozen', 'old', 'future', 'nan', 'unknown', 'near')))
+    *(
+        Fault('source', word)
+        for word in ('silent', 'frozen', 'old', 'future', 'nan', 'unknown', 'near')
+    ),
+)
 
 
 def burn() -> None:
@@ -83,7 +90,8 @@ def full_load(per_core: int) -> Iterator[None]:
     """Give every core so many processes that never rest."""
     burners = [
         multiprocessing.Process(target=burn, daemon=True)
-        for _ in range(per_core * (os.cpu_count() or 1))]
+        for _ in range(per_core * (os.cpu_count() or 1))
+    ]
     for burner in burners:
         burner.start()
     try:
@@ -99,7 +107,9 @@ def start_source(robot: Robot) -> RosProcess:
 
 
 def measure_reactions(
-    robot: Robot, start: Mapping[str, Callable[[], RosProcess]], faults: Sequence[Fault],
+    robot: Robot,
+    start: Mapping[str, Callable[[], RosProcess]],
+    faults: Sequence[Fault],
     repeat: int,
 ) -> dict[str, list[float]]:
     """Give the seconds from fault to zero velocity, per fault."""
@@ -132,10 +142,17 @@ def measure_chain(robot: Robot, repeat: int) -> dict[str, list[float]]:
     """Give the reactions to the faults of a camera and of depth_node."""
     with tempfile.TemporaryDirectory() as folder:
         model = write_model(
-            Path(folder) / 'tiny.onnx', output=np.full((1, 1, 24, 32), 3.0, np.float32))
-        return measure_reactions(robot, {
-            'depth_node': lambda: robot.start_node('depth_node', {'model_file': model}),
-            'camera': robot.start_camera}, CHAIN_FAULTS, repeat)
+            Path(folder) / 'tiny.onnx', output=np.full((1, 1, 24, 32), 3.0, np.float32)
+        )
+        return measure_reactions(
+            robot,
+            {
+                'depth_node': lambda: robot.start_node('depth_node', {'model_file': model}),
+                'camera': robot.start_camera,
+            },
+            CHAIN_FAULTS,
+            repeat,
+        )
 
 
 def measure_crossings(robot: Robot, count: int) -> dict[str, float]:
@@ -150,8 +167,10 @@ def measure_crossings(robot: Robot, count: int) -> dict[str, float]:
         source.tell(OBSTACLE_VIEW)
         robot.wait_for(
             lambda since_s=appeared_s: any(
-                not moves(received) for received in robot.velocities.since(since_s)),
-            'zero velocity')
+                not moves(received) for received in robot.velocities.since(since_s)
+            ),
+            'zero velocity',
+        )
         robot.spin(random.uniform(2.0, 3.0))
         left_s = time.monotonic()
         source.tell(CLEAR_VIEW)
@@ -165,15 +184,21 @@ def measure_crossings(robot: Robot, count: int) -> dict[str, float]:
         to_resume_s.append(goes_on_s - left_s)
         stops = robot.stops.since(appeared_s - 1.0)
         changes_s = [
-            later.time_s for earlier, later in itertools.pairwise(stops)
-            if earlier.message.data != later.message.data]
+            later.time_s
+            for earlier, later in itertools.pairwise(stops)
+            if earlier.message.data != later.message.data
+        ]
         flickers += any(b - a <= 1.0 for a, b in itertools.pairwise(changes_s))
         print(f'crossing {number + 1} of {count}\r', end='', flush=True)
     source.end()
     return {
-        'runs': count, 'stop_median_s': statistics.median(to_stop_s), 'stop_max_s': max(to_stop_s),
-        'resume_median_s': statistics.median(to_resume_s), 'resume_max_s': max(to_resume_s),
-        'held_share_min': min(held), 'runs_with_flicker': flickers,
+        'runs': count,
+        'stop_median_s': statistics.median(to_stop_s),
+        'stop_max_s': max(to_stop_s),
+        'resume_median_s': statistics.median(to_resume_s),
+        'resume_max_s': max(to_resume_s),
+        'held_share_min': min(held),
+        'runs_with_flicker': flickers,
     }
 
 
@@ -187,9 +212,11 @@ def measure_heartbeat(robot: Robot, seconds: float) -> dict[str, float]:
     times_s = [received.time_s for received in robot.stops.since(begin_s)]
     gaps_s = [later - earlier for earlier, later in zip(times_s, times_s[1:], strict=False)]
     return {
-        'beats': len(times_s), 'rate_hz': len(times_s) / seconds,
+        'beats': len(times_s),
+        'rate_hz': len(times_s) / seconds,
         'median_gap_s': statistics.median(gaps_s),
-        'p99_gap_s': statistics.quantiles(gaps_s, n=100)[-1], 'longest_gap_s': max(gaps_s),
+        'p99_gap_s': statistics.quantiles(gaps_s, n=100)[-1],
+        'longest_gap_s': max(gaps_s),
     }
 
 
@@ -206,9 +233,11 @@ def main() -> int:
     robot = Robot()
     print(f'this process: {ask_for_real_time(OBSERVER_PRIORITY)}')
     result = {
-        'load_average_before': os.getloadavg()[0], 'ordinary': arguments.ordinary,
+        'load_average_before': os.getloadavg()[0],
+        'ordinary': arguments.ordinary,
         'busy_per_core': arguments.busy_per_core,
-        'source_timeout_s': 0.5}
+        'source_timeout_s': 0.5,
+    }
     try:
         robot.start_alert(realtime_priority=0 if arguments.ordinary else 20)
         reactions_s = measure_chain(robot, arguments.repeat) if arguments.repeat else {}
@@ -217,14 +246,15 @@ def main() -> int:
         with full_load(arguments.busy_per_core):
             if arguments.repeat:
                 reactions_s |= measure_reactions(
-                    robot, {'source': lambda: start_source(robot)}, SOURCE_FAULTS,
-                    arguments.repeat)
+                    robot, {'source': lambda: start_source(robot)}, SOURCE_FAULTS, arguments.repeat
+                )
             result['heartbeat'] = measure_heartbeat(robot, arguments.load_seconds)
     finally:
         robot.close()
     result['reaction_s'] = {
         fault: {'median': statistics.median(times_s), 'max': max(times_s)}
-        for fault, times_s in reactions_s.items()}
+        for fault, times_s in reactions_s.items()
+    }
     print(json.dumps(result, indent=1))
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 A distance source in a process of its own, that misbehaves on command.
 
@@ -7,7 +10,7 @@ for an obstacle seen with noise of that relative standard deviation. Publishes a
 
 import random
 
-from fcrn_depth_ros.nodes.real_time import ask_for_real_time
+from fcrn_depth_ros.ros.real_time import ask_for_real_time
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Range
 from std_msgs.msg import Float32
@@ -16,8 +19,12 @@ from told_source import run, ToldSource
 FAR_M, NEAR_M, MAX_M = 5.0, 0.3, 10.0
 # Behaviour -> distance, age of the stamp in seconds.
 READINGS = {
-    'good': (FAR_M, 0.0), 'near': (NEAR_M, 0.0), 'nan': (float('nan'), 0.0),
-    'inf': (float('inf'), 0.0), 'old': (FAR_M, 3600.0), 'future': (FAR_M, -3600.0),
+    'good': (FAR_M, 0.0),
+    'near': (NEAR_M, 0.0),
+    'nan': (float('nan'), 0.0),
+    'inf': (float('inf'), 0.0),
+    'old': (FAR_M, 3600.0),
+    'future': (FAR_M, -3600.0),
 }
 
 

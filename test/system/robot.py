@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 A robot's driver and wheels around real processes: sends forward commands, records what passes.
 
@@ -116,20 +119,27 @@ class Robot:
         rclpy.shutdown()
 
     def start(
-        self, command: Sequence[str | Path], parameters: Mapping[str, Any] | None = None,
+        self,
+        command: Sequence[str | Path],
+        parameters: Mapping[str, Any] | None = None,
     ) -> RosProcess:
         """Start a process with ROS parameters."""
         arguments = []
         for name, value in (parameters or {}).items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             arguments += ['-p', f'{name}:={text}']
-        process = RosProcess(subprocess.Popen(
-            [*map(str, command), '--ros-args', *arguments], cwd=ROOT, stdin=subprocess.PIPE))
+        process = RosProcess(
+            subprocess.Popen(
+                [*map(str, command), '--ros-args', *arguments], cwd=ROOT, stdin=subprocess.PIPE
+            )
+        )
         self.processes.append(process)
         return process
 
     def start_node(
-        self, name: str, parameters: Mapping[str, Any] | None = None,
+        self,
+        name: str,
+        parameters: Mapping[str, Any] | None = None,
     ) -> RosProcess:
         """Start one of the package's nodes."""
         return self.start([sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}'], parameters)
@@ -166,7 +176,8 @@ class Robot:
         begin_s = time.monotonic()
         self.wait_for(
             lambda: any(moves(received) for received in self.velocities.since(begin_s)),
-            'a forward command passes')
+            'a forward command passes',
+        )
 
     def wait_until_stopped(self, since_s: float) -> float:
         """
@@ -180,11 +191,13 @@ class Robot:
         """
         self.wait_for(
             lambda: any(not moves(received) for received in self.velocities.since(since_s)),
-            'zero velocity')
+            'zero velocity',
+        )
         self.spin(1.0)
         after = self.velocities.since(since_s)
         last_move = max(
-            (index for index, received in enumerate(after) if moves(received)), default=-1)
+            (index for index, received in enumerate(after) if moves(received)), default=-1
+        )
         assert last_move + 1 < len(after), 'forward commands pass on after the fault'
         return after[last_move + 1].time_s - since_s
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Real processes, real signals: whatever happens to the source, the robot stops and stays stopped.
 
@@ -45,22 +48,37 @@ def suspend(source: RosProcess) -> None:
 def tell(word: str) -> Callable[[RosProcess], None]:
     def fault(source: RosProcess) -> None:
         source.tell(word)
+
     return fault
 
 
-@pytest.mark.parametrize(('fault', 'state'), [
-    (kill, 'STALE: no distance for'),
-    (suspend, 'STALE: no distance for'),
-    (tell('silent'), 'STALE: no distance for'),
-    (tell('frozen'), 'STALE: the same stamp for'),
-    (tell('old'), 'STALE: stamp went back by 3.6e+03 s'),
-    (tell('future'), 'STALE: stamp lies 3.6e+03 s in the future'),
-    (tell('nan'), 'STOP: range nan m'),
-    (tell('inf'), 'STOP: range inf m'),
-    (tell('unknown'), 'STOP: the picture tells no distance'),
-    (tell('near'), 'STOP: 0.30 m away'),
-], ids=['kill -9', 'SIGSTOP', 'silent', 'frozen', 'old', 'future', 'nan', 'inf', 'unknown',
-        'near'])
+@pytest.mark.parametrize(
+    ('fault', 'state'),
+    [
+        (kill, 'STALE: no distance for'),
+        (suspend, 'STALE: no distance for'),
+        (tell('silent'), 'STALE: no distance for'),
+        (tell('frozen'), 'STALE: the same stamp for'),
+        (tell('old'), 'STALE: stamp went back by 3.6e+03 s'),
+        (tell('future'), 'STALE: stamp lies 3.6e+03 s in the future'),
+        (tell('nan'), 'STOP: range nan m'),
+        (tell('inf'), 'STOP: range inf m'),
+        (tell('unknown'), 'STOP: the picture tells no distance'),
+        (tell('near'), 'STOP: 0.30 m away'),
+    ],
+    ids=[
+        'kill -9',
+        'SIGSTOP',
+        'silent',
+        'frozen',
+        'old',
+        'future',
+        'nan',
+        'inf',
+        'unknown',
+        'near',
+    ],
+)
 def test_a_fault_of_the_source_stops_the_robot_until_it_is_over(
     robot: Robot, fault: Callable[[RosProcess], None], state: str
 ) -> None:
@@ -195,19 +213,29 @@ def test_clocks_that_disagree_by_an_hour_never_let_the_robot_go(
 def test_settings_changed_while_driving_stop_first(robot: Robot) -> None:
     from rcl_interfaces.srv import SetParametersAtomically
     from rclpy.parameter import Parameter
+
     robot.start_alert()
     robot.start_source()
     robot.wait_until_driving()
     client = robot.node.create_client(
-        SetParametersAtomically, '/alert_node/set_parameters_atomically')
+        SetParametersAtomically, '/alert_node/set_parameters_atomically'
+    )
     robot.wait_for(client.service_is_ready, 'the parameter service')
     for distance_m, released in ((6.0, False), (0.4, True)):
         change_s = time.monotonic()
-        future = client.call_async(SetParametersAtomically.Request(parameters=[
-            Parameter(name, value=value).to_parameter_msg() for name, value in (
-                ('stop_distance_m', distance_m), ('release_distance_m', distance_m + 0.1),
-                ('caution_distance_m', distance_m + 0.2),
-                ('caution_release_distance_m', distance_m + 0.3))]))
+        future = client.call_async(
+            SetParametersAtomically.Request(
+                parameters=[
+                    Parameter(name, value=value).to_parameter_msg()
+                    for name, value in (
+                        ('stop_distance_m', distance_m),
+                        ('release_distance_m', distance_m + 0.1),
+                        ('caution_distance_m', distance_m + 0.2),
+                        ('caution_release_distance_m', distance_m + 0.3),
+                    )
+                ]
+            )
+        )
         robot.wait_for(future.done, 'the answer')
         assert future.result().result.successful, future.result().result.reason
         if released:
@@ -221,10 +249,14 @@ def cable() -> Iterator[tuple[str, str]]:
     """Give a network namespace, and the name of the interface on this side of its cable."""
     name = f'fcrn{os.getpid() % 10000}'
     setup = [
-        f'ip netns add {name}', f'ip link add {name}a type veth peer name {name}b netns {name}',
-        f'ip addr add 10.231.77.1/24 dev {name}a', f'ip link set {name}a up',
-        f'ip -n {name} addr add 10.231.77.2/24 dev {name}b', f'ip -n {name} link set {name}b up',
-        f'ip -n {name} link set lo up']
+        f'ip netns add {name}',
+        f'ip link add {name}a type veth peer name {name}b netns {name}',
+        f'ip addr add 10.231.77.1/24 dev {name}a',
+        f'ip link set {name}a up',
+        f'ip -n {name} addr add 10.231.77.2/24 dev {name}b',
+        f'ip -n {name} link set {name}b up',
+        f'ip -n {name} link set lo up',
+    ]
     if os.geteuid() != 0 or shutil.which('ip') is None:
         pytest.skip('needs root and iproute2')
     try:

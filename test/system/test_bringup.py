@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Both nodes by one command: neither outlives the other, nor the command itself."""
 
 from __future__ import annotations
@@ -28,10 +31,14 @@ def children(process: RosProcess) -> dict[str, int]:
     path = Path(f'/proc/{process.popen.pid}/task/{process.popen.pid}/children')
     commands = {
         int(pid): Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')
-        for pid in path.read_text().split()}
+        for pid in path.read_text().split()
+    }
     return {
-        name: pid for name in ('alert_node', 'depth_node') for pid, command in commands.items()
-        if f'fcrn_depth_ros.nodes.{name}'.encode() in command}
+        name: pid
+        for name in ('alert_node', 'depth_node')
+        for pid, command in commands.items()
+        if f'fcrn_depth_ros.nodes.{name}'.encode() in command
+    }
 
 
 def is_gone(pid: int) -> bool:
@@ -43,10 +50,16 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
-@pytest.mark.parametrize(('victim', 'signal_number', 'status'), [
-    ('bringup', signal.SIGTERM, 0), ('bringup', signal.SIGINT, 0),
-    ('bringup', signal.SIGKILL, -signal.SIGKILL), ('depth_node', signal.SIGKILL, 1)],
-    ids=['SIGTERM', 'SIGINT', 'killed', 'depth_node killed'])
+@pytest.mark.parametrize(
+    ('victim', 'signal_number', 'status'),
+    [
+        ('bringup', signal.SIGTERM, 0),
+        ('bringup', signal.SIGINT, 0),
+        ('bringup', signal.SIGKILL, -signal.SIGKILL),
+        ('depth_node', signal.SIGKILL, 1),
+    ],
+    ids=['SIGTERM', 'SIGINT', 'killed', 'depth_node killed'],
+)
 def test_whatever_ends_first_a_final_stop_is_sent_and_nobody_stays(
     robot: Robot, victim: str, signal_number: int, status: int
 ) -> None:

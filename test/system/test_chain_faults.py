@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """
 Camera, depth_node and alert_node as real processes: whatever link breaks, the robot stops.
 
@@ -35,8 +38,7 @@ class Chain:
 @pytest.fixture
 def chain(tmp_path: Path) -> Iterator[Chain]:
     """Drive with a network that sees 3 m everywhere, whatever it is shown."""
-    model = write_model(
-        tmp_path / 'tiny.onnx', output=np.full((1, 1, 24, 32), 3.0, np.float32))
+    model = write_model(tmp_path / 'tiny.onnx', output=np.full((1, 1, 24, 32), 3.0, np.float32))
     robot = Robot()
     try:
         robot.start_alert()
@@ -52,10 +54,16 @@ def said_since(robot: Robot, time_s: float) -> list[str]:
     return [received.message.data for received in robot.states.since(time_s)]
 
 
-@pytest.mark.parametrize(('victim', 'signal_number'), [
-    ('camera', signal.SIGKILL), ('camera', signal.SIGSTOP),
-    ('depth_node', signal.SIGKILL), ('depth_node', signal.SIGSTOP)],
-    ids=['camera unplugged', 'camera hangs', 'depth_node killed', 'depth_node hangs'])
+@pytest.mark.parametrize(
+    ('victim', 'signal_number'),
+    [
+        ('camera', signal.SIGKILL),
+        ('camera', signal.SIGSTOP),
+        ('depth_node', signal.SIGKILL),
+        ('depth_node', signal.SIGSTOP),
+    ],
+    ids=['camera unplugged', 'camera hangs', 'depth_node killed', 'depth_node hangs'],
+)
 def test_a_link_that_dies_or_hangs_stops_the_robot(
     chain: Chain, victim: str, signal_number: int
 ) -> None:
@@ -68,12 +76,15 @@ def test_a_link_that_dies_or_hangs_stops_the_robot(
         chain.robot.wait_until_driving()
 
 
-@pytest.mark.parametrize(('behaviour', 'state'), [
-    ('frozen', 'STALE: the same stamp for'),
-    ('covered', 'STOP: the picture tells no distance'),
-    ('old', 'STALE: stamp went back by 3.6e+03 s'),
-    ('future', 'STALE: stamp lies 3.6e+03 s in the future'),
-])
+@pytest.mark.parametrize(
+    ('behaviour', 'state'),
+    [
+        ('frozen', 'STALE: the same stamp for'),
+        ('covered', 'STOP: the picture tells no distance'),
+        ('old', 'STALE: stamp went back by 3.6e+03 s'),
+        ('future', 'STALE: stamp lies 3.6e+03 s in the future'),
+    ],
+)
 def test_pictures_that_cannot_be_trusted_stop_the_robot_until_they_can(
     chain: Chain, behaviour: str, state: str
 ) -> None:
@@ -92,14 +103,18 @@ def test_depth_that_becomes_all_nan_by_a_setting_stops_the_robot(chain: Chain) -
     robot.wait_for(client.service_is_ready, 'the parameter service')
     for farthest_m, stops in ((1.0, True), (10.0, False)):
         change_s = time.monotonic()
-        future = client.call_async(SetParameters.Request(parameters=[
-            Parameter('max_depth_m', value=farthest_m).to_parameter_msg()]))
+        future = client.call_async(
+            SetParameters.Request(
+                parameters=[Parameter('max_depth_m', value=farthest_m).to_parameter_msg()]
+            )
+        )
         robot.wait_for(future.done, 'the answer')
         assert future.result().results[0].successful, future.result().results[0].reason
         if stops:
             robot.wait_until_stopped(change_s)
             assert any(
                 text.startswith('STOP: the picture tells no distance')
-                for text in said_since(robot, change_s))
+                for text in said_since(robot, change_s)
+            )
         else:
             robot.wait_until_driving()

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The demo as a person runs it: three processes over real DDS, and what they leave behind."""
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import sys
 import time
 
 import cv2
-from fcrn_depth_ros.nodes.ros_version import ros_distro
+from fcrn_depth_ros.ros.ros_version import ros_distro
 import pytest
 from tiny_models import tiny_card, write_model
 
@@ -21,8 +24,16 @@ pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a 
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = [
-    'frames_published', 'frames_processed', 'frames_dropped', 'latency_ms', 'inference_ms',
-    'proximity', 'alert_states', 'model', 'provider', 'ros_distro',
+    'frames_published',
+    'frames_processed',
+    'frames_dropped',
+    'latency_ms',
+    'inference_ms',
+    'proximity',
+    'alert_states',
+    'model',
+    'provider',
+    'ros_distro',
 ]
 CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
 PATIENCE_S = 120.0
@@ -50,18 +61,31 @@ def model(tmp_path: Path) -> Path:
 def demo(tmp_path: Path) -> Iterator[Demo]:
     """Start the demo on a DDS domain of its own; nothing of it may be left at the end."""
     environment = {
-        **os.environ, 'PYTHONPATH': os.pathsep.join(
-            [str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]),
+        **os.environ,
+        'PYTHONPATH': os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])]),
         # Inherited by every child, so that those left behind are found.
-        'FCRN_DEMO_TEST': str(tmp_path)}
+        'FCRN_DEMO_TEST': str(tmp_path),
+    }
     environment.pop('ROS_DOMAIN_ID', None)
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:
-        started.append(subprocess.Popen(
-            [sys.executable, '-m', 'fcrn_depth_ros.nodes.demo', '--out', str(tmp_path / 'out'),
-             *map(str, arguments)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        started.append(
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    '-m',
+                    'fcrn_depth_ros.nodes.demo',
+                    '--out',
+                    str(tmp_path / 'out'),
+                    *map(str, arguments),
+                ],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
         return started[-1]
 
     yield start
@@ -119,7 +143,7 @@ def test_a_recording_becomes_a_report(
     assert summary['ros_distro'] == ros_distro()
     sheet = cv2.imread(str(tmp_path / 'out' / 'contact_sheet.png'))
     assert sheet is not None and sheet.shape[1] > 1000
-    video, = (tmp_path / 'out').glob('demo.*')
+    (video,) = (tmp_path / 'out').glob('demo.*')
     assert cv2.VideoCapture(str(video)).read()[0]
     assert 'camera mounting 0.5 m, pitch 8 deg' in output
     assert f'published {FRAMES} pictures' in output
@@ -160,15 +184,18 @@ def test_nothing_is_left_running_when_the_demo_is_killed(
     process.communicate(timeout=PATIENCE_S)
 
 
-@pytest.mark.parametrize(('arguments', 'reason'), [
-    (['--images', '/nowhere'], 'images must be a folder'),
-    (['--video', __file__], 'video must be a file that OpenCV can decode'),
-    (['--camera', '63'], 'camera must be the number of a working webcam'),
-    (['--images', CLIP, '--camera-file', 'missing.json'], 'camera file must be readable'),
-    (['--images', CLIP, '--camera-height', '-1'], 'camera height must be in'),
-    (['--images', CLIP, '--rate', '-1'], 'rate_hz must be a finite number'),
-    (['--images', '.', '--video', 'x'], 'not allowed with argument'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['--images', '/nowhere'], 'images must be a folder'),
+        (['--video', __file__], 'video must be a file that OpenCV can decode'),
+        (['--camera', '63'], 'camera must be the number of a working webcam'),
+        (['--images', CLIP, '--camera-file', 'missing.json'], 'camera file must be readable'),
+        (['--images', CLIP, '--camera-height', '-1'], 'camera height must be in'),
+        (['--images', CLIP, '--rate', '-1'], 'rate_hz must be a finite number'),
+        (['--images', '.', '--video', 'x'], 'not allowed with argument'),
+    ],
+)
 def test_unusable_input_is_one_clear_line_and_2(
     demo: Demo, arguments: list[str], reason: str
 ) -> None:

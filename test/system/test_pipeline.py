@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Real processes: image_source -> bringup -> a listener, with the source killed in between."""
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).parents[2])
     environment['PYTHONPATH'] = os.pathsep.join([root, environment.get('PYTHONPATH', '')])
     return subprocess.Popen(
-        [sys.executable, '-m', f'fcrn_depth_ros.nodes.{module}', *arguments], env=environment)
+        [sys.executable, '-m', f'fcrn_depth_ros.nodes.{module}', *arguments], env=environment
+    )
 
 
 @pytest.fixture
@@ -40,8 +44,9 @@ def pictures(tmp_path: Path) -> Path:
         picture = (230 + blocks).clip(0, 255).astype(np.uint8)
         picture[0, count] = 0  # no two pictures are alike
         cv2.imwrite(str(folder / f'{count * 0.05:.2f}.png'), picture)
-    (folder / 'camera.json').write_text(json.dumps(
-        {'fx': 64.0, 'fy': 64.0, 'cx': 31.5, 'cy': 23.5, 'width': 64, 'height': 48}))
+    (folder / 'camera.json').write_text(
+        json.dumps({'fx': 64.0, 'fy': 64.0, 'cx': 31.5, 'cy': 23.5, 'width': 64, 'height': 48})
+    )
     return folder
 
 
@@ -49,7 +54,7 @@ class Listener:
     """Everything a person would echo, in this process."""
 
     def __init__(self) -> None:
-        from fcrn_depth_ros.nodes import quality_of_service as qos
+        from fcrn_depth_ros.ros import quality_of_service as qos
         import rclpy
         from rclpy.node import Node
         from sensor_msgs.msg import Image
@@ -62,10 +67,15 @@ class Listener:
         self.stops: list[bool] = []
         self.states: list[str] = []
         for kind, topic, keep, profile in (
-                (Image, 'depth/image_rect', self.depth.append, 10),
-                (Bool, 'stop', lambda message: self.stops.append(message.data), 10),
-                (String, 'alert/state', lambda message: self.states.append(message.data),
-                 qos.latched())):
+            (Image, 'depth/image_rect', self.depth.append, 10),
+            (Bool, 'stop', lambda message: self.stops.append(message.data), 10),
+            (
+                String,
+                'alert/state',
+                lambda message: self.states.append(message.data),
+                qos.latched(),
+            ),
+        ):
             self._node.create_subscription(kind, topic, keep, profile)
 
     def close(self) -> None:
@@ -90,7 +100,8 @@ def listener() -> Iterator[Listener]:
 
 
 def test_depth_comes_stops_and_comes_back(
-        tmp_path: Path, pictures: Path, listener: Listener) -> None:
+    tmp_path: Path, pictures: Path, listener: Listener
+) -> None:
     model = write_model(tmp_path / 'tiny.onnx')
     bringup = start('bringup', '--ros-args', '-p', f'depth_node:model_file:={model}')
     play = ('image_source', '--images', str(pictures), '--rate', '20', '--loop')
@@ -123,16 +134,22 @@ def test_depth_comes_stops_and_comes_back(
                 process.wait()
 
 
-@pytest.mark.parametrize(('arguments', 'named'), [
-    (['-p', 'near_distance_m:=-1.0'], 'near_distance_m'),
-    (['-p', 'color_map:=mauve'], 'color_map'),
-])
-def test_a_bad_parameter_ends_the_process_with_a_reason(
-        arguments: list[str], named: str) -> None:
+@pytest.mark.parametrize(
+    ('arguments', 'named'),
+    [
+        (['-p', 'near_distance_m:=-1.0'], 'near_distance_m'),
+        (['-p', 'color_map:=mauve'], 'color_map'),
+    ],
+)
+def test_a_bad_parameter_ends_the_process_with_a_reason(arguments: list[str], named: str) -> None:
     environment = dict(os.environ)
     environment['PYTHONPATH'] = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, '-m', 'fcrn_depth_ros.nodes.depth_node', '--ros-args', *arguments],
-        env=environment, capture_output=True, text=True, timeout=60)
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 2
     assert named in done.stderr and 'Traceback' not in done.stderr

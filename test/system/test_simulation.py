@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The closed loop with true depth: a few drives in real processes."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures arrive at a process that knows nothing of the tuning."""
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a 
 _PUBLISHER = """
 from array import array
 import sys, time
-from fcrn_depth_ros.nodes.transport import tune_fast_dds
+from fcrn_depth_ros.ros.transport import tune_fast_dds
 if sys.argv[1] == 'tuned':
     assert tune_fast_dds()
 import rclpy
@@ -54,15 +57,22 @@ print(len(stamps), flush=True)
 
 
 def test_tuned_pictures_reach_an_untuned_process() -> None:
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(('FASTDDS_', 'FASTRTPS_'))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(('FASTDDS_', 'FASTRTPS_'))
+    }
     environment['PYTHONPATH'] = os.pathsep.join(
-        [str(Path(__file__).parents[2]), environment.get('PYTHONPATH', '')])
+        [str(Path(__file__).parents[2]), environment.get('PYTHONPATH', '')]
+    )
 
     def start(code: str, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, '-c', code, *arguments], env=environment, text=True,
-            stdout=subprocess.PIPE)
+            [sys.executable, '-c', code, *arguments],
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+        )
 
     with start(_SUBSCRIBER) as subscriber, start(_PUBLISHER, 'tuned') as publisher:
         try:

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """FCRN ResNet-50 as its authors' release computes it, step by step in NumPy, unarranged."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Settings: what is accepted, what is refused, and what the refusal says."""
 
 from __future__ import annotations
@@ -27,34 +30,46 @@ class Bell:
         check_settings(self)
 
 
-@pytest.mark.parametrize('values', [
-    {},
-    {'loudness': 0.0}, {'loudness': 1.0}, {'loudness': 1},
-    {'strokes': 1}, {'strokes': 12},
-    {'tone': 'low'}, {'muted': True}, {'owners': ('ann',)},
-    {'offset': -1e9}, {'offset': 1e9},
-])
+@pytest.mark.parametrize(
+    'values',
+    [
+        {},
+        {'loudness': 0.0},
+        {'loudness': 1.0},
+        {'loudness': 1},
+        {'strokes': 1},
+        {'strokes': 12},
+        {'tone': 'low'},
+        {'muted': True},
+        {'owners': ('ann',)},
+        {'offset': -1e9},
+        {'offset': 1e9},
+    ],
+)
 def test_values_inside_the_bounds_are_accepted(values: dict[str, Any]) -> None:
     bell = Bell(**values)
     assert {name: getattr(bell, name) for name in values} == values
 
 
-@pytest.mark.parametrize(('values', 'expected'), [
-    ({'loudness': -1e-9}, 'loudness must be a finite number in [0, 1], got -1e-09'),
-    ({'loudness': 1.0000001}, 'loudness must be a finite number in [0, 1]'),
-    ({'loudness': math.nan}, 'loudness must be a finite number in [0, 1], got nan'),
-    ({'loudness': 'loud'}, "loudness must be a float, got 'loud'"),
-    ({'loudness': True}, 'loudness must be a float, got True'),
-    ({'strokes': 0}, 'strokes must be a finite number in [1, 12], got 0'),
-    ({'strokes': 13}, 'strokes must be a finite number in [1, 12], got 13'),
-    ({'strokes': 3.0}, 'strokes must be a int, got 3.0'),
-    ({'strokes': True}, 'strokes must be a int, got True'),
-    ({'tone': 'middle'}, "tone must be one of 'high', 'low', got 'middle'"),
-    ({'tone': ''}, "tone must be one of 'high', 'low', got ''"),
-    ({'muted': 1}, 'muted must be a bool, got 1'),
-    ({'owners': 'ann'}, "owners must be a tuple, got 'ann'"),
-    ({'offset': math.inf}, 'offset must be a finite number in [-inf, inf], got inf'),
-])
+@pytest.mark.parametrize(
+    ('values', 'expected'),
+    [
+        ({'loudness': -1e-9}, 'loudness must be a finite number in [0, 1], got -1e-09'),
+        ({'loudness': 1.0000001}, 'loudness must be a finite number in [0, 1]'),
+        ({'loudness': math.nan}, 'loudness must be a finite number in [0, 1], got nan'),
+        ({'loudness': 'loud'}, "loudness must be a float, got 'loud'"),
+        ({'loudness': True}, 'loudness must be a float, got True'),
+        ({'strokes': 0}, 'strokes must be a finite number in [1, 12], got 0'),
+        ({'strokes': 13}, 'strokes must be a finite number in [1, 12], got 13'),
+        ({'strokes': 3.0}, 'strokes must be a int, got 3.0'),
+        ({'strokes': True}, 'strokes must be a int, got True'),
+        ({'tone': 'middle'}, "tone must be one of 'high', 'low', got 'middle'"),
+        ({'tone': ''}, "tone must be one of 'high', 'low', got ''"),
+        ({'muted': 1}, 'muted must be a bool, got 1'),
+        ({'owners': 'ann'}, "owners must be a tuple, got 'ann'"),
+        ({'offset': math.inf}, 'offset must be a finite number in [-inf, inf], got inf'),
+    ],
+)
 def test_other_values_are_refused_by_name(values: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Bell(**values)

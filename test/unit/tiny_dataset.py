@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """A dataset of drawn pictures whose depth is known, in the layout of the tools."""
 
 from __future__ import annotations

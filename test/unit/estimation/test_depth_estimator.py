@@ -1,13 +1,16 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The whole path: scale for the camera, for the mounting, and what is said about it."""
 
 from __future__ import annotations
 
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.errors import CameraInfoError, ConfigurationError, ImageFormatError
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
-from fcrn_depth_ros.estimation.image_quality import QualityConfig
-from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
+from fcrn_depth_ros.perception.quality import QualityConfig
 import numpy as np
 import pytest
 from tiny_models import tiny_card, write_model

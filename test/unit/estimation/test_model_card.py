@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The model card: round trip, overrides, and every way it can be wrong."""
 
 from __future__ import annotations

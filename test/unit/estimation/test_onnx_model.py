@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The boundary to onnxruntime: files, cards, graphs and providers that are not what they say."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """What of a network's output becomes metres, and what becomes unknown."""
 
 from __future__ import annotations

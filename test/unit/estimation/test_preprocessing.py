@@ -1,9 +1,12 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Placing pictures in the network's input, and maps back on the picture."""
 
 from __future__ import annotations
 
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.errors import ImageFormatError
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
 from fcrn_depth_ros.estimation.preprocessing import place_image, prepare_image
 import numpy as np
 import pytest

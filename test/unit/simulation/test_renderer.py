@@ -1,10 +1,13 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 from __future__ import annotations
 
 from collections.abc import Iterator
 import ctypes.util
 
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics
-from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
 

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """The command line: results of each command, and one line and exit code 2 for what is wrong."""
 
 from __future__ import annotations
@@ -359,7 +362,9 @@ def test_unknown_commands_and_missing_options_are_refused(arguments, capsys):
 
 
 def test_a_missing_package_is_named(monkeypatch, capsys):
-    for name in [name for name in sys.modules if name.startswith('fcrn_depth_ros.tools.quantiz')]:
+    for name in [
+        name for name in sys.modules if name.startswith('fcrn_depth_ros.tools.measure.quantiz')
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'onnx', None)
     assert main(['quantize', '--help']) == 2

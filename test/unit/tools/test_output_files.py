@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 """Files are written whole or not at all, and progress is only drawn on a terminal."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +11,8 @@ pytest.importorskip('torch', reason='training needs torch (training/requirements
 pytest.importorskip('tqdm', reason='training needs tqdm (training/requirements.txt)')
 yaml = pytest.importorskip('yaml', reason='training needs pyyaml (training/requirements.txt)')
 
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics  # noqa: E402
-from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics  # noqa: E402
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
 
 from training.data import epoch_batches, floor_map, Frame, make_sample, whole_view  # noqa: E402
 import training.train  # noqa: E402

@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 import numpy as np
 import pytest
 
@@ -6,7 +9,7 @@ for name in ('onnx', 'tqdm', 'yaml'):
     pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
 
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
-from fcrn_depth_ros.tools.quantization import float_nodes  # noqa: E402
+from fcrn_depth_ros.tools.measure.quantization import float_nodes  # noqa: E402
 import onnx  # noqa: E402
 from tiny_runs import write_run  # noqa: E402
 

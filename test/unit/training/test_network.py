@@ -1,10 +1,13 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
 
-from fcrn_depth_ros.estimation.camera import CameraIntrinsics  # noqa: E402
-from fcrn_depth_ros.estimation.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics  # noqa: E402
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
 
 from training.network import (  # noqa: E402
     FcrnLite,
@@ -100,9 +103,7 @@ def test_height_is_read_right_in_pictures_stretched_apart(image):
     torch.manual_seed(0)
     network = FcrnLite(HEIGHT, WIDTH, 1.5 * FX, zoom_x=1.5, zoom_y=1.2).eval()
     unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
-    camera = CameraIntrinsics(
-        1.5 * FX, 1.2 * FX, (WIDTH - 1) / 2, (HEIGHT - 1) / 2, WIDTH, HEIGHT
-    )
+    camera = CameraIntrinsics(1.5 * FX, 1.2 * FX, (WIDTH - 1) / 2, (HEIGHT - 1) / 2, WIDTH, HEIGHT)
     floor = inverse_floor_depth(camera, CameraMounting(2 * USUAL_HEIGHT_M, 0.0, 0.0))
     known = network(image, torch.from_numpy(floor)[None, None])
     np.testing.assert_allclose(known, unknown + np.log(2), atol=1e-3)

@@ -1,0 +1,274 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Is something too near, coming too fast, or is the robot too fast for what is ahead."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+import math
+
+from ..errors import ConfigurationError
+from ..settings import setting
+from .closing_speed import time_to_collision
+from .source_watch import RangeReading
+from .speed_limit import greatest_safe_speed, SpeedConfig, stopping_distance
+from .verdict import AlertState, Verdict
+
+# A time to collision must grow by this factor before it no longer holds a stop.
+TTC_RELEASE_FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class ObstacleConfig(SpeedConfig):
+    """Distances that make the state worse and better, and how the robot brakes."""
+
+    stop_distance_m: float = setting(0.5, 'Nearer than this is STOP.', minimum=0.01, maximum=100.0)
+    release_distance_m: float = setting(
+        0.65, 'A STOP ends when everything is at least this far.', minimum=0.01, maximum=100.0
+    )
+    caution_distance_m: float = setting(
+        1.2, 'Nearer than this is CAUTION, at any speed.', minimum=0.01, maximum=100.0
+    )
+    caution_release_distance_m: float = setting(
+        1.4, 'CAUTION ends when everything is at least this far.', minimum=0.01, maximum=100.0
+    )
+    trigger_count: int = setting(
+        2,
+        'Readings in a row that must be too near before the state gets worse; a bad or missing '
+        'reading stops at once.',
+        minimum=1,
+        maximum=100,
+    )
+    release_count: int = setting(
+        5,
+        'Readings in a row that must be far enough before the state gets better.',
+        minimum=1,
+        maximum=1000,
+    )
+    ttc_stop_s: float = setting(
+        1.0,
+        'STOP when the nearest surface would be reached sooner than this at the rate it comes '
+        'nearer, in seconds; 0 = never.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    ttc_window_s: float = setting(
+        1.0,
+        'The rate of approach is the trend over this long, in seconds.',
+        minimum=0.1,
+        maximum=10.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and that each distance releases farther than it trips."""
+        super().__post_init__()
+        for low, high in (
+            ('stop_distance_m', 'release_distance_m'),
+            ('stop_distance_m', 'caution_distance_m'),
+            ('caution_distance_m', 'caution_release_distance_m'),
+        ):
+            if getattr(self, low) >= getattr(self, high):
+                raise ConfigurationError(
+                    f'{low} must be below {high} ({getattr(self, high):g}), '
+                    f'got {getattr(self, low):g}; change both in one call'
+                )
+        if self.margin_m > self.stop_distance_m:
+            raise ConfigurationError(
+                f'margin_m must be at most stop_distance_m ({self.stop_distance_m:g}), '
+                f'got {self.margin_m:g}; raise stop_distance_m'
+            )
+
+
+class SeverityDebounce:
+    """
+    Let the state get worse and better only when several readings in a row ask for it.
+
+    Parameters
+    ----------
+    trigger_count, release_count : int
+        Readings in a row that make it worse, and better.
+
+    """
+
+    def __init__(self, trigger_count: int, release_count: int) -> None:
+        self._trips: deque[AlertState] = deque(maxlen=trigger_count)
+        self._holds: deque[AlertState] = deque(maxlen=release_count)
+        self.state = AlertState.STOP
+
+    def restart(self) -> None:
+        """Go back to stopped and forget every reading."""
+        self._trips.clear()
+        self._holds.clear()
+        self.state = AlertState.STOP
+
+    def update(self, trip: AlertState, hold: AlertState) -> None:
+        """
+        Take one reading.
+
+        Parameters
+        ----------
+        trip : AlertState
+            The state it asks for.
+        hold : AlertState
+            The state it keeps up where that already holds; not milder than `trip`.
+
+        """
+        self._trips.append(trip)
+        self._holds.append(hold)
+        if len(self._trips) == self._trips.maxlen:
+            self.state = max(self.state, min(self._trips))
+        if len(self._holds) == self._holds.maxlen:
+            self.state = min(self.state, max(self._holds))
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was heard since the start."""
+        return not self._trips
+
+    @property
+    def better_count(self) -> int:
+        """Return how many of the latest readings in a row ask for something better."""
+        count = 0
+        for hold in reversed(self._holds):
+            if hold >= self.state:
+                break
+            count += 1
+        return count
+
+
+class ObstacleRule:
+    """
+    Judge trusted distances: too near, coming too fast, or too fast for what is ahead.
+
+    Parameters
+    ----------
+    config : ObstacleConfig
+        Distances, counts and how the robot brakes.
+
+    """
+
+    def __init__(self, config: ObstacleConfig) -> None:
+        self._config = config
+        self._debounce = SeverityDebounce(config.trigger_count, config.release_count)
+        self._latest_m: deque[float] = deque(maxlen=config.trigger_count)
+        self._trend: deque[tuple[float, float]] = deque()
+        self.time_to_collision_s = math.inf
+
+    def restart(self) -> None:
+        """Forget every reading and be stopped."""
+        self._debounce.restart()
+        self._latest_m.clear()
+        self._trend.clear()
+        self.time_to_collision_s = math.inf
+
+    @property
+    def nearest_m(self) -> float:
+        """Return the latest distance; NaN when there is none."""
+        return self._latest_m[-1] if self._latest_m else math.nan
+
+    def speed_limit(self, margin_m: float) -> float:
+        """
+        Give the greatest forward speed; +Inf when no distance is known to limit it.
+
+        Parameters
+        ----------
+        margin_m : float
+            Distance to be left after braking.
+
+        Returns
+        -------
+        float
+            m/s. One outlier among `trigger_count` readings does not brake, as it does not stop.
+
+        """
+        if not self._latest_m:
+            return math.inf
+        return greatest_safe_speed(max(self._latest_m), margin_m, self._config)
+
+    def hear_range(
+        self, now_s: float, reading: RangeReading, speed_mps: float, extra_m: float
+    ) -> None:
+        """
+        Take a trusted distance.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        reading : RangeReading
+            Its `max_m` stands for "nothing seen".
+        speed_mps : float
+            Forward speed now asked for.
+        extra_m : float
+            Added to every distance of the configuration.
+
+        """
+        config, distance_m = self._config, reading.distance_m
+        self._latest_m.append(distance_m)
+        self.time_to_collision_s = self._update_trend(now_s, reading)
+        needed_m = stopping_distance(speed_mps, config.margin_m, config)
+        self._debounce.update(
+            self._grade(
+                config.stop_distance_m + extra_m,
+                max(config.caution_distance_m, needed_m) + extra_m,
+                config.ttc_stop_s,
+            ),
+            self._grade(
+                config.release_distance_m + extra_m,
+                max(config.caution_release_distance_m, needed_m) + extra_m,
+                config.ttc_stop_s * TTC_RELEASE_FACTOR,
+            ),
+        )
+
+    def hear_near(self, near: bool) -> None:
+        """Take a yes or no: yes asks for STOP."""
+        state = AlertState.STOP if near else AlertState.CLEAR
+        self._debounce.update(state, state)
+
+    def be_cautious(self) -> None:
+        """Make CLEAR into CAUTION: a command had to be slowed down."""
+        self._debounce.state = max(self._debounce.state, AlertState.CAUTION)
+
+    def verdict(self) -> Verdict:
+        """
+        Say what the readings so far ask for.
+
+        Returns
+        -------
+        Verdict
+            CLEAR, CAUTION or STOP.
+
+        """
+        state, better_count = self._debounce.state, self._debounce.better_count
+        seen = (
+            'something is near' if math.isnan(self.nearest_m) else f'{self.nearest_m:.2f} m away'
+        )
+        if state == AlertState.CLEAR:
+            return Verdict(state, 'clear', 'nothing is near')
+        if state == AlertState.STOP and (better_count or self._debounce.is_empty):
+            return Verdict(
+                state,
+                'waiting',
+                f'{better_count} of {self._config.release_count} readings in a row are good',
+            )
+        if self.time_to_collision_s < self._config.ttc_stop_s * TTC_RELEASE_FACTOR:
+            return Verdict(
+                state, 'closing', f'{seen}, reached in {self.time_to_collision_s:.1f} s'
+            )
+        return Verdict(state, 'near', seen)
+
+    def _grade(self, stop_m: float, caution_m: float, ttc_s: float) -> AlertState:
+        if self.nearest_m < stop_m or self.time_to_collision_s < ttc_s:
+            return AlertState.STOP
+        return AlertState.CAUTION if self.nearest_m < caution_m else AlertState.CLEAR
+
+    def _update_trend(self, now_s: float, reading: RangeReading) -> float:
+        if reading.distance_m >= reading.max_m:
+            self._trend.clear()  # nothing seen is no distance that could shrink
+            return math.inf
+        self._trend.append((now_s, reading.distance_m))
+        while self._trend[0][0] < now_s - self._config.ttc_window_s:
+            self._trend.popleft()
+        return time_to_collision(list(self._trend))

@@ -1,0 +1,257 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Can the distance be trusted right now: arrival, stamps, values.
+
+A source is trusted from its first good reading until something speaks against it. Two clocks
+are used, both passed in: a steady one for everything that is a duration here, and the clock of
+the message stamps, read only when a message arrives, so that a jump of it disturbs no duration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+
+from ..settings import check_settings, setting
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """When the distance is no longer trusted; see each setting's description."""
+
+    alert_source: str = setting(
+        'range',
+        'What decides: range (proximity/range, metres) or near (proximity/near, yes or no; for '
+        'models without metres).',
+        choices=('range', 'near'),
+        read_only=True,
+    )
+    source_timeout_s: float = setting(
+        0.5,
+        'Without a new reading for this long the state is STALE, in seconds.',
+        minimum=0.05,
+        maximum=60.0,
+    )
+    max_stamp_age_s: float = setting(
+        1.0,
+        'A picture older than this, by its stamp, is STALE, in seconds; it covers the camera, '
+        'the network and the inference.',
+        minimum=0.05,
+        maximum=60.0,
+    )
+    max_stamp_ahead_s: float = setting(
+        0.1,
+        'A stamp farther in the future than this is STALE, in seconds: the clocks of two '
+        'machines disagree, or one jumped.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class RangeReading:
+    """
+    One message of the distance source.
+
+    Attributes
+    ----------
+    distance_m, min_m, max_m : float
+        Nearest distance and the limits that the source states.
+    stamp_s : float
+        When the picture was taken, in seconds on the clock of the stamps.
+
+    """
+
+    distance_m: float
+    min_m: float
+    max_m: float
+    stamp_s: float
+
+    def flaw(self) -> str:
+        """
+        Say what is wrong with the values.
+
+        Returns
+        -------
+        str
+            Empty when the distance lies within sound limits.
+
+        """
+        if not (0 <= self.min_m < self.max_m < math.inf):
+            return f'range limits [{self.min_m:g}, {self.max_m:g}] m are malformed'
+        if not self.min_m <= self.distance_m <= self.max_m:  # catches NaN as well
+            return f'range {self.distance_m:g} m is not in [{self.min_m:g}, {self.max_m:g}] m'
+        return ''
+
+
+@dataclass(frozen=True)
+class SourceFault:
+    """
+    Why the distance cannot be trusted.
+
+    Attributes
+    ----------
+    is_stale : bool
+        True where the data are missing or old, False where they are there but unusable.
+    cause : str
+        A word that stays the same while the fault does.
+    reason : str
+        A sentence for a person.
+
+    """
+
+    is_stale: bool
+    cause: str
+    reason: str
+
+
+class SourceWatch:
+    """
+    Judge each message of the distance source, and its silence.
+
+    Parameters
+    ----------
+    config : SourceConfig
+        Timeouts and which topic decides.
+
+    """
+
+    def __init__(self, config: SourceConfig) -> None:
+        self._config = config
+        self._arrival_s: float | None = None
+        self._age_on_arrival_s = 0.0
+        self._stamp_s: float | None = None
+        self._repeats = False
+        self._rejection: SourceFault | None = None
+        self._unknown_since_s: float | None = None
+        self._unknown_heard_s = 0.0
+
+    def hear_range(self, now_s: float, reading: RangeReading, clock_s: float) -> bool:
+        """
+        Take a stamped distance.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        reading : RangeReading
+            The message.
+        clock_s : float
+            The time now on the clock of the stamps.
+
+        Returns
+        -------
+        bool
+            True when the reading can be used.
+
+        """
+        if reading.stamp_s == self._stamp_s and not reading.flaw():
+            self._repeats = True  # the same picture again is no news: it does not feed the timeout
+            return False
+        previous_stamp_s, self._stamp_s = self._stamp_s, reading.stamp_s
+        self._repeats = False
+        self._arrival_s = now_s
+        self._age_on_arrival_s = clock_s - reading.stamp_s
+        self._rejection = self._judge(reading, previous_stamp_s)
+        return self._rejection is None
+
+    def hear_near(self, now_s: float) -> None:
+        """Take an unstamped yes or no, at a steady time in seconds."""
+        self._arrival_s = now_s
+        self._age_on_arrival_s = 0.0
+        self._rejection = None
+
+    def hear_proximity(self, now_s: float, share: float) -> None:
+        """
+        Take the share of near pixels: NaN says that the picture told nothing.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        share : float
+            0..1; anything else is unknown.
+
+        """
+        self._unknown_heard_s = now_s
+        if 0 <= share <= 1:
+            self._unknown_since_s = None
+        elif self._unknown_since_s is None:
+            self._unknown_since_s = now_s
+
+    def fault(self, now_s: float) -> SourceFault | None:
+        """
+        Say why the distance cannot be trusted at this time.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+
+        Returns
+        -------
+        SourceFault or None
+            None while the source is healthy.
+
+        """
+        timeout_s = self._config.source_timeout_s
+        if self._unknown_since_s is not None and now_s - self._unknown_heard_s <= timeout_s:
+            return SourceFault(
+                False,
+                'unknown',
+                'the picture tells no distance: too few valid pixels, dark, covered or blank',
+            )
+        if self._arrival_s is None:
+            return SourceFault(False, 'unheard', 'no distance heard yet')
+        silence_s = now_s - self._arrival_s
+        if silence_s > timeout_s:
+            return self._silence(silence_s)
+        if self._rejection is not None:
+            return self._rejection
+        age_s = self._age_on_arrival_s + silence_s
+        if age_s > self._config.max_stamp_age_s:
+            return self._old(age_s)
+        if self._unknown_since_s is not None:
+            return SourceFault(False, 'unknown', 'the last picture told no distance')
+        return None
+
+    def _judge(self, reading: RangeReading, previous_stamp_s: float | None) -> SourceFault | None:
+        flaw = reading.flaw()
+        if flaw:
+            return SourceFault(False, 'invalid', flaw)
+        if not math.isfinite(self._age_on_arrival_s):
+            return SourceFault(True, 'stamp', f'stamp {reading.stamp_s} s is not a time')
+        if previous_stamp_s is not None and reading.stamp_s < previous_stamp_s:
+            back_s = previous_stamp_s - reading.stamp_s
+            return SourceFault(
+                True, 'stamp', f'stamp went back by {back_s:.3g} s: a clock jumped, or two sources'
+            )
+        if -self._age_on_arrival_s > self._config.max_stamp_ahead_s:
+            return SourceFault(
+                True,
+                'stamp',
+                f'stamp lies {-self._age_on_arrival_s:.3g} s in the future: '
+                'synchronise the clocks, or check /clock',
+            )
+        if self._age_on_arrival_s > self._config.max_stamp_age_s:
+            return self._old(self._age_on_arrival_s)
+        return None
+
+    def _old(self, age_s: float) -> SourceFault:
+        return SourceFault(
+            True,
+            'stamp',
+            f'the picture is {age_s:.3g} s old, at most {self._config.max_stamp_age_s:g} s is '
+            'allowed: too slow, or the clocks differ',
+        )
+
+    def _silence(self, silence_s: float) -> SourceFault:
+        if self._repeats:
+            return SourceFault(True, 'frozen', f'the same stamp for {silence_s:.2f} s: frozen')
+        return SourceFault(True, 'silent', f'no distance for {silence_s:.2f} s')

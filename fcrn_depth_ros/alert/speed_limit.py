@@ -1,0 +1,169 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""How fast may the robot go: stopping distance, and the gate that velocity commands pass."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+import math
+
+from ..settings import check_settings, setting
+
+
+@dataclass(frozen=True)
+class SpeedConfig:
+    """How the robot brakes and what it may do while stopped; see each description."""
+
+    reaction_time_s: float = setting(
+        0.4,
+        'From light on the sensor until the brakes act, in seconds: camera, inference, control.',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    deceleration_mps2: float = setting(
+        0.5, 'How hard the robot surely brakes, in m/s^2.', minimum=0.01, maximum=20.0
+    )
+    margin_m: float = setting(
+        0.25,
+        'Distance left after braking: error of the depth, and the robot in front of the camera.',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    unverified_margin_m: float = setting(
+        0.5,
+        'Added to margin and to every distance while the metric scale is unverified (mounting or '
+        'focal length unknown).',
+        minimum=0.0,
+        maximum=10.0,
+    )
+    allow_rotation: bool = setting(
+        False, 'While stopped by an obstacle, let commands that only rotate pass.'
+    )
+    allow_backward: bool = setting(
+        False, 'While stopped by an obstacle, let commands that drive backward pass (unseen!).'
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """A velocity command in the robot's frame: x forward, y left, z up; m/s and rad/s."""
+
+    linear_x: float = 0.0
+    linear_y: float = 0.0
+    linear_z: float = 0.0
+    angular_x: float = 0.0
+    angular_y: float = 0.0
+    angular_z: float = 0.0
+
+    @property
+    def is_finite(self) -> bool:
+        """Return whether no component is NaN or infinite."""
+        return all(map(math.isfinite, dataclasses.astuple(self)))
+
+    def scaled(self, factor: float) -> Velocity:
+        """Return the command with every component multiplied: the same path, slower."""
+        return Velocity(*(factor * component for component in dataclasses.astuple(self)))
+
+
+ZERO_VELOCITY = Velocity()
+
+
+def stopping_distance(speed_mps: float, margin_m: float, config: SpeedConfig) -> float:
+    """
+    Give the distance that a robot needs in front of it.
+
+    Parameters
+    ----------
+    speed_mps : float
+        Forward speed, not negative.
+    margin_m : float
+        Distance to be left after braking.
+    config : SpeedConfig
+        Reaction time and deceleration.
+
+    Returns
+    -------
+    float
+        Metres: reaction, braking, margin.
+
+    """
+    braking_m = speed_mps**2 / (2 * config.deceleration_mps2)
+    return config.reaction_time_s * speed_mps + braking_m + margin_m
+
+
+def greatest_safe_speed(distance_m: float, margin_m: float, config: SpeedConfig) -> float:
+    """
+    Give the speed from which the robot can still stop: the inverse of `stopping_distance`.
+
+    Parameters
+    ----------
+    distance_m, margin_m : float
+        Distance ahead, and what of it is to be left.
+    config : SpeedConfig
+        Reaction time and deceleration.
+
+    Returns
+    -------
+    float
+        m/s; 0 within the margin, NaN for a NaN distance.
+
+    """
+    free_m = distance_m - margin_m
+    if free_m <= 0:
+        return 0.0
+    reaction_s, deceleration = config.reaction_time_s, config.deceleration_mps2
+    return deceleration * (math.sqrt(reaction_s**2 + 2 * free_m / deceleration) - reaction_s)
+
+
+def gate_stopped(command: Velocity, is_free_to_leave: bool, config: SpeedConfig) -> Velocity:
+    """
+    Give what passes while stopped: nothing, unless the robot may free itself.
+
+    Parameters
+    ----------
+    command : Velocity
+        The command that came in; finite.
+    is_free_to_leave : bool
+        True where an obstacle that is seen well is the only cause of the stop.
+    config : SpeedConfig
+        `allow_rotation` and `allow_backward`.
+
+    Returns
+    -------
+    Velocity
+        The command, or zero.
+
+    """
+    sideways = command.linear_y != 0 or command.linear_z != 0
+    if not is_free_to_leave or sideways or command.linear_x > 0:
+        return ZERO_VELOCITY
+    allowed = config.allow_backward if command.linear_x < 0 else config.allow_rotation
+    return command if allowed else ZERO_VELOCITY
+
+
+def gate_moving(command: Velocity, limit_mps: float) -> Velocity:
+    """
+    Slow a command down so that its forward speed keeps the limit.
+
+    Parameters
+    ----------
+    command : Velocity
+        The command that came in; finite.
+    limit_mps : float
+        Greatest forward speed, not negative.
+
+    Returns
+    -------
+    Velocity
+        Scaled as a whole: the path stays the same.
+
+    """
+    if command.linear_x <= limit_mps:
+        return command
+    return command.scaled(limit_mps / command.linear_x)

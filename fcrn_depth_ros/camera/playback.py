@@ -1,0 +1,469 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Pictures from a folder, a video file or a webcam, each with the time at which it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+import json
+import math
+from pathlib import Path
+import re
+import time
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, FrameError, ToolInputError
+from ..settings import check_settings, setting
+from .camera_file import CameraCalibration, load_camera_calibration
+from .mounting import CameraMounting
+
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
+CAMERA_FILE_NAMES = ('camera.json', 'camera.yaml', 'camera_info.yaml')
+DEFAULT_RATE_HZ = 30.0
+# A file name of this many digits or more counts nanoseconds, as in EuRoC; fewer count frames.
+_NANOSECOND_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class FrameSourceConfig:
+    """Which pictures to play, and how fast; exactly one of the first three is given."""
+
+    images: str = setting('', 'Folder of pictures to play.', read_only=True)
+    video: str = setting('', 'Video file to play.', read_only=True)
+    camera: int = setting(
+        -1,
+        'Number of the webcam to read, 0 is the first; -1 is none.',
+        minimum=-1,
+        maximum=63,
+        read_only=True,
+    )
+    rate_hz: float = setting(
+        0.0,
+        'Pictures a second; 0 keeps the timing of the recording (file names that are times '
+        'in seconds, the rate of the video, whatever the webcam gives) or else 30.',
+        minimum=0.0,
+        maximum=1000.0,
+        read_only=True,
+    )
+    loop: bool = setting(False, 'Start again at the end of a folder or video.', read_only=True)
+    duration_s: float = setting(
+        0.0,
+        'Stop after this many seconds; 0 plays to the end.',
+        minimum=0.0,
+        maximum=1e6,
+        read_only=True,
+    )
+    camera_file: str = setting(
+        '',
+        'Calibration of the camera: camera.json or a ROS calibration YAML; empty looks for '
+        'camera.json, camera.yaml or camera_info.yaml beside the pictures or the video, or one '
+        'folder up.',
+        read_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and that there is one source."""
+        check_settings(self)
+        given = [
+            name
+            for name, is_given in (
+                ('images', self.images),
+                ('video', self.video),
+                ('camera', self.camera >= 0),
+            )
+            if is_given
+        ]
+        if len(given) != 1:
+            raise ConfigurationError(
+                f'source must be one of images, video and camera, got {" and ".join(given)}'
+                f'{"" if given else "none"}; for example --images FOLDER'
+            )
+
+
+@dataclass(frozen=True)
+class TimedFrame:
+    """
+    One picture.
+
+    Attributes
+    ----------
+    due_s : float
+        When it is to be shown, in seconds after the first one; of a webcam, when it came.
+    image_bgr : ndarray of uint8, shape (H, W, 3)
+        As OpenCV reads it.
+
+    """
+
+    due_s: float
+    image_bgr: NDArray[np.uint8]
+
+
+class FrameSource(Protocol):
+    """Pictures in order of time."""
+
+    @property
+    def description(self) -> str:
+        """Say what is played, for a person."""
+
+    @property
+    def is_live(self) -> bool:
+        """True where pictures come when they come, and waiting would make them old."""
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        """Yield the pictures; what has to be passed over is told to `report`."""
+
+
+def open_source(config: FrameSourceConfig) -> FrameSource:
+    """
+    Open what a configuration names.
+
+    Parameters
+    ----------
+    config : FrameSourceConfig
+        Names one source.
+
+    Returns
+    -------
+    FrameSource
+        Ready to be read.
+
+    Raises
+    ------
+    ToolInputError
+        If it is missing, empty or unreadable.
+
+    """
+    if config.images:
+        return FrameFolder(Path(config.images).expanduser(), config.rate_hz, config.loop)
+    if config.video:
+        return VideoFile(Path(config.video).expanduser(), config.rate_hz, config.loop)
+    return Webcam(config.camera, config.rate_hz)
+
+
+def load_calibration(config: FrameSourceConfig) -> CameraCalibration | None:
+    """
+    Read the named camera file, or the one that lies with the recording.
+
+    Parameters
+    ----------
+    config : FrameSourceConfig
+        See `camera_file`.
+
+    Returns
+    -------
+    CameraCalibration or None
+        None where there is no file.
+
+    Raises
+    ------
+    ToolInputError
+        If the file is unusable.
+
+    """
+    path = find_camera_file(config)
+    return None if path is None else load_camera_calibration(path)
+
+
+def find_camera_file(config: FrameSourceConfig) -> Path | None:
+    """Return the camera file of a recording, None where there is none."""
+    if config.camera_file:
+        return Path(config.camera_file).expanduser()
+    recording = config.images or config.video
+    if not recording:
+        return None
+    path = Path(recording).expanduser().resolve()
+    folders = (path, path.parent) if config.images else (path.parent, path.parent.parent)
+    candidates = (folder / name for folder in folders for name in CAMERA_FILE_NAMES)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def load_mounting(config: FrameSourceConfig) -> CameraMounting | None:
+    """
+    Read `height_m` and `pitch_deg` from the `camera.json` of a recording.
+
+    Parameters
+    ----------
+    config : FrameSourceConfig
+        See `camera_file`.
+
+    Returns
+    -------
+    CameraMounting or None
+        None where the file does not say how high the camera was.
+
+    Raises
+    ------
+    ToolInputError
+        If the file or a number is unusable.
+
+    """
+    path = find_camera_file(config)
+    if path is None or path.suffix != '.json':
+        return None
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        if 'height_m' not in content:
+            return None
+        return CameraMounting(float(content['height_m']), float(content.get('pitch_deg', 0.0)))
+    except (OSError, TypeError, ValueError, ConfigurationError) as error:
+        raise ToolInputError(
+            f'camera file {path} must say height_m in metres and pitch_deg in degrees, got: '
+            f'{error}; correct it or leave both out'
+        ) from error
+
+
+def calibration_for(
+    calibration: CameraCalibration, width_px: int, height_px: int
+) -> CameraCalibration:
+    """
+    Fit a calibration to pictures of another size but the same field of view.
+
+    Parameters
+    ----------
+    calibration : CameraCalibration
+        Of the camera.
+    width_px, height_px : int
+        Size of the pictures.
+
+    Returns
+    -------
+    CameraCalibration
+        Of that size.
+
+    Raises
+    ------
+    ToolInputError
+        If the shape differs, as after cropping: then the field of view is not known.
+
+    """
+    intrinsics = calibration.intrinsics
+    if abs(width_px * intrinsics.height_px - height_px * intrinsics.width_px) > max(
+        width_px, height_px
+    ):
+        raise ToolInputError(
+            f'camera file must describe pictures of the shape {width_px}x{height_px}, got '
+            f'{intrinsics.width_px}x{intrinsics.height_px}; calibrate the camera at this size'
+        )
+    return CameraCalibration(
+        intrinsics.scaled_to(width_px, height_px),
+        calibration.distortion_model,
+        calibration.distortion,
+    )
+
+
+class FrameFolder:
+    """
+    A folder of pictures in the order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the pictures; other files are passed over.
+    rate_hz : float
+        0 takes the times from the names where every name is one, else 30 Hz.
+    loop : bool
+        Start again at the end.
+
+    Raises
+    ------
+    ToolInputError
+        If the folder is missing or has no pictures.
+
+    """
+
+    is_live = False
+
+    def __init__(self, folder: Path, rate_hz: float, loop: bool) -> None:
+        if not folder.is_dir():
+            raise ToolInputError(f'images must be a folder, got {folder}; check the path')
+        self._paths = sorted(
+            (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+            key=lambda path: _natural_order(path.stem),
+        )
+        if not self._paths:
+            raise ToolInputError(
+                f'images must hold pictures ({", ".join(IMAGE_SUFFIXES)}), got none in {folder}; '
+                'check the path'
+            )
+        self._due_s = _due_times([path.stem for path in self._paths], rate_hz)
+        intervals = len(self._due_s) - 1
+        interval_s = self._due_s[-1] / intervals if intervals else 1 / (rate_hz or DEFAULT_RATE_HZ)
+        self._period_s = self._due_s[-1] + interval_s
+        self._loop = loop
+        self.description = f'{len(self._paths)} pictures of {folder} at {1 / interval_s:.3g} Hz'
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        """Yield the pictures, without those that cannot be read; FrameError if none can."""
+        start_s = 0.0
+        while True:
+            readable = 0
+            for path, due_s in zip(self._paths, self._due_s, strict=True):
+                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+                if image is None:
+                    report(f'picture must be readable, got {path}; it is passed over')
+                    continue
+                readable += 1
+                yield TimedFrame(start_s + due_s, image.astype(np.uint8, copy=False))
+            if not readable:
+                raise FrameError(
+                    f'images must be readable, got none of the {len(self._paths)} files in '
+                    f'{self._paths[0].parent}; check that they are pictures'
+                )
+            if not self._loop:
+                return
+            start_s += self._period_s
+
+
+class VideoFile:
+    """
+    A video file.
+
+    Parameters
+    ----------
+    path : Path
+        Anything that OpenCV's build can decode.
+    rate_hz : float
+        0 takes the file's own rate.
+    loop : bool
+        Start again at the end.
+
+    Raises
+    ------
+    ToolInputError
+        If it is missing or has no picture.
+
+    """
+
+    is_live = False
+
+    def __init__(self, path: Path, rate_hz: float, loop: bool) -> None:
+        if not path.is_file():
+            raise ToolInputError(f'video must be a file, got {path}; check the path')
+        self._path = path
+        capture = self._open()
+        own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        capture.release()
+        if not (math.isfinite(own_rate_hz) and 0 < own_rate_hz <= 1000):
+            own_rate_hz = DEFAULT_RATE_HZ
+        self._rate_hz = rate_hz or own_rate_hz
+        self._loop = loop
+        self.description = f'video {path} at {self._rate_hz:g} Hz'
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        """Yield the pictures to the end of the file."""
+        count = 0
+        while True:
+            capture = self._open()
+            read, image = capture.read()
+            while read:
+                yield TimedFrame(count / self._rate_hz, image)
+                count += 1
+                read, image = capture.read()
+            capture.release()
+            if not self._loop:
+                return
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self._path))
+        if not (capture.isOpened() and capture.grab()):
+            raise ToolInputError(
+                f'video must be a file that OpenCV can decode, got {self._path}; convert it to '
+                'MP4, for example with ffmpeg'
+            )
+        capture.release()
+        return cv2.VideoCapture(str(self._path))
+
+
+class Webcam:
+    """
+    A camera of this machine.
+
+    Parameters
+    ----------
+    number : int
+        0 is the first.
+    rate_hz : float
+        Pictures that come faster are passed over; 0 takes all.
+    open_capture : callable
+        Opens the device; OpenCV's by default.
+    steady_time_s : callable
+        A clock that never jumps.
+
+    Raises
+    ------
+    ToolInputError
+        If there is no such camera, or it gives no picture.
+
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        number: int,
+        rate_hz: float,
+        open_capture: Callable[[int], Any] = cv2.VideoCapture,
+        steady_time_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._number = number
+        self._min_interval_s = 1 / rate_hz if rate_hz else 0.0
+        self._steady_time_s = steady_time_s
+        self._capture = open_capture(number)
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        if not (self._capture.isOpened() and self._capture.read()[0]):
+            raise ToolInputError(
+                f'camera must be the number of a working webcam, got {number}; '
+                'list them with `ls /dev/video*`, and close other programs that use it'
+            )
+        self.description = f'webcam {number}'
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        """Yield pictures as they come; FrameError when the webcam is gone."""
+        start_s = self._steady_time_s()
+        next_s = 0.0
+        while True:
+            read, image = self._capture.read()
+            now_s = self._steady_time_s() - start_s
+            if not read:
+                raise FrameError(
+                    f'camera must deliver pictures, got none from webcam {self._number} after '
+                    f'{now_s:.1f} s; plug it in and start again'
+                )
+            # A tenth of the interval is tolerated: cameras keep their rate only roughly.
+            if now_s >= next_s - 0.1 * self._min_interval_s:
+                next_s = max(next_s, now_s - self._min_interval_s) + self._min_interval_s
+                yield TimedFrame(now_s, image)
+
+
+def _natural_order(stem: str) -> list[tuple[int, int, str]]:
+    """Sort 9 before 10, as a person would."""
+    return [
+        (0, int(part), '') if part.isdigit() else (1, 0, part)
+        for part in re.split(r'([0-9]+)', stem)
+        if part
+    ]
+
+
+def _due_times(stems: list[str], rate_hz: float) -> list[float]:
+    """Return seconds after the first picture, from the names unless there is a rate."""
+    times = None if rate_hz else _times_of_names(stems)
+    if times is None:
+        return [index / (rate_hz or DEFAULT_RATE_HZ) for index in range(len(stems))]
+    return [time_s - times[0] for time_s in times]
+
+
+def _times_of_names(stems: list[str]) -> list[float] | None:
+    if all(re.fullmatch(r'\d+\.\d+', stem) for stem in stems):
+        times = [float(stem) for stem in stems]
+    elif all(stem.isdigit() and len(stem) >= _NANOSECOND_DIGITS for stem in stems):
+        times = [(int(stem) - int(stems[0])) * 1e-9 for stem in stems]
+    else:
+        return None
+    rising = all(later > earlier for earlier, later in zip(times, times[1:], strict=False))
+    return times if rising else None

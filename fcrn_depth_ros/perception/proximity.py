@@ -1,0 +1,341 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+How near is it: from a depth map to a share, a distance and a debounced yes or no.
+
+Unknown is never clear: a frame with too few valid pixels gives NaN, and NaN counts as near.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, DepthShapeError
+from ..settings import check_settings, setting
+
+# Nav2's collision monitor asks for as many points before it believes in an obstacle.
+MIN_OBSTACLE_PIXELS = 4
+
+
+@dataclass(frozen=True)
+class ProximityConfig:
+    """What counts as near, and where to look; see each setting's description."""
+
+    proximity_mode: str = setting(
+        'metric',
+        'metric: a pixel is near when its depth is below near_distance_m; relative: the frame is '
+        'stretched to 0..1 and the nearer half is near (no metres needed, no distance given).',
+        choices=('metric', 'relative'),
+    )
+    near_distance_m: float = setting(
+        1.0, 'A pixel nearer than this is near (metric mode).', minimum=0.05, maximum=100.0
+    )
+    near_threshold: float = setting(
+        0.05,
+        'proximity/near is true while the share of near pixels exceeds this (metric mode).',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    relative_near_value: float = setting(
+        0.5,
+        'A pixel whose stretched nearness (0 farthest, 1 nearest) is at least this is near '
+        '(relative mode).',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    relative_threshold: float = setting(
+        0.35,
+        'proximity/near is true while the share of near pixels exceeds this (relative mode).',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    relative_polarity: str = setting(
+        'far_is_high',
+        'What a high value of the map means (relative mode): far_is_high for depth, '
+        'near_is_high for inverse depth.',
+        choices=('far_is_high', 'near_is_high'),
+    )
+    trigger_count: int = setting(
+        2,
+        'Frames in a row above the threshold before proximity/near turns true.',
+        minimum=1,
+        maximum=1000,
+    )
+    release_count: int = setting(
+        5,
+        'Frames in a row at or below the threshold before proximity/near turns false.',
+        minimum=1,
+        maximum=1000,
+    )
+    roi_left: float = setting(
+        0.0, 'Left edge of the region of interest, as a share of the width.', minimum=0, maximum=1
+    )
+    roi_top: float = setting(
+        0.0, 'Top edge of the region of interest, as a share of the height.', minimum=0, maximum=1
+    )
+    roi_right: float = setting(
+        1.0, 'Right edge of the region of interest, as a share of the width.', minimum=0, maximum=1
+    )
+    roi_bottom: float = setting(
+        1.0,
+        'Bottom edge of the region of interest, as a share of the height.',
+        minimum=0,
+        maximum=1,
+    )
+    corridor_width_m: float = setting(
+        0.0,
+        'Only what lies within half of this to the left or right of the optical axis is in the '
+        'way (metric mode, needs a camera_info); 0 = everything in the region of interest.',
+        minimum=0.0,
+        maximum=100.0,
+    )
+    nearest_percentile: float = setting(
+        0.5,
+        'The nearest distance is this percentile of the depths: a chair leg covers about 1 % of '
+        'the pixels, single wrong pixels far less.',
+        minimum=0.0,
+        maximum=50.0,
+    )
+    min_valid_fraction: float = setting(
+        0.7,
+        'Least share of pixels with a known depth; below it the frame is unknown, never clear.',
+        minimum=0.01,
+        maximum=1.0,
+    )
+    floor_tolerance: float = setting(
+        0.3,
+        'A pixel is floor when its depth is at least (1 - this) x the depth of the floor there '
+        '(needs the mounting); things lower than this x the camera height are not seen.',
+        minimum=0.0,
+        maximum=0.9,
+    )
+    max_range_m: float = setting(
+        10.0,
+        'proximity/range says this when nothing is nearer.',
+        minimum=0.1,
+        maximum=1000.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and those that depend on each other."""
+        check_settings(self)
+        for low, high in (('roi_left', 'roi_right'), ('roi_top', 'roi_bottom')):
+            if getattr(self, low) >= getattr(self, high):
+                raise ConfigurationError(
+                    f'{low} must be below {high} ({getattr(self, high):g}), '
+                    f'got {getattr(self, low):g}; 0 and 1 are the edges of the image'
+                )
+        if self.near_distance_m > self.max_range_m:
+            raise ConfigurationError(
+                f'near_distance_m must be at most max_range_m ({self.max_range_m:g}), '
+                f'got {self.near_distance_m:g}; raise max_range_m'
+            )
+
+    @property
+    def active_threshold(self) -> float:
+        """Give the share of near pixels above which a frame is near, in the chosen mode."""
+        metric = self.proximity_mode == 'metric'
+        return self.near_threshold if metric else self.relative_threshold
+
+
+@dataclass(frozen=True)
+class ProximityEstimate:
+    """
+    How near one frame is.
+
+    Attributes
+    ----------
+    proximity : float
+        Share (0..1) of near pixels; NaN when unknown.
+    nearest_distance_m : float
+        Robust nearest depth, at most `max_range_m`; NaN when unknown and in relative mode.
+    valid_fraction : float
+        Share (0..1) of the region of interest whose depth is known.
+
+    """
+
+    proximity: float
+    nearest_distance_m: float
+    valid_fraction: float
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the frame said anything at all."""
+        return not math.isnan(self.proximity)
+
+
+def estimate_proximity(
+    depth_m: NDArray[np.floating[Any]],
+    config: ProximityConfig,
+    inverse_floor_depth: NDArray[np.floating[Any]] | None = None,
+    lateral_slope: NDArray[np.floating[Any]] | None = None,
+) -> ProximityEstimate:
+    """
+    Estimate how near the surfaces in the region of interest are.
+
+    Parameters
+    ----------
+    depth_m : ndarray of float, shape (H, W)
+        Depth along the optical axis in metres; whatever is not finite and positive is unknown.
+        In relative mode any positive map (see `relative_polarity`).
+    config : ProximityConfig
+        What counts as near, and where to look.
+    inverse_floor_depth : ndarray of float, shape (H, W), optional
+        1 / depth of the empty floor in 1/m, 0 at and above the horizon; metric mode leaves the
+        floor out of what can be near. None when the mounting is unknown.
+    lateral_slope : ndarray of float, shape (W,), optional
+        (u - cx) / fx of each column; needed by `corridor_width_m`. None when the intrinsics are
+        unknown: then nothing is left out.
+
+    Returns
+    -------
+    ProximityEstimate
+        All NaN but the valid fraction when fewer than `min_valid_fraction` of the pixels are
+        known.
+
+    Raises
+    ------
+    DepthShapeError
+        If an array is not of float, or does not have the shape above.
+
+    """
+    _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
+    rows, columns = _region_of_interest(depth_m.shape, config)
+    depth = depth_m[rows, columns]
+    valid = np.isfinite(depth) & (depth > 0)
+    valid_count = int(np.count_nonzero(valid))
+    valid_fraction = valid_count / depth.size
+    if valid_fraction < config.min_valid_fraction:
+        return ProximityEstimate(math.nan, math.nan, valid_fraction)
+    if config.proximity_mode == 'relative':
+        share = _relative_share(depth, valid, config)
+        return ProximityEstimate(share, math.nan, valid_fraction)
+
+    obstacle = valid
+    known_depth = np.where(valid, depth, 0)  # inf x 0 would warn
+    if inverse_floor_depth is not None:
+        floor_share = known_depth * inverse_floor_depth[rows, columns]
+        obstacle = obstacle & (floor_share < 1 - config.floor_tolerance)
+    if lateral_slope is not None and config.corridor_width_m > 0:
+        sideways_m = known_depth * np.abs(lateral_slope[columns])
+        obstacle = obstacle & (sideways_m <= config.corridor_width_m / 2)
+    obstacle_depth = depth[obstacle]
+    near_count = int(np.count_nonzero(obstacle_depth < config.near_distance_m))
+    nearest_m = _nearest_distance(obstacle_depth, valid_count, config)
+    return ProximityEstimate(near_count / valid_count, nearest_m, valid_fraction)
+
+
+class NearDebounce:
+    """
+    Turn the shares of successive frames into one steady yes or no.
+
+    Starts near, and turns near at once when a frame is unknown: silence is not safety.
+
+    Parameters
+    ----------
+    config : ProximityConfig
+        Threshold of the mode, `trigger_count` and `release_count`.
+
+    """
+
+    def __init__(self, config: ProximityConfig) -> None:
+        self._config = config
+        self._near = True
+        self._contrary_frames = 0
+
+    def update(self, proximity: float) -> bool:
+        """
+        Take one frame's share of near pixels.
+
+        Parameters
+        ----------
+        proximity : float
+            Share (0..1) of near pixels; NaN when unknown.
+
+        Returns
+        -------
+        bool
+            True while something is near, or may be.
+
+        """
+        if math.isnan(proximity):
+            self._near = True
+            self._contrary_frames = 0
+            return self._near
+        if (proximity > self._config.active_threshold) == self._near:
+            self._contrary_frames = 0
+            return self._near
+        self._contrary_frames += 1
+        needed = self._config.release_count if self._near else self._config.trigger_count
+        if self._contrary_frames >= needed:
+            self._near = not self._near
+            self._contrary_frames = 0
+        return self._near
+
+
+def _check_arrays(
+    depth_m: NDArray[Any],
+    inverse_floor_depth: NDArray[Any] | None,
+    lateral_slope: NDArray[Any] | None,
+) -> None:
+    if depth_m.ndim != 2 or depth_m.size == 0 or depth_m.dtype.kind != 'f':
+        raise DepthShapeError(
+            f'depth_m must be a 2-D array of float with at least one pixel, '
+            f'got {depth_m.dtype} {depth_m.shape}; convert millimetres to metres first'
+        )
+    height, width = depth_m.shape
+    for name, array, shape in (
+        ('inverse_floor_depth', inverse_floor_depth, (height, width)),
+        ('lateral_slope', lateral_slope, (width,)),
+    ):
+        if array is not None and array.shape != shape:
+            raise DepthShapeError(
+                f'{name} must be of shape {shape}, got {array.shape}; '
+                f'compute it with the intrinsics of the depth map'
+            )
+
+
+def _region_of_interest(shape: tuple[int, ...], config: ProximityConfig) -> tuple[slice, slice]:
+    """Return the rows and columns touched by the region: at least one of each."""
+    height, width = shape
+    return (
+        slice(math.floor(config.roi_top * height), math.ceil(config.roi_bottom * height)),
+        slice(math.floor(config.roi_left * width), math.ceil(config.roi_right * width)),
+    )
+
+
+def _relative_share(
+    values: NDArray[np.floating[Any]], valid: NDArray[np.bool_], config: ProximityConfig
+) -> float:
+    """Apply the iOS rule: stretch the positive values to 0..1, binarise, average all pixels."""
+    positive = values[valid].astype(np.float64)
+    low, high = positive.min(), positive.max()
+    if low == high:
+        return math.nan  # a featureless map has no near and far half
+    nearness = (positive - low) / (high - low)
+    if config.relative_polarity == 'far_is_high':
+        nearness = 1 - nearness
+    return int(np.count_nonzero(nearness >= config.relative_near_value)) / values.size
+
+
+def _nearest_distance(
+    obstacle_depth: NDArray[np.floating[Any]], valid_count: int, config: ProximityConfig
+) -> float:
+    """
+    Return the percentile of all valid pixels, with floor and bystanders taken as far away.
+
+    Counting over all valid pixels, not over the obstacles only, keeps a handful of wrong pixels
+    over an empty floor from becoming an obstacle.
+    """
+    rank = max(MIN_OBSTACLE_PIXELS, math.ceil(config.nearest_percentile / 100 * valid_count))
+    rank = min(rank, valid_count)
+    if len(obstacle_depth) < rank:
+        return config.max_range_m
+    nearest_m = float(np.partition(obstacle_depth, rank - 1)[rank - 1])
+    return min(nearest_m, config.max_range_m)

@@ -1,0 +1,173 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Metres to a planar scan of obstacles, and to points (ROS-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting
+from ..errors import ConfigurationError
+from ..settings import check_settings, setting
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    """Which points become a scan, and its range."""
+
+    scan_range_min_m: float = setting(
+        0.1, 'Nearest range that depth/scan reports, in metres.', minimum=0.01, maximum=100.0
+    )
+    scan_range_max_m: float = setting(
+        8.0,
+        'Farthest range that depth/scan reports, in metres; beyond it is +Inf (REP 117).',
+        minimum=0.02,
+        maximum=1000.0,
+    )
+    scan_height_min_m: float = setting(
+        0.15,
+        'Lowest height above the floor that is an obstacle in depth/scan, in metres; used '
+        'where the mounting is known.',
+        minimum=0.0,
+        maximum=20.0,
+    )
+    scan_height_max_m: float = setting(
+        2.0,
+        'Greatest height above the floor that is an obstacle in depth/scan, in metres; used '
+        'where the mounting is known.',
+        minimum=0.01,
+        maximum=20.0,
+    )
+    scan_band: float = setting(
+        0.1,
+        'Share of the image height, centred, that depth/scan looks at where the mounting is '
+        'unknown.',
+        minimum=0.001,
+        maximum=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and that neither range is empty."""
+        check_settings(self)
+        for low, high in (
+            ('scan_range_min_m', 'scan_range_max_m'),
+            ('scan_height_min_m', 'scan_height_max_m'),
+        ):
+            if getattr(self, low) >= getattr(self, high):
+                raise ConfigurationError(
+                    f'{low} must be below {high} ({getattr(self, high):g}), '
+                    f'got {getattr(self, low):g}; change one of them'
+                )
+
+
+@dataclass(frozen=True)
+class ObstacleScan:
+    """
+    A planar scan about the camera's vertical axis.
+
+    Attributes
+    ----------
+    angle_min_rad, angle_increment_rad : float
+        First bearing (to the right, negative) and step, counter-clockwise positive (REP 103).
+    ranges_m : ndarray of float32, shape (W,)
+        Horizontal distance; +Inf = seen, and free up to the greatest range; NaN = unknown.
+
+    """
+
+    angle_min_rad: float
+    angle_increment_rad: float
+    ranges_m: np.ndarray
+
+
+def depth_to_points(depth_m: np.ndarray, intrinsics: CameraIntrinsics) -> np.ndarray:
+    """
+    Back-project a depth map with the pinhole model.
+
+    Parameters
+    ----------
+    depth_m : ndarray of float32, shape (H, W)
+        Depth along the optical axis in metres; NaN where unknown.
+    intrinsics : CameraIntrinsics
+        Of the depth map; its size must be (H, W).
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W, 3)
+        x right, y down, z forward in metres (REP 103 optical frame); NaN where unknown.
+
+    """
+    points: np.ndarray = intrinsics.rays() * depth_m[:, :, np.newaxis]
+    return points
+
+
+def depth_to_scan(
+    depth_m: np.ndarray,
+    intrinsics: CameraIntrinsics,
+    config: ScanConfig,
+    mounting: CameraMounting | None = None,
+) -> ObstacleScan:
+    """
+    Reduce a depth map to the nearest obstacle at each bearing.
+
+    With a mounting, points are levelled by gravity and those between the two heights above the
+    floor count. Without one, the centred band of rows counts and the optical axis is taken as
+    level.
+
+    Parameters
+    ----------
+    depth_m : ndarray of float32, shape (H, W)
+        Depth along the optical axis in metres; NaN where unknown.
+    intrinsics : CameraIntrinsics
+        Of the depth map.
+    config : ScanConfig
+        Range, heights and band.
+    mounting : CameraMounting or None
+        Height, pitch and roll of the camera.
+
+    Returns
+    -------
+    ObstacleScan
+        From the rightmost to the leftmost ray of the image.
+
+    """
+    rays = intrinsics.rays()
+    ahead, leftward, upward = _level_axes(mounting)
+    points = rays * depth_m[:, :, np.newaxis]
+    seen = np.isfinite(depth_m)
+    if mounting is None:
+        half_band = max(1, round(config.scan_band * depth_m.shape[0])) / 2
+        rows = np.abs(np.arange(depth_m.shape[0]) + 0.5 - depth_m.shape[0] / 2) < half_band
+        seen &= rows[:, np.newaxis]
+        obstacles = seen
+    else:
+        height = points @ upward + mounting.height_m
+        obstacles = (
+            seen & (height >= config.scan_height_min_m) & (height <= config.scan_height_max_m)
+        )
+    bearings = np.arctan2(rays @ leftward, rays @ ahead)
+    distances = np.hypot(points @ ahead, points @ leftward)
+    # One step is the angle of a pixel at the centre, the widest one, so that no bearing between
+    # two columns stays empty.
+    increment = 1.0 / intrinsics.fx_px
+    angle_min = float(bearings.min())
+    index = np.round((bearings - angle_min) / increment).astype(np.int64)
+    ranges = np.full(int(index.max()) + 1, np.nan, dtype=np.float32)
+    ranges[np.unique(index[seen])] = np.inf
+    hit = obstacles & (distances <= config.scan_range_max_m)
+    # Too near to measure is an obstacle all the same: a smaller range would be thrown away.
+    hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
+    np.minimum.at(ranges, index[hit], hit_range)
+    return ObstacleScan(angle_min, increment, ranges)
+
+
+def _level_axes(mounting: CameraMounting | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the unit vectors ahead, left and up of the levelled frame, in the optical frame."""
+    down = np.array([0.0, 1.0, 0.0]) if mounting is None else np.asarray(mounting.down_vector())
+    ahead = np.array([0.0, 0.0, 1.0]) - down * down[2]
+    ahead /= np.linalg.norm(ahead)
+    ahead, left, up = np.array([ahead, np.cross(ahead, down), -down], dtype=np.float32)
+    return ahead, left, up

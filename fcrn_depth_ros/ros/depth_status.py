@@ -1,0 +1,236 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What depth_node counts and measures, and what that means (the rule apart from the node)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+import math
+import threading
+
+import numpy as np
+
+from .diagnostics import Level
+
+# Times of this many frames make the percentiles: about 10 s at 30 Hz.
+_WINDOW_FRAMES = 300
+_RATE_WINDOW_S = 5.0
+
+
+@dataclass(frozen=True)
+class DepthStatus:
+    """
+    The state of depth_node at one moment.
+
+    ``frames_received = frames_processed + frames_superseded + frames_rejected + frames_ignored``
+    plus at most the one in the works; frames_lost never came in, by the middleware's own count.
+    Times are NaN before the first frame.
+    """
+
+    lifecycle_state: str = 'unconfigured'
+    configure_error: str = ''
+    frames_received: int = 0
+    frames_processed: int = 0
+    frames_superseded: int = 0
+    frames_rejected: int = 0
+    frames_ignored: int = 0
+    frames_lost: int = 0
+    last_rejection: str = ''
+    rejected_lately: bool = False
+    input_rate_hz: float = 0.0
+    output_rate_hz: float = 0.0
+    input_age_ms: float = math.nan
+    inference_ms: float = math.nan
+    inference_p50_ms: float = math.nan
+    inference_p95_ms: float = math.nan
+    model: str = ''
+    provider: str = ''
+    camera_info: str = 'none'
+    mounting: str = 'unknown'
+    image_quality: str = 'unknown'
+    image_usable: bool = True
+    scale_unverified_because: str = 'no frame yet'
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that did not become depth, whatever the reason."""
+        return (
+            self.frames_superseded + self.frames_rejected + self.frames_ignored + self.frames_lost
+        )
+
+    def as_values(self) -> dict[str, object]:
+        """List the diagnostic keys with their units."""
+        return {
+            'state': self.lifecycle_state,
+            'input rate (Hz)': self.input_rate_hz,
+            'output rate (Hz)': self.output_rate_hz,
+            'input age (ms)': self.input_age_ms,
+            'inference time (ms)': self.inference_ms,
+            'inference p50 (ms)': self.inference_p50_ms,
+            'inference p95 (ms)': self.inference_p95_ms,
+            'frames received': self.frames_received,
+            'frames processed': self.frames_processed,
+            'frames dropped': self.frames_dropped,
+            'frames superseded': self.frames_superseded,
+            'frames rejected': self.frames_rejected,
+            'frames ignored (nobody listens)': self.frames_ignored,
+            'frames lost (transport)': self.frames_lost,
+            'last rejection': self.last_rejection or 'none',
+            'model': self.model or 'none',
+            'provider': self.provider or 'none',
+            'camera_info': self.camera_info,
+            'mounting': self.mounting,
+            'metric scale': (
+                f'unverified: {self.scale_unverified_because}'
+                if self.scale_unverified_because
+                else 'verified'
+            ),
+            'image quality': self.image_quality,
+        }
+
+
+def assess(status: DepthStatus) -> tuple[Level, str]:
+    """
+    Say how depth_node is.
+
+    Parameters
+    ----------
+    status : DepthStatus
+        Its state now.
+
+    Returns
+    -------
+    tuple of (Level, str)
+        The worst thing found and a sentence that names it.
+
+    """
+    if status.configure_error:
+        return Level.ERROR, f'not configured: {status.configure_error}'
+    if status.lifecycle_state != 'active':
+        return Level.WARN, f'{status.lifecycle_state}: no depth until the node is activated'
+    if status.frames_received == 0:
+        return Level.WARN, 'waiting for the first image'
+    if status.input_rate_hz == 0.0:
+        return Level.ERROR, f'no image for more than {_RATE_WINDOW_S:g} s'
+    if status.rejected_lately:
+        return Level.ERROR, f'frames are rejected: {status.last_rejection}'
+    if not status.image_usable:
+        return Level.WARN, f'depth is unknown: {status.image_quality}'
+    if status.output_rate_hz == 0.0:
+        return Level.OK, 'idle: nobody listens'
+    if status.scale_unverified_because:
+        return Level.WARN, f'metric scale is unverified: {status.scale_unverified_because}'
+    return Level.OK, 'depth is published'
+
+
+@dataclass
+class _Counters:
+    status: DepthStatus = field(default_factory=DepthStatus)
+    received_s: deque[float] = field(default_factory=deque)
+    processed_s: deque[float] = field(default_factory=deque)
+    rejected_s: float = -math.inf
+    inference_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
+
+
+class StatusKeeper:
+    """
+    Gather the status from the executor's and the worker's thread.
+
+    Parameters
+    ----------
+    steady_time_s : callable
+        A clock that never jumps.
+
+    """
+
+    def __init__(self, steady_time_s: Callable[[], float]) -> None:
+        self._steady_time_s = steady_time_s
+        self._lock = threading.Lock()
+        self._counters = _Counters()
+
+    def update(self, **changes: object) -> None:
+        """Set fields of the status by name."""
+        with self._lock:
+            self._counters.status = replace(self._counters.status, **changes)
+
+    def count_received(self, superseded_another: bool) -> None:
+        """Count a frame that came in, and the one it replaced."""
+        with self._lock:
+            self._add(frames_received=1, frames_superseded=int(superseded_another))
+            self._counters.received_s.append(self._steady_time_s())
+
+    def count_superseded(self) -> None:
+        """Count a frame that was left behind when the node was deactivated."""
+        with self._lock:
+            self._add(frames_superseded=1)
+
+    def count_lost(self, count: int) -> None:
+        """Count frames that the middleware says it lost."""
+        with self._lock:
+            self._add(frames_lost=count)
+
+    def count_ignored(self) -> None:
+        """Count a frame that nobody wanted."""
+        with self._lock:
+            self._add(frames_ignored=1)
+
+    def count_rejected(self, reason: str) -> None:
+        """Count a frame that could not be used."""
+        with self._lock:
+            self._add(frames_rejected=1)
+            self._counters.rejected_s = self._steady_time_s()
+            self._counters.status = replace(self._counters.status, last_rejection=reason)
+
+    def count_processed(self, inference_s: float, input_age_s: float) -> None:
+        """Count a frame that became depth."""
+        with self._lock:
+            self._add(frames_processed=1)
+            self._counters.processed_s.append(self._steady_time_s())
+            self._counters.inference_ms.append(inference_s * 1e3)
+            self._counters.status = replace(
+                self._counters.status,
+                inference_ms=inference_s * 1e3,
+                input_age_ms=input_age_s * 1e3,
+            )
+
+    def snapshot(self) -> DepthStatus:
+        """
+        Give the status of this moment.
+
+        Returns
+        -------
+        DepthStatus
+            With the rates of the last seconds and the percentiles of the last frames.
+
+        """
+        with self._lock:
+            counters = self._counters
+            now_s = self._steady_time_s()
+            p50, p95 = (
+                np.percentile(counters.inference_ms, (50, 95))
+                if counters.inference_ms
+                else (math.nan, math.nan)
+            )
+            return replace(
+                counters.status,
+                input_rate_hz=_rate_hz(counters.received_s, now_s),
+                output_rate_hz=_rate_hz(counters.processed_s, now_s),
+                rejected_lately=now_s - counters.rejected_s < _RATE_WINDOW_S,
+                inference_p50_ms=float(p50),
+                inference_p95_ms=float(p95),
+            )
+
+    def _add(self, **increments: int) -> None:
+        status = self._counters.status
+        self._counters.status = replace(
+            status, **{name: getattr(status, name) + more for name, more in increments.items()}
+        )
+
+
+def _rate_hz(times_s: deque[float], now_s: float) -> float:
+    while times_s and now_s - times_s[0] > _RATE_WINDOW_S:
+        times_s.popleft()
+    return len(times_s) / _RATE_WINDOW_S

@@ -1,0 +1,259 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Which settings each node has. ROS-free, so that docs and YAML are generated without ROS.
+
+``NODE_SETTINGS`` is what ``nodes/parameters.py`` declares and what
+``scripts/generate_parameter_files`` writes down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..alert.beeper import BeeperConfig
+from ..alert.machine import AlertConfig
+from ..camera.mounting import CameraMounting
+from ..errors import ConfigurationError
+from ..estimation.depth_estimator import EstimationConfig
+from ..estimation.onnx_model import SessionConfig
+from ..perception.proximity import ProximityConfig
+from ..perception.quality import QualityConfig
+from ..perception.scan import ScanConfig
+from ..report.drawing import COLOR_MAPS
+from ..settings import check_settings, setting
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """Where frames come from, and how long the node waits for a calibration."""
+
+    autostart: bool = setting(
+        True,
+        'Configure and activate at start; false waits for lifecycle transitions.',
+        read_only=True,
+    )
+    image_transport: str = setting(
+        'raw',
+        'Subscribe to `image` (raw) or to `image/compressed` (compressed).',
+        choices=('raw', 'compressed'),
+        read_only=True,
+    )
+    camera_info_wait_s: float = setting(
+        1.0,
+        'Frames are dropped for this long while no camera_info has come; after it the '
+        'camera is assumed to see as wide as the training camera, which diagnostics warn of.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    frozen_frame_count: int = setting(
+        60,
+        'So many identical frames after the first mean a frozen camera: depth becomes '
+        'unknown. Before that, proximity/range keeps the stamp of the first, which alert_node '
+        'lets grow old for source_timeout_s only. 0 turns both off, which a simulated camera '
+        'without noise needs.',
+        minimum=0,
+        maximum=100000,
+    )
+    rectify: bool = setting(
+        False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.'
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which network runs."""
+
+    model_file: str = setting(
+        '',
+        'Path of an ONNX file with a model card; empty uses the embedded fcrn_lite.',
+        read_only=True,
+    )
+    model_card: tuple[str, ...] = setting(
+        (), 'Entries `key=value` for card keys that the file lacks.', read_only=True
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and that each card entry is `key=value`."""
+        check_settings(self)
+        self.card_overrides()
+
+    def card_overrides(self) -> dict[str, str]:
+        """
+        Split the card entries.
+
+        Returns
+        -------
+        dict
+            Card key -> value, both text.
+
+        Raises
+        ------
+        ConfigurationError
+            If an entry has no `=`.
+
+        """
+        overrides = {}
+        for entry in self.model_card:
+            key, equals, value = entry.partition('=')
+            if not equals:
+                raise ConfigurationError(
+                    f'model_card must hold key=value entries, got {entry!r}; '
+                    'see docs/model_contract.md for the keys'
+                )
+            overrides[key.strip()] = value.strip()
+        return overrides
+
+
+@dataclass(frozen=True)
+class MountingSettings:
+    """Where the camera sits above the floor."""
+
+    camera_height_m: float = setting(
+        0.0,
+        'Height of the optical centre above the floor in metres; 0 = unknown.',
+        minimum=0.0,
+        maximum=20.0,
+    )
+    camera_pitch_deg: float = setting(
+        0.0, 'Pitch of the optical axis in degrees, down positive.', minimum=-80.0, maximum=80.0
+    )
+    camera_roll_deg: float = setting(
+        0.0,
+        'Roll in degrees, positive = camera turned clockwise seen from behind it.',
+        minimum=-80.0,
+        maximum=80.0,
+    )
+    floor_frame: str = setting(
+        '',
+        'TF frame on the floor (for example base_footprint); when set, height, pitch and roll '
+        'come from TF (needs tf2_ros) instead of the three parameters.',
+        read_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+    def mounting(self) -> CameraMounting | None:
+        """
+        Give the mounting that the parameters state.
+
+        Returns
+        -------
+        CameraMounting or None
+            None where the height is 0, which means unknown.
+
+        """
+        if self.camera_height_m == 0.0:
+            return None
+        return CameraMounting(self.camera_height_m, self.camera_pitch_deg, self.camera_roll_deg)
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What the published pictures look like."""
+
+    depth_encoding: str = setting(
+        '32FC1',
+        'Encoding of depth/image_rect: 32FC1 metres (NaN unknown) or 16UC1 millimetres '
+        '(0 unknown), REP 118.',
+        choices=('32FC1', '16UC1'),
+    )
+    color_map: str = setting(
+        'turbo', 'Colour map of depth/image_color.', choices=tuple(COLOR_MAPS)
+    )
+    color_min_m: float = setting(
+        0.2, 'Depth drawn with the first colour, in metres.', minimum=0.0, maximum=1000.0
+    )
+    color_max_m: float = setting(
+        5.0, 'Depth drawn with the last colour, in metres.', minimum=0.001, maximum=1000.0
+    )
+    scan_frame_id: str = setting(
+        '',
+        'Frame of depth/scan and proximity/range (x forward, z up, origin at the camera); '
+        'empty derives it from the image frame: a trailing _optical_frame or _optical is replaced '
+        'by _scan.',
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting, and that the colour range is not empty."""
+        check_settings(self)
+        if self.color_min_m >= self.color_max_m:
+            raise ConfigurationError(
+                f'color_min_m must be below color_max_m ({self.color_max_m:g}), '
+                f'got {self.color_min_m:g}; widen the range'
+            )
+
+
+@dataclass(frozen=True)
+class AlertNodeSettings:
+    """How alert_node speaks to the robot."""
+
+    autostart: bool = setting(
+        True,
+        'Configure and activate at start; false waits for lifecycle transitions.',
+        read_only=True,
+    )
+    heartbeat_rate_hz: float = setting(
+        25.0,
+        'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
+        minimum=10.0,
+        maximum=100.0,
+        read_only=True,
+    )
+    realtime_priority: int = setting(
+        20,
+        'Real-time priority (round robin) of the process, where it is permitted, so that a '
+        'busy machine does not delay a stop; 0 = ordinary.',
+        minimum=0,
+        maximum=99,
+        read_only=True,
+    )
+    cmd_vel_type: str = setting(
+        'Twist',
+        'Message type of cmd_vel_in and cmd_vel_out.',
+        choices=('Twist', 'TwistStamped'),
+        read_only=True,
+    )
+    buzzer: str = setting(
+        'topic',
+        'What sounds beside the topics buzzer and buzzer/frequency: nothing (topic), a '
+        'GPIO pin (gpio), a Create 3 or TurtleBot 4 (create3), a TurtleBot3 (turtlebot3), this '
+        "machine's loudspeaker (sound).",
+        choices=('topic', 'gpio', 'create3', 'turtlebot3', 'sound'),
+        read_only=True,
+    )
+    buzzer_pin: int = setting(
+        18, 'BCM number of the pin for buzzer: gpio.', minimum=0, maximum=100, read_only=True
+    )
+    buzzer_sound_file: str = setting(
+        '',
+        'WAV file that takes the tone instead of the loudspeaker, for buzzer: sound.',
+        read_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        check_settings(self)
+
+
+NODE_SETTINGS: dict[str, tuple[type, ...]] = {
+    'depth_node': (
+        InputSettings,
+        ModelSettings,
+        SessionConfig,
+        EstimationConfig,
+        MountingSettings,
+        ProximityConfig,
+        QualityConfig,
+        OutputSettings,
+        ScanConfig,
+    ),
+    'alert_node': (AlertNodeSettings, AlertConfig, BeeperConfig),
+}

@@ -1,0 +1,98 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Run nodes in one process until a signal, then let each say its last word.
+
+rclpy's own signal handler invalidates the context at once, so nothing can be published after
+Ctrl-C or SIGTERM. A node that must send a final stop needs the context alive: here the signal
+only ends the loop, then every node's ``shut_down()`` runs, then the context goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+import signal
+import sys
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from ..errors import FcrnDepthError
+
+# How late a signal may be noticed: a blocking wait of the executor is not ended by it.
+_SPIN_TIMEOUT_S = 0.1
+
+
+class RunnableNode(Protocol):
+    """
+    What a node offers beside being an rclpy node.
+
+    A node that can end by itself sets ``exit_status`` to end the process with it.
+    """
+
+    def shut_down(self) -> None:
+        """Publish the last words, stop threads; called while publishing still works."""
+
+    def destroy_node(self) -> None:
+        """Release what the node holds."""
+
+
+def run_nodes(
+    node_factories: Sequence[Callable[[], RunnableNode]], args: list[str] | None = None
+) -> int:
+    """
+    Create the nodes, spin them until SIGINT or SIGTERM, shut them down in order.
+
+    Parameters
+    ----------
+    node_factories : sequence of callables
+        Each makes one node; a raised FcrnDepthError is printed and ends the process with 2.
+    args : list of str or None
+        Command line with ROS arguments; None takes that of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 after a signal, 2 when a node could not be made, else the node's own.
+
+    """
+    stopped = False
+
+    def request_stop(signal_number: int, frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGINT, request_stop)
+    signal.signal(signal.SIGTERM, request_stop)
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    executor = SingleThreadedExecutor()
+    nodes: list[RunnableNode] = []
+    try:
+        for make_node in node_factories:
+            nodes.append(make_node())
+            executor.add_node(nodes[-1])
+        while not stopped and rclpy.ok() and not _exit_statuses(nodes):
+            executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
+    except FcrnDepthError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    finally:
+        for node in nodes:
+            node.shut_down()
+        executor.shutdown()
+        for node in nodes:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        # Ctrl-C reaches a launched node twice, from the terminal and from launch. The second one
+        # must not kill an interpreter that is winding up and has given its handlers back.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return max(_exit_statuses(nodes), default=0)
+
+
+def _exit_statuses(nodes: Sequence[RunnableNode]) -> list[int]:
+    statuses = (getattr(node, 'exit_status', None) for node in nodes)
+    return [status for status in statuses if status is not None]

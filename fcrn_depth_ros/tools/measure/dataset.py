@@ -1,0 +1,242 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Pictures with measured depth, one at a time.
+
+Two layouts: folders ``SCENE/{rgb/STEM.jpg, depth/STEM.png, camera.json}`` (depth in 16-bit
+millimetres, 0 unknown), and NYU's own ``nyu_depth_v2_labeled.mat``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...camera.camera_file import load_camera_file
+from ...camera.intrinsics import CameraIntrinsics
+from ...camera.mounting import CameraMounting
+from ...camera.picture_files import list_pictures, read_depth_mm, read_picture
+from ...errors import ConfigurationError, ToolInputError
+
+# NYU's toolbox counts pixels from 1; the crop is the one that published results are scored in.
+_NYU_CAMERA = CameraIntrinsics(518.857901, 519.469611, 324.582449, 252.736166, 640, 480)
+_NYU_CROP = (41, 45, 601, 471)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """
+    One picture and its measured depth.
+
+    Attributes
+    ----------
+    scene, name : str
+        Where it comes from.
+    image_rgb : ndarray of uint8, shape (H, W, 3)
+        Picture in RGB.
+    depth_m : ndarray of float32, shape (H, W)
+        NaN where unknown, or where it is not to be scored.
+    intrinsics : CameraIntrinsics
+        Of the picture.
+    mounting : CameraMounting or None
+        As the dataset gives it.
+
+    """
+
+    scene: str
+    name: str
+    image_rgb: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    intrinsics: CameraIntrinsics
+    mounting: CameraMounting | None
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """A sample that is not loaded yet."""
+
+    scene: str
+    name: str
+    load: Callable[[], Sample]
+
+
+@dataclass(frozen=True)
+class _Scene:
+    name: str
+    intrinsics: CameraIntrinsics
+    mounting: CameraMounting | None
+    crop: tuple[int, int, int, int]
+    max_reliable_m: float
+
+
+def open_dataset(path: Path, split: Path | None = None) -> list[SampleSource]:
+    """
+    List the samples of a dataset.
+
+    Parameters
+    ----------
+    path : Path
+        Folder that holds the scenes, or an ``nyu_depth_v2_labeled.mat``.
+    split : Path, optional
+        Text file with one scene folder a line (for the .mat file: one picture number a line,
+        from 1). All by default.
+
+    Returns
+    -------
+    list of SampleSource
+        Never empty.
+
+    Raises
+    ------
+    ToolInputError
+        Something is missing, unreadable or empty.
+
+    """
+    names = _read_split(split)
+    if path.suffix.lower() == '.mat':
+        return _open_nyu(path, names)
+    if not path.is_dir():
+        raise ToolInputError(f'dataset must be a folder of scenes, got {path}; check the path')
+    if names is None:
+        cameras = sorted(path.rglob('camera.json'))
+        names = [str(file.parent.relative_to(path)) for file in cameras]
+    if not names:
+        raise ToolInputError(
+            f'dataset must hold scenes with rgb/, depth/ and camera.json, got none in {path}; '
+            'check the path'
+        )
+    return [source for name in names for source in _open_scene(path, name)]
+
+
+def _read_split(split: Path | None) -> list[str] | None:
+    if split is None:
+        return None
+    try:
+        names = split.read_text(encoding='utf-8').split()
+    except (OSError, UnicodeDecodeError) as err:
+        raise ToolInputError(f'split must be a text file, got {split}: {err}') from err
+    if not names:
+        raise ToolInputError(f'split must name at least one scene, got the empty {split}')
+    return names
+
+
+def _open_scene(root: Path, name: str) -> list[SampleSource]:
+    folder = root / name
+    if not folder.is_dir():
+        raise ToolInputError(
+            f'scene {name} must be a folder of {root}, got none; correct the split'
+        )
+    scene = _read_scene(folder, name)
+    return [
+        SampleSource(name, path.stem, _loader(path, folder / 'depth' / f'{path.stem}.png', scene))
+        for path in list_pictures(folder / 'rgb')
+    ]
+
+
+def _read_scene(folder: Path, name: str) -> _Scene:
+    file = folder / 'camera.json'
+    intrinsics = load_camera_file(file)
+    content = json.loads(file.read_text(encoding='utf-8'))
+    try:
+        mounting = None
+        if 'height_m' in content:
+            angles = (float(content.get(key, 0.0)) for key in ('pitch_deg', 'roll_deg'))
+            mounting = CameraMounting(float(content['height_m']), *angles)
+        size = (intrinsics.width_px, intrinsics.height_px)
+        x0, y0, x1, y1 = (int(v) for v in content.get('eval_crop_x0y0x1y1', (0, 0, *size)))
+        max_reliable_m = float(content.get('max_reliable_m', np.inf))
+    except (TypeError, ValueError, ConfigurationError) as err:
+        raise ToolInputError(f'{file} must hold valid values, got: {err}') from err
+    crop = (max(x0, 0), max(y0, 0), min(x1, size[0]), min(y1, size[1]))
+    return _Scene(name, intrinsics, mounting, crop, max_reliable_m)
+
+
+def _loader(picture: Path, depth_file: Path, scene: _Scene) -> Callable[[], Sample]:
+    def load() -> Sample:
+        image = read_picture(picture)
+        depth = read_depth_mm(depth_file)
+        camera = scene.intrinsics
+        size_hw = (camera.height_px, camera.width_px)
+        for file, shape in ((picture, image.shape[:2]), (depth_file, depth.shape)):
+            if shape != size_hw:
+                raise ToolInputError(
+                    f'{file} must have the size {size_hw[1]}x{size_hw[0]} of its camera.json, '
+                    f'got {shape[1]}x{shape[0]}; resize it or correct camera.json'
+                )
+        depth[depth > scene.max_reliable_m] = np.nan
+        return Sample(
+            scene.name,
+            picture.stem,
+            image,
+            _cropped(depth, scene.crop),
+            camera,
+            scene.mounting,
+        )
+
+    return load
+
+
+def _cropped(depth: NDArray[np.float32], crop: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    x0, y0, x1, y1 = crop
+    inside = np.full_like(depth, np.nan)
+    inside[y0:y1, x0:x1] = depth[y0:y1, x0:x1]
+    return inside
+
+
+def _open_nyu(path: Path, names: list[str] | None) -> list[SampleSource]:
+    try:
+        import h5py
+    except ModuleNotFoundError as err:
+        raise ToolInputError(
+            f'h5py must be installed to read {path}, got none; run pip install h5py'
+        ) from err
+    try:
+        file = h5py.File(path, 'r')
+        pictures, depths = file['images'], file['depths']
+        count = len(pictures)
+        if pictures.shape != (count, 3, 640, 480) or depths.shape != (count, 640, 480):
+            raise KeyError(f'arrays of {count}x3x640x480 and {count}x640x480')
+        scenes = [_nyu_text(file, reference) for reference in file['scenes'][0]]
+    except (OSError, KeyError, AttributeError, ValueError, IndexError) as err:
+        raise ToolInputError(
+            f'dataset must be the nyu_depth_v2_labeled.mat of NYU, got {path}: {err}'
+        ) from err
+    try:
+        numbers = range(1, count + 1) if names is None else [int(name) for name in names]
+        if not all(1 <= number <= count for number in numbers):
+            raise ValueError(f'a number outside 1..{count}')
+    except ValueError as err:
+        raise ToolInputError(
+            f'split of {path.name} must hold picture numbers from 1 to {count}, got {err}'
+        ) from err
+
+    def loader(number: int, scene: str) -> Callable[[], Sample]:
+        def load() -> Sample:
+            depth = np.asarray(depths[number - 1], np.float32).T
+            return Sample(
+                scene,
+                f'{number:04d}',
+                np.ascontiguousarray(pictures[number - 1].transpose(2, 1, 0)),
+                _cropped(np.where(depth > 0, depth, np.float32(np.nan)), _NYU_CROP),
+                _NYU_CAMERA,
+                None,
+            )
+
+        return load
+
+    return [
+        SampleSource(scenes[number - 1], f'{number:04d}', loader(number, scenes[number - 1]))
+        for number in numbers
+    ]
+
+
+def _nyu_text(file: Any, reference: Any) -> str:
+    """Read a MATLAB string, which is an array of character codes behind a reference."""
+    return ''.join(map(chr, np.asarray(file[reference]).ravel()))

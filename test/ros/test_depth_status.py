@@ -1,0 +1,99 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fcrn_depth_ros.ros.depth_status import assess, DepthStatus, StatusKeeper
+from fcrn_depth_ros.ros.diagnostics import Level
+import pytest
+
+HEALTHY = DepthStatus(
+    lifecycle_state='active',
+    frames_received=9,
+    input_rate_hz=10.0,
+    output_rate_hz=10.0,
+    scale_unverified_because='',
+)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'text'),
+    [
+        ({}, Level.OK, 'depth is published'),
+        ({'configure_error': 'no file'}, Level.ERROR, 'no file'),
+        ({'lifecycle_state': 'inactive'}, Level.WARN, 'inactive'),
+        ({'frames_received': 0}, Level.WARN, 'first image'),
+        ({'input_rate_hz': 0.0}, Level.ERROR, 'no image'),
+        ({'rejected_lately': True, 'last_rejection': 'bad step'}, Level.ERROR, 'bad step'),
+        ({'image_usable': False, 'image_quality': 'dark'}, Level.WARN, 'dark'),
+        ({'output_rate_hz': 0.0}, Level.OK, 'nobody listens'),
+        ({'scale_unverified_because': 'no camera_info'}, Level.WARN, 'no camera_info'),
+    ],
+)
+def test_the_worst_is_said(changes: dict[str, object], level: Level, text: str) -> None:
+    found, sentence = assess(replace(HEALTHY, **changes))
+    assert found is level and text in sentence
+
+
+class SteadyClock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_every_frame_has_one_fate() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    for superseded_another in (False, True, False, False):
+        keeper.count_received(superseded_another)
+    keeper.count_rejected('bad')
+    keeper.count_ignored()
+    keeper.count_processed(0.02, 0.05)
+    status = keeper.snapshot()
+    assert status.frames_received == status.frames_processed + status.frames_dropped == 4
+    assert status.last_rejection == 'bad'
+    assert status.inference_ms == pytest.approx(20) and status.input_age_ms == pytest.approx(50)
+
+
+def test_lost_frames_are_dropped_but_never_received() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    keeper.count_lost(3)
+    status = keeper.snapshot()
+    assert (status.frames_dropped, status.frames_received) == (3, 0)
+
+
+def test_the_scale_is_not_verified_before_the_first_frame() -> None:
+    assert DepthStatus().as_values()['metric scale'] == 'unverified: no frame yet'
+
+
+def test_rates_and_rejections_fade() -> None:
+    clock = SteadyClock()
+    keeper = StatusKeeper(clock)
+    for _ in range(10):
+        keeper.count_received(False)
+    keeper.count_rejected('bad')
+    assert keeper.snapshot().input_rate_hz == pytest.approx(2.0)
+    clock.now_s += 4.9
+    assert keeper.snapshot().rejected_lately
+    clock.now_s += 0.2
+    faded = keeper.snapshot()
+    assert faded.input_rate_hz == 0.0 and not faded.rejected_lately
+
+
+def test_percentiles_of_the_inference_time() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    for milliseconds in range(1, 102):
+        keeper.count_processed(milliseconds * 1e-3, 0.0)
+    status = keeper.snapshot()
+    assert status.inference_p50_ms == pytest.approx(51)
+    assert status.inference_p95_ms == pytest.approx(96)
+
+
+def test_values_carry_units_and_doubt() -> None:
+    values = replace(HEALTHY, scale_unverified_because='x').as_values()
+    assert values['metric scale'] == 'unverified: x'
+    assert HEALTHY.as_values()['metric scale'] == 'verified'
+    assert values['input rate (Hz)'] == 10.0

@@ -1,0 +1,109 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import math
+
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.errors import ConfigurationError
+from fcrn_depth_ros.perception.scan import depth_to_points, depth_to_scan, ObstacleScan, ScanConfig
+import numpy as np
+import pytest
+
+CAMERA = CameraIntrinsics(60.0, 60.0, 47.5, 31.5, 96, 64)
+CONFIG = ScanConfig()
+
+
+def flat_wall(depth_m: float) -> np.ndarray:
+    return np.full((64, 96), depth_m, np.float32)
+
+
+def range_at(scan: ObstacleScan, angle_rad: float) -> float:
+    index = round((angle_rad - scan.angle_min_rad) / scan.angle_increment_rad)
+    return float(scan.ranges_m[index])
+
+
+def test_points_of_a_known_pixel() -> None:
+    points = depth_to_points(flat_wall(2.0), CAMERA)
+    assert points[31, 47].tolist() == pytest.approx([-0.5 / 60 * 2, -0.5 / 60 * 2, 2.0])
+    assert points[0, 95].tolist() == pytest.approx([47.5 / 60 * 2, -31.5 / 60 * 2, 2.0])
+
+
+@pytest.mark.parametrize('angle', [-0.5, -0.2, 0.0, 0.3, 0.6])
+@pytest.mark.parametrize('mounting', [None, CameraMounting(0.5)])
+def test_a_wall_ahead_is_at_its_distance(angle: float, mounting: CameraMounting | None) -> None:
+    scan = depth_to_scan(flat_wall(3.0), CAMERA, CONFIG, mounting)
+    assert range_at(scan, angle) == pytest.approx(3.0 / math.cos(angle), rel=0.02)
+    assert not np.isnan(scan.ranges_m).any()
+
+
+def test_left_is_positive() -> None:
+    depth = flat_wall(6.0)
+    depth[:, :10] = 1.0
+    scan = depth_to_scan(depth, CAMERA, CONFIG)
+    assert range_at(scan, 0.62) < 2.0 < range_at(scan, -0.62)
+
+
+@pytest.mark.parametrize(('pitch_deg', 'roll_deg'), [(0, 0), (20, 0), (-10, 8), (35, -5)])
+def test_the_floor_is_no_obstacle(pitch_deg: float, roll_deg: float) -> None:
+    mounting = CameraMounting(0.4, pitch_deg, roll_deg)
+    inverse = inverse_floor_depth(CAMERA, mounting)
+    depth = np.where(inverse > 0.15, 1 / np.maximum(inverse, 0.15), np.nan).astype(np.float32)
+    ranges = depth_to_scan(depth, CAMERA, CONFIG, mounting).ranges_m
+    assert np.isinf(ranges[np.isfinite(ranges) | np.isinf(ranges)]).all()
+    assert np.isinf(ranges).any()
+
+
+@pytest.mark.parametrize(
+    ('height_m', 'is_obstacle'),
+    [
+        (0.14, False),
+        (0.16, True),
+        (1.99, True),
+        (2.01, False),
+    ],
+)
+def test_heights_on_both_sides_of_the_bounds(height_m: float, is_obstacle: bool) -> None:
+    depth = np.full((64, 96), np.nan, np.float32)
+    distance = 2.0
+    mounting = CameraMounting(1.0, pitch_deg=0.0)
+    row = round(CAMERA.cy_px + (1.0 - height_m) / distance * CAMERA.fy_px)
+    if not 0 <= row < 64:
+        pytest.fail('the test camera must see this height')
+    exact = (row - CAMERA.cy_px) / CAMERA.fy_px
+    depth[row, 48] = (1.0 - height_m) / exact
+    ranges = depth_to_scan(depth, CAMERA, CONFIG, mounting).ranges_m
+    assert np.isfinite(ranges).any() == is_obstacle
+    assert np.isinf(ranges).any() != is_obstacle
+
+
+def test_too_near_is_an_obstacle_and_too_far_is_free() -> None:
+    assert range_at(depth_to_scan(flat_wall(0.02), CAMERA, CONFIG), 0.0) == pytest.approx(0.1)
+    assert range_at(depth_to_scan(flat_wall(8.1), CAMERA, CONFIG), 0.0) == math.inf
+
+
+def test_unknown_is_nan() -> None:
+    assert np.isnan(depth_to_scan(flat_wall(math.nan), CAMERA, CONFIG).ranges_m).all()
+
+
+def test_rows_outside_the_band_do_not_count_without_a_mounting() -> None:
+    depth = flat_wall(5.0)
+    depth[40:] = 0.5
+    assert range_at(depth_to_scan(depth, CAMERA, CONFIG), 0.0) == pytest.approx(5.0, rel=0.01)
+    wide = ScanConfig(scan_band=1.0)
+    assert range_at(depth_to_scan(depth, CAMERA, wide), 0.0) == pytest.approx(0.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        {'scan_range_min_m': 8.0},
+        {'scan_height_max_m': 0.15},
+        {'scan_band': 0.0},
+    ],
+)
+def test_contradictions_are_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(bad)).split('_m')[0][:10]):
+        ScanConfig(**bad)

@@ -1,0 +1,224 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.perception.proximity import ProximityConfig
+from fcrn_depth_ros.report.run_record import KeptFrame, RunRecord, WaitingImages
+import numpy as np
+import pytest
+
+MS = 1_000_000
+SECOND = 1000 * MS
+START = 1_700_000_000 * SECOND
+CAMERA = CameraIntrinsics(40.0, 40.0, 19.5, 14.5, 40, 30)
+
+
+def frame(stamp_ns: int, depth_m: float = 2.0) -> KeptFrame:
+    return KeptFrame(
+        stamp_ns, np.full((60, 80, 3), 90, np.uint8), np.full((30, 40), depth_m, np.float32)
+    )
+
+
+def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> RunRecord:
+    """Play `count` frames at 10 Hz; every fifth is dropped, latency is 10 ms plus 1 per frame."""
+    record = RunRecord(ProximityConfig(), mounting)
+    record.add_diagnostics(
+        {'frames dropped': '7', 'frames superseded': '2', 'model': 'none', 'provider': 'none'}
+    )
+    record.add_state(START - SECOND, 'STOP')
+    record.add_depth_camera(CAMERA)
+    for index in range(count):
+        stamp = START + index * 100 * MS
+        record.add_image(stamp)
+        if index % 5 == 4:
+            continue
+        record.add_proximity(index / 100)
+        record.add_nearest(stamp, 3.0 - index / 10)
+        record.add_depth(stamp, stamp + (10 + index) * MS)
+        if record.wants_picture(stamp):
+            record.keep(frame(stamp))
+        if index == 10:
+            record.add_state(stamp + 5 * MS, 'CLEAR')
+    record.add_diagnostics(
+        {
+            'frames received': '27',
+            'frames superseded': str(2 + count // 5),
+            'frames rejected': '0',
+            'frames dropped': str(7 + count // 5),
+            'inference p50 (ms)': '8.5',
+            'inference p95 (ms)': '12.25',
+            'model': 'fcrn_lite 1.0',
+            'provider': 'CPU',
+        }
+    )
+    return record
+
+
+def test_summary_says_what_was_received() -> None:
+    record = recorded_run()
+    latencies = [10 + index for index in range(20) if index % 5 != 4]
+    assert record.summary('kilted') == {
+        'frames_published': 20,
+        'frames_processed': 16,
+        'frames_dropped': 4,
+        'latency_ms': {
+            'p50': pytest.approx(np.percentile(latencies, 50), rel=1e-3),
+            'p95': pytest.approx(np.percentile(latencies, 95), rel=1e-3),
+            'p99': pytest.approx(np.percentile(latencies, 99), rel=1e-3),
+        },
+        'inference_ms': {'p50': 8.5, 'p95': 12.25},
+        'proximity': {'min': 0.0, 'max': 0.18, 'mean': pytest.approx(0.09)},
+        'alert_states': ['STOP', 'CLEAR'],
+        'model': 'fcrn_lite 1.0',
+        'provider': 'CPU',
+        'ros_distro': 'kilted',
+    }
+    assert record.unaccounted_count() == 0
+    assert record.drop_reasons == {'superseded': 4}
+
+
+def test_a_lost_frame_is_not_accounted_for() -> None:
+    record = recorded_run()
+    record.add_image(START + 99 * SECOND)
+    assert record.unaccounted_count() == 1
+
+
+def test_a_run_of_which_nothing_came_is_all_none_and_valid_json(tmp_path: Path) -> None:
+    record = RunRecord(ProximityConfig(), None)
+    assert record.write(tmp_path, 'jazzy') == [tmp_path / 'summary.json']
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert summary['frames_published'] == summary['frames_processed'] == 0
+    assert summary['frames_dropped'] is None
+    assert summary['latency_ms'] == {'p50': None, 'p95': None, 'p99': None}
+    assert summary['inference_ms'] == {'p50': None, 'p95': None}
+    assert summary['proximity'] == {'min': None, 'max': None, 'mean': None}
+    assert summary['alert_states'] == [] and summary['model'] is None
+    assert math.isnan(record.last_nearest_m)
+
+
+@pytest.mark.parametrize('text', ['nan', 'inf', 'none', ''])
+def test_what_diagnostics_do_not_know_is_null(text: str) -> None:
+    record = RunRecord(ProximityConfig(), None)
+    record.add_diagnostics({'inference p50 (ms)': text})
+    assert record.summary('x')['inference_ms']['p50'] is None
+
+
+def test_unknown_proximity_does_not_spoil_the_mean() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    for share in (0.2, math.nan, 0.4):
+        record.add_proximity(share)
+    assert record.summary('x')['proximity'] == {'min': 0.2, 'max': 0.4, 'mean': pytest.approx(0.3)}
+
+
+def test_a_stamp_that_comes_twice_counts_once() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    for _ in range(2):
+        record.add_image(START)
+        record.add_depth(START, START + 5 * MS)
+    assert (record.published_count, record.processed_count) == (1, 1)
+
+
+def test_the_same_state_again_is_no_change() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    assert [record.add_state(START, state) for state in ('STOP', 'STOP', 'CLEAR', 'STOP')] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert record.summary('x')['alert_states'] == ['STOP', 'CLEAR', 'STOP']
+    assert record.last_state == 'STOP'
+
+
+def test_timeline_gives_each_frame_the_state_at_its_publishing() -> None:
+    timeline = {round(point.time_s, 1): point for point in recorded_run().timeline()}
+    assert timeline[0.0].nearest_m == pytest.approx(3.0)
+    assert timeline[0.8].state == 'STOP'
+    assert timeline[1.0].state == 'CLEAR'  # changed 5 ms after its stamp, published after 20 ms
+    assert 0.4 not in timeline  # dropped
+
+
+def test_a_frame_without_range_is_unknown_on_the_timeline() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    record.add_depth(START, START + MS)
+    assert math.isnan(record.timeline()[0].nearest_m)
+    assert record.timeline()[0].state == ''
+
+
+def test_report_has_a_contact_sheet_and_a_video_of_all_kept_frames(tmp_path: Path) -> None:
+    paths = recorded_run().write(tmp_path, 'kilted')
+    assert [path.name for path in paths][:2] == ['summary.json', 'contact_sheet.png']
+    sheet = cv2.imread(str(paths[1]))
+    assert sheet.shape[1] > 6 * 320
+    capture = cv2.VideoCapture(str(paths[2]))
+    size = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    assert size == (160, 60)
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    assert count == 16
+
+
+def test_one_frame_makes_a_report_too(tmp_path: Path) -> None:
+    record = RunRecord(ProximityConfig(), None)
+    record.add_image(START)
+    record.add_depth(START, START + MS)
+    record.keep(frame(START))
+    assert len(record.write(tmp_path, 'kilted')) == 3
+
+
+def test_pictures_are_thinned_out_when_there_are_too_many() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    kept = 0
+    for index in range(3000):
+        stamp = START + index * 70 * MS
+        if record.wants_picture(stamp):
+            record.keep(frame(stamp))
+            kept += 1
+    assert 600 < kept < 2000  # more than there is room for, yet not all
+    assert len(record._kept) <= 600
+    gaps_ns = np.diff([held.stamp_ns for held in record._kept])
+    assert gaps_ns.min() > 0 and gaps_ns.max() <= 8 * 70 * MS
+
+
+def test_large_pictures_are_kept_smaller() -> None:
+    record = RunRecord(ProximityConfig(), None)
+    record.keep(
+        KeptFrame(START, np.zeros((960, 1280, 3), np.uint8), np.ones((960, 1280), np.float32))
+    )
+    assert record._kept[0].image_rgb.shape == (360, 480, 3)
+    assert record._kept[0].depth_m.shape == (360, 480)
+
+
+@pytest.mark.parametrize(
+    ('mounting', 'floor_is_near'), [(None, True), (CameraMounting(0.3, 20.0), False)]
+)
+def test_the_floor_is_not_drawn_as_near_where_the_mounting_is_known(
+    mounting: CameraMounting | None, floor_is_near: bool
+) -> None:
+    record = recorded_run(mounting=mounting)
+    below = CAMERA.rays() @ np.array(CameraMounting(0.3, 20.0).down_vector(), np.float32)
+    floor_m = np.where(below > 0, 0.3 / np.maximum(below, 1e-3), 5.0).astype(np.float32)
+    floor_m[:, :5] = 0.2  # something that stands on it
+    near = record._near_pixels(floor_m)
+    assert near[:, :5].all()
+    assert near[:, 5:].any() == floor_is_near
+
+
+def test_images_wait_for_their_depth_but_not_for_ever() -> None:
+    images: WaitingImages[str] = WaitingImages()
+    for stamp in range(100):
+        images.put(stamp, f'image {stamp}')
+    assert images.take(0) is None  # too old
+    assert images.take(70) == 'image 70'
+    assert images.take(70) is None
+    assert images.take(60) is None  # overtaken
+    assert images.take(99) == 'image 99'
