@@ -24,28 +24,48 @@ def read_requirements(name: str) -> list:
     return [line for line in lines if line and not line.startswith(('#', '-'))]
 
 
-def share_files(folder: str) -> tuple:
-    """List the files of one folder, which go into share/fcrn_depth_ros/<folder>."""
-    files = sorted(
-        path.relative_to(ROOT).as_posix() for path in (ROOT / folder).iterdir() if path.is_file()
-    )
-    return (f'share/{PACKAGE_NAME}/{folder}', files)
+def share_files(folder: str) -> list:
+    """List the files below one folder, which go into share/fcrn_depth_ros/<folder>."""
+    files_of = {}
+    for path in sorted((ROOT / folder).rglob('*')):
+        if path.is_file() and '__pycache__' not in path.parts:
+            file = path.relative_to(ROOT)
+            files_of.setdefault(f'share/{PACKAGE_NAME}/{file.parent.as_posix()}', []).append(
+                file.as_posix()
+            )
+    return list(files_of.items())
 
 
 setup(
     name=PACKAGE_NAME,
     version=read_version(),
     description='Metric depth, proximity and an alert from a single camera, as ROS 2 nodes',
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    author='fcrn_depth_ros authors',
     license='Apache-2.0',
+    license_files=['LICENSE', 'THIRD_PARTY.md'],
+    keywords=['robotics', 'ROS 2', 'monocular depth estimation', 'obstacle detection', 'ONNX'],
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        *(f'Programming Language :: Python :: 3.{minor}' for minor in (10, 11, 12, 13)),
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
+    ],
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE_NAME, f'{PACKAGE_NAME}.*']),
-    package_data={PACKAGE_NAME: ['models/*', 'demo_clip/*']},
+    package_data={PACKAGE_NAME: ['models/*', 'demo_clip/*', 'py.typed']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE_NAME}']),
         (f'share/{PACKAGE_NAME}', ['package.xml']),
-        share_files('launch'),
-        share_files('config'),
-        share_files('rviz'),
+        *share_files('launch'),
+        *share_files('config'),
+        *share_files('rviz'),
     ],
     zip_safe=False,
     install_requires=read_requirements('runtime.txt'),
@@ -65,6 +85,7 @@ setup(
         'console_scripts': [
             f'{name} = {PACKAGE_NAME}.nodes.{name}:main'
             for name in ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
-        ],
+        ]
+        + [f'fcrn-depth = {PACKAGE_NAME}.__main__:main'],
     },
 )

@@ -1,13 +1,14 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""``python -m fcrn_depth_ros COMMAND``: the tools that need no ROS."""
+"""``fcrn-depth COMMAND`` or ``python -m fcrn_depth_ros COMMAND``: the tools that need no ROS."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 import importlib
+from pathlib import Path
 import sys
 
 from .errors import FcrnDepthError
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(prog='python -m fcrn_depth_ros', description=__doc__)
+    as_module = Path(sys.argv[0]).name == '__main__.py'
+    program = 'python -m fcrn_depth_ros' if as_module else 'fcrn-depth'
+    parser = argparse.ArgumentParser(prog=program, description=__doc__)
     subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     tool = None
     for command, (module, summary) in COMMANDS.items():

@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import ast
+from email.parser import Parser
 from pathlib import Path
 import re
+import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+import zipfile
 
 import fcrn_depth_ros
 import pytest
@@ -17,6 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE_XML = ElementTree.parse(ROOT / 'package.xml').getroot()
 EXECUTABLES = ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
+MODELS = [f'fcrn_depth_ros/models/{name}.onnx' for name in ('fcrn_lite', 'fcrn_lite_int8')]
 
 # rosdep keys of what our code imports under another name, or only where it is installed.
 ROSDEP_KEYS = {
@@ -36,6 +41,8 @@ OPTIONAL = {
     'rosbags',
     'turtlebot3_msgs',
 }
+# ros2launch gives the command `ros2 launch`; tf2_ros listens to the messages of tf2_msgs.
+NOT_IMPORTED_BY_NAME = {'ros2launch', 'tf2_msgs'}
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -62,8 +69,7 @@ def test_package_xml_names_every_dependency() -> None:
                 imported.add(node.module.split('.')[0])
     standard = {'__future__', 'fcrn_depth_ros', *sys.stdlib_module_names}
     needed = {ROSDEP_KEYS.get(name, name) for name in imported - standard - OPTIONAL}
-    # ros2launch gives the command `ros2 launch`; nothing imports it.
-    assert depends == needed | {'ros2launch'}
+    assert depends == needed | NOT_IMPORTED_BY_NAME
 
 
 def test_the_hooks_run_the_tools_that_the_checks_run() -> None:
@@ -76,3 +82,64 @@ def test_the_hooks_run_the_tools_that_the_checks_run() -> None:
         )
     )
     assert re.findall(r'rev: v(\S+)', hooks) == [pinned['ruff'], pinned['codespell']]
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel that `pip install .` would install, with models of no bytes."""
+    pytest.importorskip('setuptools.command.bdist_wheel', reason='needs setuptools 70.1 or newer')
+    folder = tmp_path_factory.mktemp('wheel')
+    source = folder / 'source'
+    source.mkdir()
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy(path, source)
+    for name in ('fcrn_depth_ros', 'launch', 'config', 'rviz', 'resource', 'requirements'):
+        shutil.copytree(
+            ROOT / name, source / name, ignore=shutil.ignore_patterns('*.onnx', '__pycache__')
+        )
+    for model in MODELS:
+        (source / model).touch()
+    command = [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation']
+    result = subprocess.run(
+        [*command, '--no-index', '--wheel-dir', folder, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return zipfile.ZipFile(next(folder.glob('*.whl')))
+
+
+def test_the_wheel_contains_every_file_that_is_used_at_run_time(wheel: zipfile.ZipFile) -> None:
+    files = set(wheel.namelist())
+    expected = {'fcrn_depth_ros/py.typed', *MODELS}
+    for pattern in ('*.py', 'models/*', 'demo_clip/*'):
+        expected |= {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / 'fcrn_depth_ros').rglob(pattern)
+            if path.is_file()
+        }
+    share = f'fcrn_depth_ros-{fcrn_depth_ros.__version__}.data/data/share'
+    expected.add(f'{share}/ament_index/resource_index/packages/fcrn_depth_ros')
+    expected.add(f'{share}/fcrn_depth_ros/package.xml')
+    for folder in ('launch', 'config', 'rviz'):
+        expected |= {
+            f'{share}/fcrn_depth_ros/{path.relative_to(ROOT).as_posix()}'
+            for path in (ROOT / folder).rglob('*')
+            if path.is_file() and '__pycache__' not in path.parts
+        }
+    assert expected <= files
+    strangers = {name for name in files - expected if '.dist-info/' not in name}
+    assert not strangers
+
+
+def test_the_wheel_describes_the_package(wheel: zipfile.ZipFile) -> None:
+    folder = f'fcrn_depth_ros-{fcrn_depth_ros.__version__}.dist-info'
+    metadata = Parser().parsestr(wheel.read(f'{folder}/METADATA').decode())
+    assert metadata['Author'] == PACKAGE_XML.findtext('author') == 'fcrn_depth_ros authors'
+    assert metadata['Requires-Python'] == '>=3.10'
+    assert 'Typing :: Typed' in metadata.get_all('Classifier')
+    assert metadata.get_payload().lstrip().startswith('# fcrn_depth_ros')
+    entry_points = wheel.read(f'{folder}/entry_points.txt').decode()
+    assert 'fcrn-depth = fcrn_depth_ros.__main__:main' in entry_points

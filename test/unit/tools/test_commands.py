@@ -353,6 +353,14 @@ def test_every_command_shows_its_help():
         assert 'usage: python -m fcrn_depth_ros' in result.stdout
 
 
+def test_the_console_script_goes_by_its_own_name(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['/usr/local/bin/fcrn-depth', 'image', '--help'])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith('usage: fcrn-depth image ')
+
+
 @pytest.mark.parametrize('arguments', [[], ['paint'], ['image'], ['evaluate', '--dataset']])
 def test_unknown_commands_and_missing_options_are_refused(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
