@@ -12,14 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import textures
-
-if TYPE_CHECKING:
-    from .rooms import RoomBuilder
+from .room_builder import RoomBuilder
 
 
 def _box(room: RoomBuilder) -> tuple[float, float]:

@@ -27,7 +27,8 @@ from tqdm import tqdm
 
 from .camera_effects import apply_effects, random_effects
 from .renderer import CameraPose, RenderedView, RoomRenderer
-from .rooms import random_room, Room
+from .room_builder import Room
+from .rooms import random_room
 from .textures import POOR_FLOORS
 
 WIDTH_PX, HEIGHT_PX = 320, 240

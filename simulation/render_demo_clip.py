@@ -24,7 +24,8 @@ from tqdm import tqdm
 from . import textures
 from .camera_effects import apply_effects, CameraEffects
 from .renderer import CameraPose, RoomRenderer
-from .rooms import Room, RoomBuilder
+from .room_builder import Room, RoomBuilder
+from .rooms import put_obstacle
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 FX_PX = 480.0  # 67 degrees wide
@@ -73,16 +74,16 @@ def demo_room() -> Room:
     """Build the living room of the clip."""
     room = RoomBuilder(np.random.default_rng(_SEED), 8.6, 5.2, 2.7)
     room.shell(floors=(textures.planks,), walls=(textures.plaster,), floor_repeat_m=1.1)
-    room.put('sofa', 1.75, 0.05, 176.0)
-    room.put('plant', 2.1, 1.5)
-    room.put('shelf', 4.0, -0.9, 180.0)
-    room.put('table', 2.6, -1.7, 80.0)
-    room.put('chair', 2.0, -1.5, 170.0)
-    room.put('cabinet', -0.2, 2.3, -90.0)
-    room.put('boxes', 0.4, -2.1, 20.0)
-    room.put('lamp', 3.6, 1.9)
-    room.put('bed', -3.0, -1.8, 2.0)
-    room.put('cabinet', -3.9, 1.6, 0.0)
+    put_obstacle(room, 'sofa', 1.75, 0.05, 176.0)
+    put_obstacle(room, 'plant', 2.1, 1.5)
+    put_obstacle(room, 'shelf', 4.0, -0.9, 180.0)
+    put_obstacle(room, 'table', 2.6, -1.7, 80.0)
+    put_obstacle(room, 'chair', 2.0, -1.5, 170.0)
+    put_obstacle(room, 'cabinet', -0.2, 2.3, -90.0)
+    put_obstacle(room, 'boxes', 0.4, -2.1, 20.0)
+    put_obstacle(room, 'lamp', 3.6, 1.9)
+    put_obstacle(room, 'bed', -3.0, -1.8, 2.0)
+    put_obstacle(room, 'cabinet', -3.9, 1.6, 0.0)
     return room.finish(width_px=WIDTH_PX, height_px=HEIGHT_PX)
 
 

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from . import textures
 from .camera_effects import apply_effects, CameraEffects
 from .renderer import CameraPose, RoomRenderer
-from .rooms import Room, RoomBuilder
+from .room_builder import Room, RoomBuilder
+from .rooms import put_obstacle
 
 WIDTH_PX, HEIGHT_PX, FX_PX = 640, 480, 480.0
 CAMERA_HEIGHT_M, CAMERA_PITCH_DEG = 0.5, 8.0
@@ -115,10 +116,10 @@ def _room(extra_xml: str = '', decorated: bool = True) -> Room:
     builder = RoomBuilder(np.random.default_rng(_SEED), ROOM_LENGTH_M, ROOM_WIDTH_M, 2.5)
     if decorated:
         builder.shell((textures.planks,), (textures.plaster,))
-        builder.put('sofa', 2.2, 0.6, 180.0)
-        builder.put('plant', 1.6, -1.2)
-        builder.put('box', 0.6, -0.9, 20.0)
-        builder.put('table', 0.9, 1.1)
+        put_obstacle(builder, 'sofa', 2.2, 0.6, 180.0)
+        put_obstacle(builder, 'plant', 1.6, -1.2)
+        put_obstacle(builder, 'box', 0.6, -0.9, 20.0)
+        put_obstacle(builder, 'table', 0.9, 1.1)
     else:
         paint = builder.paint((200, 196, 188))
         builder.box((0.1, 20.0, 20.0), (ROOM_LENGTH_M / 2 + 0.05, 0.0, 0.0), paint)

@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from .rooms import Room
+from .room_builder import Room
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .drive_result import DriveSample
 from .renderer import RenderedView
-from .rooms import Room
+from .room_builder import Room
 from .scenarios import HEIGHT_PX, WIDTH_PX
 from .world import ROBOT_RADIUS_M
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .rooms import random_room, Room
+from .room_builder import Room
+from .rooms import random_room
 from .world import DriveWorld, GROUND_CLEARANCE_M, Mounting, ROBOT_RADIUS_M, robot_xml
 
 WIDTH_PX, HEIGHT_PX = 320, 240

@@ -17,7 +17,7 @@ import mujoco
 import numpy as np
 
 from .renderer import CameraPose, RoomRenderer
-from .rooms import Room
+from .room_builder import Room
 
 ROBOT_RADIUS_M = 0.17
 # Nearer to the floor than this a bump is driven over.

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 import subprocess
 import sys
@@ -117,6 +119,30 @@ def test_onnxruntime_is_imported_in_one_module_of_the_domain(module: Path) -> No
 @pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_module_is_named_for_what_it_does(module: Path) -> None:
     assert not set(module.relative_to(PACKAGE).with_suffix('').parts) & VAGUE_NAMES
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    root = PACKAGE.parent
+    folders = ('fcrn_depth_ros', 'simulation', 'training', 'benchmark')
+    modules = {
+        '.'.join(path.relative_to(root).with_suffix('').parts).removesuffix('.__init__'): path
+        for folder in folders
+        for path in (root / folder).rglob('*.py')
+    }
+    imports = {
+        module: {known for name in imported_names(path) if (known := _module_of(name, modules))}
+        - {module}
+        for module, path in modules.items()
+    }
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail('imports must not form a circle, got ' + ' <- '.join(error.args[1]))
+
+
+def _module_of(name: str, modules: Container[str]) -> str:
+    """Name the module that an imported name is, or is an attribute of; empty for others."""
+    return next((n for n in (name, name.rpartition('.')[0]) if n in modules), '')
 
 
 IMPORT_WITHOUT_ROS = """

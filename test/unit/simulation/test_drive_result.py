@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
 
 from simulation.drive_result import DriveSample, FALSE_STOP_BEYOND_M, judge_drive, summarize
-from simulation.rooms import Room
+from simulation.room_builder import Room
 from simulation.scenarios import Scenario
 from simulation.world import Mounting
 

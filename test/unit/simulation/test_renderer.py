@@ -16,7 +16,7 @@ if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
     pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
 
 from simulation.renderer import CameraPose, RoomRenderer, shade_corners
-from simulation.rooms import RoomBuilder
+from simulation.room_builder import RoomBuilder
 
 WIDTH, HEIGHT, FX = 160, 120, 110.0
 

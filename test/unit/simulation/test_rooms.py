@@ -9,7 +9,8 @@ import pytest
 mujoco = pytest.importorskip('mujoco', reason='mujoco is not installed (see simulation/)')
 
 from simulation.obstacles import OBSTACLE_BUILDERS  # noqa: E402
-from simulation.rooms import random_room, RoomBuilder  # noqa: E402
+from simulation.room_builder import RoomBuilder  # noqa: E402
+from simulation.rooms import put_obstacle, random_room  # noqa: E402
 
 
 def test_equal_seeds_give_equal_rooms() -> None:
@@ -23,7 +24,7 @@ def test_other_seeds_give_other_rooms() -> None:
 @pytest.mark.parametrize('kind', OBSTACLE_BUILDERS)
 def test_obstacle_is_as_high_and_wide_as_it_says(kind: str) -> None:
     builder = RoomBuilder(np.random.default_rng(3), 6.0, 6.0, 2.5, max_texture_px=16)
-    obstacle = builder.put(kind, 0.0, 0.0)
+    obstacle = put_obstacle(builder, kind, 0.0, 0.0)
     room = builder.finish()
     model = mujoco.MjModel.from_xml_string(room.xml, room.assets)
     data = mujoco.MjData(model)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
 
-from simulation.rooms import Room, RoomBuilder
+from simulation.room_builder import Room, RoomBuilder
 from simulation.world import DriveWorld, Mounting, ROBOT_RADIUS_M, robot_xml
 
 MOUNTING = Mounting(height_m=0.4, pitch_deg=10.0, roll_deg=0.0, horizontal_view_deg=70.0)
