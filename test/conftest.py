@@ -15,11 +15,8 @@ import pytest
 
 # DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
 os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(10, 101))
-if os.environ.get('ROS_DISTRO') == 'humble':
-    os.environ['ROS_LOCALHOST_ONLY'] = '1'
-else:
-    os.environ.pop('ROS_LOCALHOST_ONLY', None)
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ.pop('ROS_LOCALHOST_ONLY', None)
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 
 def pytest_configure(config: pytest.Config) -> None:

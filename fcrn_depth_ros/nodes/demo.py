@@ -25,7 +25,6 @@ from ..camera.mounting import CameraMounting
 from ..camera.playback import FrameSourceConfig, load_calibration, load_mounting, open_source
 from ..errors import FcrnDepthError, ToolInputError
 from ..ros.child_processes import Processes
-from ..ros.ros_version import ros_distro
 from ..ros.transport import tune_fast_dds
 
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
@@ -99,7 +98,14 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar='DEG',
         type=float,
         default=0.0,
-        help='pitch of the camera, down positive',
+        help='pitch of the camera, down positive (with --camera-height)',
+    )
+    parser.add_argument(
+        '--camera-roll',
+        metavar='DEG',
+        type=float,
+        default=0.0,
+        help='roll of the camera, clockwise positive, seen from behind (with --camera-height)',
     )
     parser.add_argument(
         '--model',
@@ -150,7 +156,11 @@ def _start(
     camera = (
         {}
         if mounting is None
-        else {'camera_height_m': mounting.height_m, 'camera_pitch_deg': mounting.pitch_deg}
+        else {
+            'camera_height_m': mounting.height_m,
+            'camera_pitch_deg': mounting.pitch_deg,
+            'camera_roll_deg': mounting.roll_deg,
+        }
     )
     processes.start(
         'image_source',
@@ -228,16 +238,12 @@ def _run(options: argparse.Namespace) -> int:
     mounting = (
         load_mounting(options.source)
         if options.camera_height is None
-        else CameraMounting(options.camera_height, options.camera_pitch)
+        else CameraMounting(options.camera_height, options.camera_pitch, options.camera_roll)
     )
     out = Path(options.out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
-    # Discovery on this machine only, by the variable of Humble or that of later ROS.
-    if ros_distro() == 'humble':
-        os.environ.setdefault('ROS_LOCALHOST_ONLY', '1')
-    else:
-        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('RCUTILS_CONSOLE_OUTPUT_FORMAT', '[{severity}] {name}: {message}')
     tune_fast_dds()
     log = out / 'nodes.log'
@@ -247,7 +253,8 @@ def _run(options: argparse.Namespace) -> int:
         + (
             'unknown'
             if mounting is None
-            else f'{mounting.height_m:g} m, pitch {mounting.pitch_deg:g} deg'
+            else f'{mounting.height_m:g} m, pitch {mounting.pitch_deg:g} deg, '
+            f'roll {mounting.roll_deg:g} deg'
         ),
         flush=True,
     )

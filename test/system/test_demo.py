@@ -145,7 +145,7 @@ def test_a_recording_becomes_a_report(
     assert sheet is not None and sheet.shape[1] > 1000
     (video,) = (tmp_path / 'out').glob('demo.*')
     assert cv2.VideoCapture(str(video)).read()[0]
-    assert 'camera mounting 0.5 m, pitch 8 deg' in output
+    assert 'camera mounting 0.5 m, pitch 8 deg, roll 0 deg' in output
     assert f'published {FRAMES} pictures' in output
 
 
