@@ -4,10 +4,15 @@
 """
 How a setting is described once, for the domain, the ROS parameters, YAML and docs.
 
-A configuration is a frozen dataclass whose fields are made by :func:`setting`. Its
-``__post_init__`` calls :func:`check_settings`; ``nodes/parameters.py`` declares the same fields
-as ROS parameters, and ``scripts/generate_parameter_files`` writes ``config/*.yaml`` and
-``docs/parameters.md`` from them, so a default stands in one place only.
+A configuration is a frozen dataclass that derives from :class:`Settings` and whose fields are made
+by :func:`setting`. ``ros/parameters.py`` declares the same fields as ROS parameters, and
+``scripts/generate_parameter_files`` writes ``config/*.yaml`` and ``docs/parameters.md`` from them,
+so a default stands in one place only.
+
+Two kinds of rules are kept apart. A value that is wrong by itself (type, bounds, choices) raises
+ConfigurationError when the instance is created. Two values that contradict each other do not: a
+user who changes both, one by one, passes through such a state. `Settings.contradiction` returns
+the reason, and the caller decides what follows.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import ConfigurationError
 
@@ -43,6 +48,91 @@ class SettingDescription:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = False
+
+
+AnySettings = TypeVar('AnySettings', bound='Settings')
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of every configuration class: each value is checked when an instance is created."""
+
+    def __post_init__(self) -> None:
+        """
+        Check every value by itself.
+
+        Raises
+        ------
+        ConfigurationError
+            Names the setting, what was expected and what was found. An int is accepted for a
+            float; nothing else is converted.
+
+        """
+        for name, (default, description) in describe_settings(self).items():
+            _check_value(name, getattr(self, name), default, description)
+
+    def contradiction(self) -> str:
+        """
+        Return why the values cannot hold together.
+
+        A class with such rules overrides this, and ends with
+        ``return super().contradiction()``, so that a class with several bases checks the rules
+        of each base once.
+
+        Returns
+        -------
+        str
+            Names both values and what to change; empty where the values agree.
+
+        """
+        return ''
+
+    def checked(self: AnySettings) -> AnySettings:
+        """
+        Return this configuration if its values agree.
+
+        Returns
+        -------
+        Settings
+            The same instance.
+
+        Raises
+        ------
+        ConfigurationError
+            Two values contradict each other.
+
+        """
+        reason = self.contradiction()
+        if reason:
+            raise ConfigurationError(reason)
+        return self
+
+
+def misordered(config: Settings, *pairs: tuple[str, str]) -> str:
+    """
+    Return why the first pair of numbers that is not in ascending order is wrong.
+
+    Parameters
+    ----------
+    config : Settings
+        Holds the numbers.
+    *pairs : tuple of str
+        Names of two settings; the first number must be below the second.
+
+    Returns
+    -------
+    str
+        Empty where every pair is in order.
+
+    """
+    for low, high in pairs:
+        low_value, high_value = getattr(config, low), getattr(config, high)
+        if low_value >= high_value:
+            return (
+                f'{low} must be below {high} ({high_value:g}), got {low_value:g}; '
+                f'raise {high} or lower {low}'
+            )
+    return ''
 
 
 def setting(
@@ -98,25 +188,6 @@ def describe_settings(config: Any) -> dict[str, tuple[Any, SettingDescription]]:
         for field in dataclasses.fields(config)
         if 'setting' in field.metadata
     }
-
-
-def check_settings(config: Any) -> None:
-    """
-    Check every setting of a configuration against its type, bounds and choices.
-
-    Parameters
-    ----------
-    config : dataclass instance
-        An int is accepted for a float; nothing else is converted.
-
-    Raises
-    ------
-    ConfigurationError
-        Names the setting, what was expected and what was found.
-
-    """
-    for name, (default, description) in describe_settings(config).items():
-        _check_value(name, getattr(config, name), default, description)
 
 
 def _check_value(name: str, value: Any, default: Any, description: SettingDescription) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ConfigurationError
-from ..settings import check_settings, setting
+from ..settings import misordered, setting, Settings
 from .machine import AlertDecision, AlertState
 
 # A stop without a trusted distance, and a switched-off alert, sound unlike any obstacle: low
@@ -19,7 +18,7 @@ BEEP_S = 0.1
 
 
 @dataclass(frozen=True)
-class BeeperConfig:
+class BeeperConfig(Settings):
     """Pitch and pace of the beeps; see each setting's description."""
 
     beep_near_m: float = setting(
@@ -36,14 +35,9 @@ class BeeperConfig:
         1760.0, 'Pitch at beep_near_m and nearer.', minimum=20.0, maximum=20000.0
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting, and that near is nearer than far."""
-        check_settings(self)
-        if self.beep_near_m >= self.beep_far_m:
-            raise ConfigurationError(
-                f'beep_near_m must be below beep_far_m ({self.beep_far_m:g}), '
-                f'got {self.beep_near_m:g}; change both in one call'
-            )
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
+        return misordered(self, ('beep_near_m', 'beep_far_m')) or super().contradiction()
 
 
 @dataclass(frozen=True)

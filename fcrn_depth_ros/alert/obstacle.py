@@ -9,8 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 import math
 
-from ..errors import ConfigurationError
-from ..settings import setting
+from ..settings import misordered, setting
 from .closing_speed import time_to_collision
 from .source_watch import RangeReading
 from .speed_limit import greatest_safe_speed, SpeedConfig, stopping_distance
@@ -61,24 +60,22 @@ class ObstacleConfig(SpeedConfig):
         maximum=10.0,
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting, and that each distance releases farther than it trips."""
-        super().__post_init__()
-        for low, high in (
-            ('stop_distance_m', 'release_distance_m'),
-            ('stop_distance_m', 'caution_distance_m'),
-            ('caution_distance_m', 'caution_release_distance_m'),
-        ):
-            if getattr(self, low) >= getattr(self, high):
-                raise ConfigurationError(
-                    f'{low} must be below {high} ({getattr(self, high):g}), '
-                    f'got {getattr(self, low):g}; change both in one call'
-                )
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
         if self.margin_m > self.stop_distance_m:
-            raise ConfigurationError(
+            return (
                 f'margin_m must be at most stop_distance_m ({self.stop_distance_m:g}), '
-                f'got {self.margin_m:g}; raise stop_distance_m'
+                f'got {self.margin_m:g}; raise stop_distance_m or lower margin_m'
             )
+        return (
+            misordered(
+                self,
+                ('stop_distance_m', 'release_distance_m'),
+                ('stop_distance_m', 'caution_distance_m'),
+                ('caution_distance_m', 'caution_release_distance_m'),
+            )
+            or super().contradiction()
+        )
 
 
 class SeverityDebounce:

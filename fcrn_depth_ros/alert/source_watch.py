@@ -14,11 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 
 
 @dataclass(frozen=True)
-class SourceConfig:
+class SourceConfig(Settings):
     """When the distance is no longer trusted; see each setting's description."""
 
     alert_source: str = setting(
@@ -48,10 +48,6 @@ class SourceConfig:
         minimum=0.0,
         maximum=60.0,
     )
-
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
 
 
 @dataclass(frozen=True)

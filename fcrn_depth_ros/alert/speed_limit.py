@@ -9,11 +9,11 @@ import dataclasses
 from dataclasses import dataclass
 import math
 
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 
 
 @dataclass(frozen=True)
-class SpeedConfig:
+class SpeedConfig(Settings):
     """How the robot brakes and what it may do while stopped; see each description."""
 
     reaction_time_s: float = setting(
@@ -44,10 +44,6 @@ class SpeedConfig:
     allow_backward: bool = setting(
         False, 'While stopped by an obstacle, let commands that drive backward pass (unseen!).'
     )
-
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, FrameError, ToolInputError
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 from .camera_file import CameraCalibration, load_camera_calibration
 from .mounting import CameraMounting
 
@@ -31,7 +31,7 @@ _NANOSECOND_DIGITS = 16
 
 
 @dataclass(frozen=True)
-class FrameSourceConfig:
+class FrameSourceConfig(Settings):
     """Which pictures to play, and how fast; exactly one of the first three is given."""
 
     images: str = setting('', 'Folder of pictures to play.', read_only=True)
@@ -69,7 +69,7 @@ class FrameSourceConfig:
 
     def __post_init__(self) -> None:
         """Check every setting, and that there is one source."""
-        check_settings(self)
+        super().__post_init__()
         given = [
             name
             for name, is_given in (

@@ -16,14 +16,14 @@ from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, floor_scale, inverse_floor_depth
 from ..errors import CameraInfoError, ConfigurationError
 from ..perception.quality import assess_image, ImageQuality, QualityConfig
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 from .onnx_model import OnnxModel
 from .postprocessing import limit_depth, network_output_to_depth
 from .preprocessing import place_image, prepare_image
 
 
 @dataclass(frozen=True)
-class EstimationConfig:
+class EstimationConfig(Settings):
     """How the network's output becomes depth."""
 
     focal_correction: str = setting(
@@ -50,13 +50,14 @@ class EstimationConfig:
         choices=('network', 'input'),
     )
 
-    def __post_init__(self) -> None:
-        check_settings(self)
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
         if 0.0 < self.max_depth_m <= self.min_depth_m:
-            raise ConfigurationError(
+            return (
                 f'max_depth_m must be more than min_depth_m ({self.min_depth_m:g}), got '
                 f'{self.max_depth_m:g}; raise it, or set 0 for the limit of the model card'
             )
+        return super().contradiction()
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class DepthEstimator:
         quality: QualityConfig | None = None,
     ) -> None:
         self.model = model
-        self.config = config or EstimationConfig()
+        self.config = (config or EstimationConfig()).checked()
         self.quality = quality or QualityConfig()
         card = model.card
         if card.is_metric:

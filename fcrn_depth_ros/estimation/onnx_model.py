@@ -24,7 +24,7 @@ from ..errors import (
     ModelFileError,
     ProviderError,
 )
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 from .model_card import ModelCard
 
 PROVIDERS = {
@@ -72,7 +72,7 @@ class InferenceSession(Protocol):
 
 
 @dataclass(frozen=True)
-class SessionConfig:
+class SessionConfig(Settings):
     """How the network is executed."""
 
     provider: str = setting(
@@ -106,7 +106,7 @@ class SessionConfig:
     )
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         self.parsed_provider_options()
 
     def parsed_provider_options(self) -> dict[str, str]:

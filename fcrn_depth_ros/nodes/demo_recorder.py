@@ -40,7 +40,7 @@ from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.ros_version import ros_distro
 from ..ros.transport import tune_fast_dds
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 
 _PROGRESS_PERIOD_S = 1.0
 _POLL_S = 0.2
@@ -52,7 +52,7 @@ _MM_PER_M = 1000.0
 
 
 @dataclass(frozen=True)
-class RecorderConfig:
+class RecorderConfig(Settings):
     """What is recorded, and where to."""
 
     out: str = setting(
@@ -72,10 +72,6 @@ class RecorderConfig:
         maximum=86400.0,
         read_only=True,
     )
-
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
 
 
 class DemoRecorder(Node):

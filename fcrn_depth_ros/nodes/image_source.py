@@ -48,7 +48,7 @@ from ..ros.messages import image_message
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.transport import tune_fast_dds
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 
 _DECODED_AHEAD = 8
 _POLL_S = 0.1
@@ -62,7 +62,7 @@ _ACKNOWLEDGE_S = 2.0
 
 
 @dataclass(frozen=True)
-class ImageSourceConfig:
+class ImageSourceConfig(Settings):
     """How the pictures are published."""
 
     frame_id: str = setting(
@@ -96,10 +96,6 @@ class ImageSourceConfig:
         maximum=3600.0,
         read_only=True,
     )
-
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
 
 
 class ImageSource(Node):

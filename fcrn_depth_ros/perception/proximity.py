@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError, DepthShapeError
-from ..settings import check_settings, setting
+from ..errors import DepthShapeError
+from ..settings import misordered, setting, Settings
 
 # Nav2's collision monitor asks for as many points before it believes in an obstacle.
 MIN_OBSTACLE_PIXELS = 4
 
 
 @dataclass(frozen=True)
-class ProximityConfig:
+class ProximityConfig(Settings):
     """What counts as near, and where to look; see each setting's description."""
 
     proximity_mode: str = setting(
@@ -122,20 +122,17 @@ class ProximityConfig:
         maximum=1000.0,
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting, and those that depend on each other."""
-        check_settings(self)
-        for low, high in (('roi_left', 'roi_right'), ('roi_top', 'roi_bottom')):
-            if getattr(self, low) >= getattr(self, high):
-                raise ConfigurationError(
-                    f'{low} must be below {high} ({getattr(self, high):g}), '
-                    f'got {getattr(self, low):g}; 0 and 1 are the edges of the image'
-                )
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
         if self.near_distance_m > self.max_range_m:
-            raise ConfigurationError(
+            return (
                 f'near_distance_m must be at most max_range_m ({self.max_range_m:g}), '
-                f'got {self.near_distance_m:g}; raise max_range_m'
+                f'got {self.near_distance_m:g}; raise max_range_m or lower near_distance_m'
             )
+        return (
+            misordered(self, ('roi_left', 'roi_right'), ('roi_top', 'roi_bottom'))
+            or super().contradiction()
+        )
 
     @property
     def active_threshold(self) -> float:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..settings import check_settings, setting
+from ..settings import setting, Settings
 
 # Thumbnails for what is seen (FINE) and for what is left when noise is averaged away (COARSE).
 _FINE_WH = (80, 60)
@@ -20,7 +20,7 @@ _SATURATED = 250
 
 
 @dataclass(frozen=True)
-class QualityConfig:
+class QualityConfig(Settings):
     """
     When a picture is refused.
 
@@ -56,9 +56,6 @@ class QualityConfig:
         minimum=0.0,
         maximum=1.0,
     )
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ import numpy as np
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
-from ..errors import ConfigurationError
-from ..settings import check_settings, setting
+from ..settings import misordered, setting, Settings
 
 
 @dataclass(frozen=True)
-class ScanConfig:
+class ScanConfig(Settings):
     """Which points become a scan, and its range."""
 
     scan_range_min_m: float = setting(
@@ -50,18 +49,16 @@ class ScanConfig:
         maximum=1.0,
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting, and that neither range is empty."""
-        check_settings(self)
-        for low, high in (
-            ('scan_range_min_m', 'scan_range_max_m'),
-            ('scan_height_min_m', 'scan_height_max_m'),
-        ):
-            if getattr(self, low) >= getattr(self, high):
-                raise ConfigurationError(
-                    f'{low} must be below {high} ({getattr(self, high):g}), '
-                    f'got {getattr(self, low):g}; change one of them'
-                )
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
+        return (
+            misordered(
+                self,
+                ('scan_range_min_m', 'scan_range_max_m'),
+                ('scan_height_min_m', 'scan_height_max_m'),
+            )
+            or super().contradiction()
+        )
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
 from ..perception.scan import ScanConfig
 from ..report.drawing import COLOR_MAPS
-from ..settings import check_settings, setting
+from ..settings import misordered, setting, Settings
 
 
 @dataclass(frozen=True)
-class InputSettings:
+class InputSettings(Settings):
     """Where frames come from, and how long the node waits for a calibration."""
 
     autostart: bool = setting(
@@ -60,13 +60,9 @@ class InputSettings:
         False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.'
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
-
 
 @dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(Settings):
     """Which network runs."""
 
     model_file: str = setting(
@@ -80,7 +76,7 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         """Check every setting, and that each card entry is `key=value`."""
-        check_settings(self)
+        super().__post_init__()
         self.card_overrides()
 
     def card_overrides(self) -> dict[str, str]:
@@ -111,7 +107,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
-class MountingSettings:
+class MountingSettings(Settings):
     """Where the camera sits above the floor."""
 
     camera_height_m: float = setting(
@@ -136,10 +132,6 @@ class MountingSettings:
         read_only=True,
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
-
     def mounting(self) -> CameraMounting | None:
         """
         Give the mounting that the parameters state.
@@ -156,7 +148,7 @@ class MountingSettings:
 
 
 @dataclass(frozen=True)
-class OutputSettings:
+class OutputSettings(Settings):
     """What the published pictures look like."""
 
     depth_encoding: str = setting(
@@ -181,18 +173,13 @@ class OutputSettings:
         'by _scan.',
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting, and that the colour range is not empty."""
-        check_settings(self)
-        if self.color_min_m >= self.color_max_m:
-            raise ConfigurationError(
-                f'color_min_m must be below color_max_m ({self.color_max_m:g}), '
-                f'got {self.color_min_m:g}; widen the range'
-            )
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
+        return misordered(self, ('color_min_m', 'color_max_m')) or super().contradiction()
 
 
 @dataclass(frozen=True)
-class AlertNodeSettings:
+class AlertNodeSettings(Settings):
     """How alert_node speaks to the robot."""
 
     autostart: bool = setting(
@@ -238,12 +225,8 @@ class AlertNodeSettings:
         read_only=True,
     )
 
-    def __post_init__(self) -> None:
-        """Check every setting."""
-        check_settings(self)
 
-
-NODE_SETTINGS: dict[str, tuple[type, ...]] = {
+NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     'depth_node': (
         InputSettings,
         ModelSettings,

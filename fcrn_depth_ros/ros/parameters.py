@@ -26,7 +26,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ..errors import ConfigurationError
-from ..settings import describe_settings, SettingDescription
+from ..settings import describe_settings, SettingDescription, Settings
 
 Config = TypeVar('Config')
 
@@ -65,7 +65,7 @@ class ParameterGroup:
     def __init__(
         self,
         node: Node,
-        config_classes: Sequence[type],
+        config_classes: Sequence[type[Settings]],
         on_change: Callable[[], None] | None = None,
         is_configured: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -81,7 +81,7 @@ class ParameterGroup:
                 if description.read_only:
                     self._fixed.add(name)
                 values[name] = _from_ros(_declare(node, name, default, description))
-        self._configs = {
+        self._configs: dict[type, Settings] = {
             config_class: self._build(config_class, values) for config_class in config_classes
         }
         node.add_on_set_parameters_callback(self._on_set)
@@ -103,8 +103,10 @@ class ParameterGroup:
         """
         return self._configs[config_class]
 
-    def _build(self, config_class: type, values: dict[str, Any]) -> Any:
-        return config_class(**{name: values[name] for name in describe_settings(config_class)})
+    def _build(self, config_class: type[Settings], values: dict[str, Any]) -> Any:
+        return config_class(
+            **{name: values[name] for name in describe_settings(config_class)}
+        ).checked()
 
     def _on_set(self, parameters: list[Parameter]) -> SetParametersResult:
         before = self._configs
@@ -117,8 +119,8 @@ class ParameterGroup:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _changed(self, parameters: list[Parameter]) -> dict[type, Any]:
-        changes: dict[type, dict[str, Any]] = {}
+    def _changed(self, parameters: list[Parameter]) -> dict[type, Settings]:
+        changes: dict[type[Settings], dict[str, Any]] = {}
         for parameter in parameters:
             owner = self._owners.get(parameter.name)
             if owner is None:
@@ -136,7 +138,7 @@ class ParameterGroup:
                 )
             changes.setdefault(owner, {})[parameter.name] = value
         return {
-            config_class: dataclasses.replace(config, **changes.get(config_class, {}))
+            config_class: dataclasses.replace(config, **changes.get(config_class, {})).checked()
             for config_class, config in self._configs.items()
         }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.ros.parameters import ParameterGroup
-from fcrn_depth_ros.settings import check_settings, setting
+from fcrn_depth_ros.settings import misordered, setting, Settings
 import pytest
 import rclpy
 from rclpy.node import Node
@@ -18,7 +18,7 @@ from running_node import parameters
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Settings):
     low: float = setting(1.0, 'Lower limit.', minimum=0.0, maximum=10.0)
     high: float = setting(2.0, 'Upper limit.', minimum=0.0, maximum=10.0)
     count: int = setting(3, 'Repetitions.', minimum=1, maximum=5)
@@ -26,10 +26,8 @@ class Limits:
     names: tuple[str, ...] = setting((), 'Names.')
     file: str = setting('', 'File.', read_only=True)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-        if self.low >= self.high:
-            raise ConfigurationError('low must be below high')
+    def contradiction(self) -> str:
+        return misordered(self, ('low', 'high')) or super().contradiction()
 
 
 class Holder:

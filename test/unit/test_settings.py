@@ -10,12 +10,12 @@ import math
 from typing import Any
 
 from fcrn_depth_ros.errors import ConfigurationError
-from fcrn_depth_ros.settings import check_settings, describe_settings, setting
+from fcrn_depth_ros.settings import describe_settings, misordered, setting, Settings
 import pytest
 
 
 @dataclass(frozen=True)
-class Bell:
+class Bell(Settings):
     """A configuration with one setting of each type, and a field that is none."""
 
     loudness: float = setting(0.5, 'How loud.', minimum=0.0, maximum=1.0)
@@ -25,9 +25,6 @@ class Bell:
     owners: tuple[str, ...] = setting((), 'Who may ring.')
     offset: float = setting(0.0, 'Any finite number.')
     weight_kg: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +85,58 @@ def test_settings_are_described_in_order_without_other_fields() -> None:
 
 def test_an_instance_is_described_like_its_class() -> None:
     assert describe_settings(Bell(strokes=5)) == describe_settings(Bell)
+
+
+@dataclass(frozen=True)
+class Doors(Settings):
+    narrow_m: float = setting(0.7, 'Width of the narrow door.', minimum=0.0, maximum=2.0)
+    wide_m: float = setting(0.9, 'Width of the wide door.', minimum=0.0, maximum=2.0)
+
+    def contradiction(self) -> str:
+        return misordered(self, ('narrow_m', 'wide_m')) or super().contradiction()
+
+
+@dataclass(frozen=True)
+class Floors(Settings):
+    lowest: int = setting(-1, 'Lowest floor.', minimum=-9, maximum=99)
+    highest: int = setting(5, 'Highest floor.', minimum=-9, maximum=99)
+
+    def contradiction(self) -> str:
+        return misordered(self, ('lowest', 'highest')) or super().contradiction()
+
+
+@dataclass(frozen=True)
+class House(Doors, Floors):
+    """Has the rules of both bases."""
+
+
+@pytest.mark.parametrize(
+    ('values', 'reason'),
+    [
+        ({}, ''),
+        ({'narrow_m': 0.9}, 'narrow_m must be below wide_m (0.9), got 0.9; raise wide_m or lower'),
+        ({'narrow_m': 0.8999}, ''),
+        ({'lowest': 5}, 'lowest must be below highest (5), got 5; raise highest or lower lowest'),
+        ({'lowest': 4}, ''),
+    ],
+)
+def test_values_that_contradict_each_other_can_be_held_but_not_checked(
+    values: dict[str, Any], reason: str
+) -> None:
+    house = House(**values)
+    assert house.contradiction().startswith(reason) and bool(house.contradiction()) == bool(reason)
+    if reason:
+        with pytest.raises(ConfigurationError, match='must be below'):
+            house.checked()
+    else:
+        assert house.checked() is house
+
+
+def test_a_configuration_without_rules_has_no_contradiction() -> None:
+    assert Bell().contradiction() == ''
+
+
+@pytest.mark.parametrize('values', [{'narrow_m': -0.1}, {'highest': 100}])
+def test_a_value_is_checked_whichever_base_holds_it(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(values))):
+        House(**values)

@@ -573,12 +573,14 @@ def test_a_configuration_checks_every_base():
     for change in (
         {'latch': 1},
         {'source_timeout_s': -1.0},
-        {'margin_m': 0.6},
+        {'margin_m': -0.1},
         {'command_timeout_s': 0.0},
         {'reaction_time_s': math.nan},
     ):
         with pytest.raises(ConfigurationError, match=next(iter(change))):
             AlertConfig(**change)
+    assert AlertConfig(margin_m=0.6).contradiction().startswith('margin_m must be at most')
+    assert AlertConfig().contradiction() == ''
 
 
 distances = st.one_of(

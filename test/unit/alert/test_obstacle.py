@@ -278,19 +278,38 @@ def test_the_debounced_state_follows_its_definition(readings, trigger_count, rel
             'caution_distance_m must be below caution_release_distance_m',
         ),
         ({'margin_m': 0.51}, 'margin_m must be at most stop_distance_m'),
-        ({'trigger_count': 0}, 'trigger_count must be'),
-        ({'release_count': 0}, 'release_count must'),
-        ({'deceleration_mps2': 0.0}, 'deceleration_mps2 must be'),
-        ({'stop_distance_m': math.nan}, 'stop_distance_m must be'),
     ],
 )
-def test_contradictory_settings_are_refused(change, text):
-    with pytest.raises(ConfigurationError, match=text):
+def test_contradictory_settings_name_both(change, text):
+    assert ObstacleConfig(**change).contradiction().startswith(text)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {},
+        {'stop_distance_m': 0.6499},
+        {'caution_distance_m': 0.5001},
+        {'caution_distance_m': 1.3999},
+        {'margin_m': 0.5},
+    ],
+)
+def test_settings_that_just_agree(change):
+    assert ObstacleConfig(**change).contradiction() == ''
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'trigger_count': 0},
+        {'release_count': 0},
+        {'deceleration_mps2': 0.0},
+        {'stop_distance_m': math.nan},
+    ],
+)
+def test_bad_values_are_refused(change):
+    with pytest.raises(ConfigurationError, match=f'{next(iter(change))} must be'):
         ObstacleConfig(**change)
-
-
-def test_bounds_may_touch_where_they_are_inclusive():
-    assert ObstacleConfig(margin_m=0.5).margin_m == 0.5
 
 
 def test_states_are_ordered_by_severity():

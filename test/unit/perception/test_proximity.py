@@ -262,18 +262,36 @@ def test_strided_and_double_maps_give_the_same():
             {'near_distance_m': 3.0, 'max_range_m': 2.9},
             'near_distance_m must be at most max_range_m',
         ),
+    ],
+)
+def test_contradictory_settings_name_both(change, text):
+    assert ProximityConfig(**change).contradiction().startswith(text)
+
+
+@pytest.mark.parametrize(
+    ('change', 'text'),
+    [
         ({'proximity_mode': 'iOS'}, 'proximity_mode must be one of'),
         ({'min_valid_fraction': 0.0}, 'min_valid_fraction must be'),
         ({'trigger_count': 0}, 'trigger_count must be'),
     ],
 )
-def test_contradictory_settings_are_refused(change, text):
+def test_bad_values_are_refused(change, text):
     with pytest.raises(ConfigurationError, match=text):
         ProximityConfig(**change)
 
 
-def test_a_near_distance_equal_to_the_range_is_fine():
-    assert ProximityConfig(near_distance_m=2.0, max_range_m=2.0).near_distance_m == 2.0
+@pytest.mark.parametrize(
+    'change',
+    [
+        {},
+        {'near_distance_m': 2.0, 'max_range_m': 2.0},
+        {'roi_left': 0.599, 'roi_right': 0.6},
+        {'roi_top': 0.0, 'roi_bottom': 0.001},
+    ],
+)
+def test_settings_that_just_agree(change):
+    assert ProximityConfig(**change).contradiction() == ''
 
 
 DEBOUNCE = ProximityConfig(near_threshold=0.1, trigger_count=2, release_count=3)

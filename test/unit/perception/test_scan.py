@@ -96,14 +96,20 @@ def test_rows_outside_the_band_do_not_count_without_a_mounting() -> None:
     assert range_at(depth_to_scan(depth, CAMERA, wide), 0.0) == pytest.approx(0.5, rel=0.01)
 
 
+def test_a_bad_value_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match='scan_band'):
+        ScanConfig(scan_band=0.0)
+
+
 @pytest.mark.parametrize(
-    'bad',
+    ('values', 'reason'),
     [
-        {'scan_range_min_m': 8.0},
-        {'scan_height_max_m': 0.15},
-        {'scan_band': 0.0},
+        ({'scan_range_min_m': 8.0}, 'scan_range_min_m must be below scan_range_max_m'),
+        ({'scan_range_min_m': 7.999}, ''),
+        ({'scan_height_max_m': 0.15}, 'scan_height_min_m must be below scan_height_max_m'),
+        ({'scan_height_max_m': 0.151}, ''),
     ],
 )
-def test_contradictions_are_refused(bad: dict[str, float]) -> None:
-    with pytest.raises(ConfigurationError, match=next(iter(bad)).split('_m')[0][:10]):
-        ScanConfig(**bad)
+def test_contradictions_name_both_values(values: dict[str, float], reason: str) -> None:
+    found = ScanConfig(**values).contradiction()
+    assert found.startswith(reason) and bool(found) == bool(reason)
