@@ -27,12 +27,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Float32, String
 
+from ..alert.verdict import AlertState
 from ..camera.image_messages import image_to_rgb
 from ..errors import FrameError, ToolInputError
 from ..perception.proximity import ProximityConfig
 from ..report.drawing import format_distance
 from ..report.run_record import KeptFrame, RunRecord, WaitingImages
 from ..ros import quality_of_service as qos
+from ..ros.depth_account import depth_node_account
+from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import Level
 from ..ros.messages import calibration_from_camera_info
 from ..ros.node_settings import MountingSettings
@@ -110,6 +113,8 @@ class DemoRecorder(Node):
         self._camera_seen = False
         self._ended_s: float | None = None
         self._last_diagnostics_s = -math.inf
+        namespace = self.get_namespace().rstrip('/')
+        self._depth_status_name = status_name(f'{namespace}/depth_node', DEPTH_ESTIMATION)
         self._depth_node_level = Level.OK
         self._complaint = ''
         self._subscribe()
@@ -182,13 +187,13 @@ class DemoRecorder(Node):
 
     def _on_state(self, message: String, info: dict[str, int]) -> None:
         state = re.match(r'\w*', message.data)
-        if state and self._record.add_state(info['source_timestamp'], state[0]):
+        if state and self._record.add_state(info['source_timestamp'], AlertState[state[0]]):
             _say(f'{self._elapsed_s():6.1f} s  alert: {message.data}')
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.startswith('depth_node'):
-                self._record.add_diagnostics({item.key: item.value for item in status.values})
+            if status.name == self._depth_status_name:
+                self._record.add_account(depth_node_account(status))
                 self._last_diagnostics_s = time.monotonic()
                 self._depth_node_level = Level(status.level)
                 self._complaint = status.message
@@ -207,7 +212,8 @@ class DemoRecorder(Node):
         _say(
             f'{self._elapsed_s():6.1f} s  {record.published_count} images, '
             f'{record.processed_count} depth maps, {rate_hz:4.1f} Hz  nearest '
-            f'{format_distance(record.last_nearest_m, self._max_range_m)}  {record.last_state}'
+            f'{format_distance(record.last_nearest_m, self._max_range_m)}  '
+            + ('' if record.last_state is None else record.last_state.name)
         )
 
     def _look_for_the_end(self) -> None:

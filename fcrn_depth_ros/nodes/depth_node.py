@@ -32,6 +32,7 @@ from ..estimation.onnx_model import embedded_model_path, load_onnx_model, Sessio
 from ..ros import quality_of_service as qos
 from ..ros.depth_outputs import DepthOutputs
 from ..ros.depth_status import assess, StatusKeeper
+from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import diagnostic_array
 from ..ros.frame_processor import Frame, FrameProcessor
 from ..ros.image_decoding import CompressedImageDecoder
@@ -232,7 +233,7 @@ class DepthNode(SelfStartingNode):
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
-                f'{self.get_name()}: depth estimation',
+                status_name(self.get_fully_qualified_name(), DEPTH_ESTIMATION),
                 status.model or 'no model',
                 level,
                 text,

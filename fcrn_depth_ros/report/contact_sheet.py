@@ -12,6 +12,7 @@ import math
 import cv2
 import numpy as np
 
+from ..alert.verdict import AlertState
 from .drawing import (
     BACKGROUND,
     colorize_depth,
@@ -54,14 +55,14 @@ class TimelinePoint:
         Since the first frame.
     nearest_m : float
         NaN when unknown.
-    state : str
-        A key of STATE_COLORS; anything else is drawn grey.
+    state : AlertState or None
+        None before the first one; drawn grey.
 
     """
 
     time_s: float
     nearest_m: float
-    state: str
+    state: AlertState | None
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _draw_timeline(area: Picture, timeline: Sequence[TimelinePoint], colors: Dep
         row = row_of(distance_m)
         cv2.line(area, (0, row), (width - 1, row), (52, 60, 71), 1)
     for point, left, right in zip(timeline, columns, [*columns[1:], width - 1], strict=True):
-        color = STATE_COLORS.get(point.state, UNKNOWN_COLOR)
+        color = UNKNOWN_COLOR if point.state is None else STATE_COLORS[point.state]
         cv2.rectangle(area, (left, plot_px + 6), (right, height - 1), color, cv2.FILLED)
     known = [not math.isnan(point.nearest_m) for point in timeline]
     for index in range(1, len(timeline)):
@@ -187,8 +188,7 @@ def _draw_timeline(area: Picture, timeline: Sequence[TimelinePoint], colors: Dep
         write(area, f'{distance_m} m', (6, row_of(distance_m) - 4), 9, FAINT_COLOR)
     write(area, 'nearest distance and alert state', (48, 20), 10, TEXT_COLOR)
     legend_x = 48 + text_width('nearest distance and alert state', 10) + 24
-    for state in dict.fromkeys(point.state for point in timeline if point.state):
-        color = STATE_COLORS.get(state, UNKNOWN_COLOR)
-        cv2.rectangle(area, (legend_x, 9), (legend_x + 12, 21), color, cv2.FILLED)
-        write(area, state, (legend_x + 18, 20), 10, TEXT_COLOR)
-        legend_x += 18 + text_width(state, 10) + 20
+    for state in dict.fromkeys(point.state for point in timeline if point.state is not None):
+        cv2.rectangle(area, (legend_x, 9), (legend_x + 12, 21), STATE_COLORS[state], cv2.FILLED)
+        write(area, state.name, (legend_x + 18, 20), 10, TEXT_COLOR)
+        legend_x += 18 + text_width(state.name, 10) + 20

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..alert.verdict import AlertState
 from ..perception.proximity import ProximityConfig, ProximityEstimate
 
 Picture = NDArray[np.uint8]
@@ -35,12 +36,12 @@ COLOR_MAPS: dict[str, int] = {
     'gray': -1,
 }
 
-STATE_COLORS: dict[str, Color] = {
-    'CLEAR': (38, 166, 91),
-    'CAUTION': (242, 153, 25),
-    'STOP': (214, 48, 49),
-    'STALE': (142, 68, 173),
-    'DISABLED': (110, 118, 129),
+STATE_COLORS: dict[AlertState, Color] = {
+    AlertState.CLEAR: (38, 166, 91),
+    AlertState.CAUTION: (242, 153, 25),
+    AlertState.STOP: (214, 48, 49),
+    AlertState.STALE: (142, 68, 173),
+    AlertState.DISABLED: (110, 118, 129),
 }
 UNKNOWN_COLOR: Color = (110, 118, 129)
 
@@ -125,7 +126,7 @@ def draw_proximity(
     image_rgb: Picture, estimate: ProximityEstimate, config: ProximityConfig, near: bool
 ) -> Picture:
     """
-    Draw the region of interest and what the proximity rule says of it.
+    Draw the region of interest and what the proximity rule found in it.
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def draw_proximity(
     config : ProximityConfig
         Its region of interest is outlined.
     near : bool
-        The debounced answer; decides the colour.
+        Whether the share of near pixels is above the threshold; decides the colour.
 
     Returns
     -------
@@ -144,7 +145,7 @@ def draw_proximity(
         A copy.
 
     """
-    color = STATE_COLORS['STOP'] if near else STATE_COLORS['CLEAR']
+    color = STATE_COLORS[AlertState.STOP if near else AlertState.CLEAR]
     if not estimate.is_known:
         color, text = UNKNOWN_COLOR, 'unknown'
     else:

@@ -4,7 +4,7 @@
 """
 What a run looked like from outside: `summary.json`, a contact sheet and a video.
 
-A :class:`RunRecord` is told what a subscriber received and when; nothing in it comes from inside
+A :class:`RunRecord` takes what a subscriber received and when; nothing in it comes from inside
 the nodes but what they publish. Times are nanoseconds since the epoch.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import json
 import math
 from pathlib import Path
@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..alert.verdict import AlertState
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, inverse_floor_depth
 from ..errors import ToolInputError
@@ -60,9 +61,32 @@ class KeptFrame:
 
 
 @dataclass(frozen=True)
+class DepthNodeAccount:
+    """
+    What depth_node counted and measured since it was started.
+
+    Attributes
+    ----------
+    drops : mapping
+        Reason -> number of frames that did not become depth.
+    inference_p50_ms, inference_p95_ms : float
+        Of the network alone; NaN before the first frame.
+    model, provider : str or None
+        The network, and the execution provider that runs it.
+
+    """
+
+    drops: Mapping[str, int] = field(default_factory=dict)
+    inference_p50_ms: float = math.nan
+    inference_p95_ms: float = math.nan
+    model: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True)
 class _StateChange:
     time_ns: int
-    state: str
+    state: AlertState
 
 
 class WaitingImages(Generic[Image]):
@@ -78,7 +102,7 @@ class WaitingImages(Generic[Image]):
             self._images.popitem(last=False)
 
     def take(self, stamp_ns: int) -> Image | None:
-        """Give the image of a stamp and forget it and all older ones."""
+        """Return the image of a stamp; forget it and all older ones."""
         image = self._images.pop(stamp_ns, None)
         for older in [key for key in self._images if key < stamp_ns]:
             del self._images[older]
@@ -106,8 +130,8 @@ class RunRecord:
         self._nearest_m: dict[int, float] = {}
         self._proximity: list[float] = []
         self._states: list[_StateChange] = []
-        self._counts_before: dict[str, int] = {}
-        self._diagnostics: dict[str, str] = {}
+        self._account: DepthNodeAccount | None = None
+        self._drops_before: Mapping[str, int] = {}
         self._kept: list[KeptFrame] = []
         self._keep_interval_s = _KEEP_INTERVAL_S
         self._depth_camera: CameraIntrinsics | None = None
@@ -124,27 +148,22 @@ class RunRecord:
 
     @property
     def dropped_count(self) -> int | None:
-        """Count the frames that depth_node says it dropped; None where it said nothing."""
-        return self._counts_of_this_run().get('frames dropped')
+        """Count the frames that depth_node dropped; None where it has given no account."""
+        return None if self._account is None else sum(self._drops_of_this_run().values())
 
     @property
     def drop_reasons(self) -> dict[str, int]:
-        """Count the dropped frames by what depth_node says became of them."""
-        summed = ('frames received', 'frames processed', 'frames dropped')
-        return {
-            key.removeprefix('frames '): count
-            for key, count in self._counts_of_this_run().items()
-            if count and key not in summed
-        }
+        """Count the dropped frames by reason."""
+        return {reason: count for reason, count in self._drops_of_this_run().items() if count}
 
     @property
-    def last_state(self) -> str:
-        """Name the alert state in force; empty before the first."""
-        return self._states[-1].state if self._states else ''
+    def last_state(self) -> AlertState | None:
+        """Return the alert state in force; None before the first."""
+        return self._states[-1].state if self._states else None
 
     @property
     def last_nearest_m(self) -> float:
-        """Give the nearest distance of the last processed frame; NaN when unknown."""
+        """Return the nearest distance of the last processed frame; NaN when unknown."""
         return self._nearest_m.get(max(self._latency_ms, default=0), math.nan)
 
     def add_image(self, stamp_ns: int) -> None:
@@ -167,21 +186,21 @@ class RunRecord:
         """Note the share of near pixels of one frame; NaN is unknown."""
         self._proximity.append(share)
 
-    def add_state(self, time_ns: int, state: str) -> bool:
+    def add_state(self, time_ns: int, state: AlertState) -> bool:
         """Note the alert state; returns whether it is another than before."""
         if state == self.last_state:
             return False
         self._states.append(_StateChange(time_ns, state))
         return True
 
-    def add_diagnostics(self, values: Mapping[str, str]) -> None:
-        """Note what depth_node says of itself; what it dropped before the run is not counted."""
-        self._diagnostics = dict(values)
+    def add_account(self, account: DepthNodeAccount) -> None:
+        """Note depth_node's account of itself; what it dropped before the run is left out."""
+        self._account = account
         if not self._image_stamps_ns:
-            self._counts_before = _frame_counts(values)
+            self._drops_before = account.drops
 
     def wants_picture(self, stamp_ns: int) -> bool:
-        """Tell whether the video has room for this frame."""
+        """Return whether the video has room for this frame."""
         if not self._kept:
             return True
         return (stamp_ns - self._kept[-1].stamp_ns) / _NS_PER_S >= 0.95 * self._keep_interval_s
@@ -215,23 +234,24 @@ class RunRecord:
 
         """
         known = [share for share in self._proximity if math.isfinite(share)]
+        account = self._account or DepthNodeAccount()
         return {
             'frames_published': self.published_count,
             'frames_processed': self.processed_count,
             'frames_dropped': self.dropped_count,
             'latency_ms': _percentiles(list(self._latency_ms.values()), (50, 95, 99)),
             'inference_ms': {
-                name: _number(self._diagnostics.get(f'inference {name} (ms)'))
-                for name in ('p50', 'p95')
+                'p50': _finite(account.inference_p50_ms),
+                'p95': _finite(account.inference_p95_ms),
             },
             'proximity': {
                 'min': _rounded(min(known)) if known else None,
                 'max': _rounded(max(known)) if known else None,
                 'mean': _rounded(sum(known) / len(known)) if known else None,
             },
-            'alert_states': [change.state for change in self._states],
-            'model': self._diagnostics.get('model'),
-            'provider': self._diagnostics.get('provider'),
+            'alert_states': [change.state.name for change in self._states],
+            'model': account.model,
+            'provider': account.provider,
             'ros_distro': ros_distro,
         }
 
@@ -277,10 +297,10 @@ class RunRecord:
             paths.append(self._write_video(folder))
         return paths
 
-    def _counts_of_this_run(self) -> dict[str, int]:
+    def _drops_of_this_run(self) -> dict[str, int]:
+        drops = {} if self._account is None else self._account.drops
         return {
-            key: count - self._counts_before.get(key, 0)
-            for key, count in _frame_counts(self._diagnostics).items()
+            reason: count - self._drops_before.get(reason, 0) for reason, count in drops.items()
         }
 
     def _contact_sheet(self, summary: dict[str, Any]) -> Picture:
@@ -351,8 +371,8 @@ class RunRecord:
         distance = format_distance(nearest_m, self._proximity_config.max_range_m)
         return draw_banner(
             draw_near_pixels(frame.image_rgb, self._near_pixels(frame.depth_m)),
-            f'{state or "no alert"}   nearest {distance}',
-            STATE_COLORS.get(state, UNKNOWN_COLOR),
+            f'{"no alert" if state is None else state.name}   nearest {distance}',
+            UNKNOWN_COLOR if state is None else STATE_COLORS[state],
         )
 
     def _near_pixels(self, depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -364,19 +384,11 @@ class RunRecord:
             near = near & (floor_share < 1 - self._proximity_config.floor_tolerance)
         return near
 
-    def _state_of(self, stamp_ns: int) -> str:
-        """Name the state that was in force when the depth of a frame was published."""
+    def _state_of(self, stamp_ns: int) -> AlertState | None:
+        """Return the state that was in force when the depth of a frame was published."""
         published_ns = stamp_ns + round(self._latency_ms.get(stamp_ns, 0.0) * 1e6)
         earlier = [change.state for change in self._states if change.time_ns <= published_ns]
-        return earlier[-1] if earlier else ''
-
-
-def _frame_counts(diagnostics: Mapping[str, str]) -> dict[str, int]:
-    return {
-        key: int(text)
-        for key, text in diagnostics.items()
-        if key.startswith('frames ') and text.isdigit()
-    }
+        return earlier[-1] if earlier else None
 
 
 def _percentiles(values: list[float], ranks: tuple[int, ...]) -> dict[str, float | None]:
@@ -386,11 +398,7 @@ def _percentiles(values: list[float], ranks: tuple[int, ...]) -> dict[str, float
     }
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else math.nan
-    except ValueError:
-        return None
+def _finite(number: float) -> float | None:
     return _rounded(number) if math.isfinite(number) else None
 
 

@@ -13,6 +13,7 @@ import threading
 
 import numpy as np
 
+from . import diagnostic_keys as keys
 from .diagnostics import Level
 
 # Times of this many frames make the percentiles: about 10 s at 30 Hz.
@@ -69,18 +70,18 @@ class DepthStatus:
             'output rate (Hz)': self.output_rate_hz,
             'input age (ms)': self.input_age_ms,
             'inference time (ms)': self.inference_ms,
-            'inference p50 (ms)': self.inference_p50_ms,
-            'inference p95 (ms)': self.inference_p95_ms,
-            'frames received': self.frames_received,
-            'frames processed': self.frames_processed,
-            'frames dropped': self.frames_dropped,
-            'frames superseded': self.frames_superseded,
-            'frames rejected': self.frames_rejected,
-            'frames ignored (nobody listens)': self.frames_ignored,
-            'frames lost (transport)': self.frames_lost,
+            keys.INFERENCE_P50_MS: self.inference_p50_ms,
+            keys.INFERENCE_P95_MS: self.inference_p95_ms,
+            keys.FRAMES_RECEIVED: self.frames_received,
+            keys.FRAMES_PROCESSED: self.frames_processed,
+            keys.FRAMES_DROPPED: self.frames_dropped,
+            keys.FRAMES_SUPERSEDED: self.frames_superseded,
+            keys.FRAMES_REJECTED: self.frames_rejected,
+            keys.FRAMES_IGNORED: self.frames_ignored,
+            keys.FRAMES_LOST: self.frames_lost,
             'last rejection': self.last_rejection or 'none',
-            'model': self.model or 'none',
-            'provider': self.provider or 'none',
+            keys.MODEL: self.model or 'none',
+            keys.PROVIDER: self.provider or 'none',
             'camera_info': self.camera_info,
             'mounting': self.mounting,
             'metric scale': (

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+from fcrn_depth_ros.alert.verdict import AlertState
 from fcrn_depth_ros.perception.proximity import ProximityConfig, ProximityEstimate
 from fcrn_depth_ros.report.contact_sheet import (
     contact_sheet,
@@ -92,8 +93,8 @@ def test_near_pixels_are_tinted_at_any_size_and_the_image_is_left_alone() -> Non
 @pytest.mark.parametrize(
     ('near', 'proximity', 'expected'),
     [
-        (True, 0.3, STATE_COLORS['STOP']),
-        (False, 0.0, STATE_COLORS['CLEAR']),
+        (True, 0.3, STATE_COLORS[AlertState.STOP]),
+        (False, 0.0, STATE_COLORS[AlertState.CLEAR]),
         (True, NAN, (110, 118, 129)),
     ],
 )
@@ -129,6 +130,10 @@ def test_distances_are_written_for_people(distance_m: float, expected: str) -> N
     assert format_distance(distance_m, 10.0) == expected
 
 
+def test_every_state_has_a_color() -> None:
+    assert set(STATE_COLORS) == set(AlertState)
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (12, 16), (60, 80), (480, 640)])
 def test_banner_fits_any_picture(shape: tuple[int, int]) -> None:
     image = np.zeros((*shape, 3), np.uint8)
@@ -158,12 +163,15 @@ def test_contact_sheet_shows_every_panel_and_grows_with_the_moments() -> None:
 
 
 def test_timeline_draws_each_state_and_leaves_a_gap_where_unknown() -> None:
-    known = [TimelinePoint(t / 10, 1.0, 'STOP' if t < 50 else 'CLEAR') for t in range(100)]
+    known = [
+        TimelinePoint(t / 10, 1.0, AlertState.STOP if t < 50 else AlertState.CLEAR)
+        for t in range(100)
+    ]
     unknown = [TimelinePoint(point.time_s, NAN, point.state) for point in known]
     drawn, gap = sheet_of(3, known), sheet_of(3, unknown)
     line = np.all(drawn == (255, 214, 10), axis=2)
     assert line.any()
     assert not np.all(gap == (255, 214, 10), axis=2).any()
-    for state in ('STOP', 'CLEAR'):
+    for state in (AlertState.STOP, AlertState.CLEAR):
         assert np.all(drawn == STATE_COLORS[state], axis=2).any()
-    assert not np.all(drawn == STATE_COLORS['CAUTION'], axis=2).any()
+    assert not np.all(drawn == STATE_COLORS[AlertState.CAUTION], axis=2).any()

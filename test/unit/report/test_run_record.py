@@ -8,10 +8,11 @@ import math
 from pathlib import Path
 
 import cv2
+from fcrn_depth_ros.alert.verdict import AlertState
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.perception.proximity import ProximityConfig
-from fcrn_depth_ros.report.run_record import KeptFrame, RunRecord, WaitingImages
+from fcrn_depth_ros.report.run_record import DepthNodeAccount, KeptFrame, RunRecord, WaitingImages
 import numpy as np
 import pytest
 
@@ -30,10 +31,8 @@ def frame(stamp_ns: int, depth_m: float = 2.0) -> KeptFrame:
 def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> RunRecord:
     """Play `count` frames at 10 Hz; every fifth is dropped, latency is 10 ms plus 1 per frame."""
     record = RunRecord(ProximityConfig(), mounting)
-    record.add_diagnostics(
-        {'frames dropped': '7', 'frames superseded': '2', 'model': 'none', 'provider': 'none'}
-    )
-    record.add_state(START - SECOND, 'STOP')
+    record.add_account(DepthNodeAccount({'superseded': 2, 'rejected': 5}, model='none'))
+    record.add_state(START - SECOND, AlertState.STOP)
     record.add_depth_camera(CAMERA)
     for index in range(count):
         stamp = START + index * 100 * MS
@@ -46,18 +45,11 @@ def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> Run
         if record.wants_picture(stamp):
             record.keep(frame(stamp))
         if index == 10:
-            record.add_state(stamp + 5 * MS, 'CLEAR')
-    record.add_diagnostics(
-        {
-            'frames received': '27',
-            'frames superseded': str(2 + count // 5),
-            'frames rejected': '0',
-            'frames dropped': str(7 + count // 5),
-            'inference p50 (ms)': '8.5',
-            'inference p95 (ms)': '12.25',
-            'model': 'fcrn_lite 1.0',
-            'provider': 'CPU',
-        }
+            record.add_state(stamp + 5 * MS, AlertState.CLEAR)
+    record.add_account(
+        DepthNodeAccount(
+            {'superseded': 2 + count // 5, 'rejected': 5}, 8.5, 12.25, 'fcrn_lite 1.0', 'CPU'
+        )
     )
     return record
 
@@ -104,11 +96,11 @@ def test_a_run_of_which_nothing_came_is_all_none_and_valid_json(tmp_path: Path) 
     assert math.isnan(record.last_nearest_m)
 
 
-@pytest.mark.parametrize('text', ['nan', 'inf', 'none', ''])
-def test_what_diagnostics_do_not_know_is_null(text: str) -> None:
+def test_a_time_that_depth_node_has_not_measured_is_null() -> None:
     record = RunRecord(ProximityConfig(), None)
-    record.add_diagnostics({'inference p50 (ms)': text})
+    record.add_account(DepthNodeAccount(inference_p50_ms=math.nan))
     assert record.summary('x')['inference_ms']['p50'] is None
+    assert record.dropped_count == 0
 
 
 def test_unknown_proximity_does_not_spoil_the_mean() -> None:
@@ -128,21 +120,20 @@ def test_a_stamp_that_comes_twice_counts_once() -> None:
 
 def test_the_same_state_again_is_no_change() -> None:
     record = RunRecord(ProximityConfig(), None)
-    assert [record.add_state(START, state) for state in ('STOP', 'STOP', 'CLEAR', 'STOP')] == [
-        True,
-        False,
-        True,
-        True,
-    ]
+    stop, clear = AlertState.STOP, AlertState.CLEAR
+    changes = [record.add_state(START, state) for state in (stop, stop, clear, stop)]
+    assert changes == [True, False, True, True]
     assert record.summary('x')['alert_states'] == ['STOP', 'CLEAR', 'STOP']
-    assert record.last_state == 'STOP'
+    assert record.last_state is stop
 
 
 def test_timeline_gives_each_frame_the_state_at_its_publishing() -> None:
     timeline = {round(point.time_s, 1): point for point in recorded_run().timeline()}
     assert timeline[0.0].nearest_m == pytest.approx(3.0)
-    assert timeline[0.8].state == 'STOP'
-    assert timeline[1.0].state == 'CLEAR'  # changed 5 ms after its stamp, published after 20 ms
+    assert timeline[0.8].state is AlertState.STOP
+    assert (
+        timeline[1.0].state is AlertState.CLEAR
+    )  # changed 5 ms after its stamp, published after 20 ms
     assert 0.4 not in timeline  # dropped
 
 
@@ -150,7 +141,7 @@ def test_a_frame_without_range_is_unknown_on_the_timeline() -> None:
     record = RunRecord(ProximityConfig(), None)
     record.add_depth(START, START + MS)
     assert math.isnan(record.timeline()[0].nearest_m)
-    assert record.timeline()[0].state == ''
+    assert record.timeline()[0].state is None
 
 
 def test_report_has_a_contact_sheet_and_a_video_of_all_kept_frames(tmp_path: Path) -> None:
