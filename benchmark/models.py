@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import datetime
+from functools import partial
 import importlib.util
 import json
 import os
@@ -118,7 +119,7 @@ def ours(files: dict[str, Path], threads: int, missing: list[str]) -> Iterator[C
         session = SessionConfig(provider, options, intra_op_threads=threads)
         model = load_onnx_model(path, session)
         picture = _noise(model.card.input_height, model.card.input_width)
-        yield Candidate(name, lambda model=model, picture=picture: model.run(picture))
+        yield Candidate(name, partial(model.run, picture))
     yield Candidate(f'matrix product of {_GEMM_SIZE}, fp32', _gemm(threads))
 
 
@@ -157,7 +158,7 @@ def peers(files: dict[str, Path], threads: int, missing: list[str]) -> Iterator[
             # A peer that fails is a line of the report, not the end of the run.
             missing.append(f'{name}: {" ".join(str(err).split())[:200]}')
             continue
-        yield Candidate(name, lambda run=run: run(picture))
+        yield Candidate(name, partial(run, picture))
 
 
 def measure(candidates: list[Candidate], rounds: int) -> list[dict[str, Any]]:

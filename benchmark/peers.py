@@ -65,7 +65,7 @@ def _graph_as_module(path: Path) -> Any:
         for node in graph.node
     ]
 
-    class Network(torch.nn.Module):
+    class Network(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.tensors = torch.nn.ParameterDict(
@@ -79,7 +79,7 @@ def _graph_as_module(path: Path) -> Any:
         def forward(self, picture: Any) -> Any:
             values = {'image': picture}
             for operator, inputs, output, attributes in nodes:
-                x = values[inputs[0]] if operator != 'Concat' else None
+                x: Any = values[inputs[0]] if operator != 'Concat' else None
                 if operator == 'Conv':
                     top, left, bottom, right = attributes['pads']
                     if (top, left) != (bottom, right):

@@ -98,7 +98,8 @@ def naive_form(model: onnx.ModelProto) -> onnx.ModelProto:
     weights = {tensor.name: tensor for tensor in graph.initializer}
     producer = {node.output[0]: node for node in graph.node}
     shapes = _value_shapes(model)
-    nodes, constants, dropped = [], [], set()
+    nodes, constants = [], []
+    dropped: set[int] = set()
     for node in graph.node:
         if node.op_type != 'DepthToSpace':
             nodes.append(node)

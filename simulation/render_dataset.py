@@ -116,7 +116,8 @@ def _draw_close_pose(room: Room, rig: RigCamera, rng: np.random.Generator) -> Ca
         away = obstacle.radius_m * rng.uniform(0.5, 0.95) + rng.uniform(0.08, 0.5)
         place = target + away * np.array([math.cos(around), math.sin(around)])
     yaw = math.degrees(math.atan2(*(target - place)[::-1])) + rng.normal(0.0, 12.0)
-    return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
+    x_m, y_m = place
+    return CameraPose(x_m, y_m, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
 
 
 def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator) -> CameraPose:
@@ -131,7 +132,8 @@ def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator)
         )
         place = target + away * np.array([math.cos(around), math.sin(around)])
     yaw = math.degrees(math.atan2(*(target - place)[::-1])) + rng.normal(0.0, 14.0)
-    return CameraPose(*place, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
+    x_m, y_m = place
+    return CameraPose(x_m, y_m, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
 
 
 def _useful(view: RenderedView, near: bool, views: Views) -> bool:

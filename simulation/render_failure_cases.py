@@ -121,7 +121,7 @@ def _room(extra_xml: str = '', decorated: bool = True) -> Room:
         put_obstacle(builder, 'box', 0.6, -0.9, 20.0)
         put_obstacle(builder, 'table', 0.9, 1.1)
     else:
-        paint = builder.paint((200, 196, 188))
+        paint = builder.paint(np.array([200.0, 196.0, 188.0]))
         builder.box((0.1, 20.0, 20.0), (ROOM_LENGTH_M / 2 + 0.05, 0.0, 0.0), paint)
         builder.end_body()
     room = builder.finish(extra_xml, WIDTH_PX, HEIGHT_PX)

@@ -167,11 +167,12 @@ class RoomRenderer:
         self.data.mocap_pos[self._probe_mocap] = (x_m, y_m, z_m)
         mujoco.mj_kinematics(self.model, self.data)
         radius = float(self.model.geom_size[self._probe, 0])
-        return radius + min(
+        distance_m: float = min(
             mujoco.mj_geomDistance(self.model, self.data, self._probe, other, limit_m, None)
             for other in range(self.model.ngeom)
             if other != self._probe
         )
+        return radius + distance_m
 
 
 def shade_corners(
@@ -224,4 +225,6 @@ def shade_corners(
             shade += np.clip(hollow, 0.0, 1.0) * np.clip(2.0 - hollow, 0.0, 1.0)
     blur_px = depth_m.shape[1] / 200.0
     shade = cv2.GaussianBlur(shade / (len(reaches_m) * directions), (0, 0), blur_px)
-    return (image_rgb * (1.0 - strength * np.clip(shade, 0.0, 1.0))[..., None]).astype(np.uint8)
+    light = 1.0 - strength * np.clip(shade, 0.0, 1.0)
+    shaded: NDArray[np.uint8] = (image_rgb * light[..., None]).astype(np.uint8)
+    return shaded

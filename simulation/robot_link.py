@@ -61,12 +61,14 @@ class RobotLink(Node):
         self.estimated_depth_m: NDArray[np.float32] | None = None
         self._command, self._command_s = Twist(), -math.inf
         self._heartbeats = 0
-        self._clock = self.create_publisher(Clock, '/clock', qos.signal())
+        self._clock_publisher = self.create_publisher(Clock, '/clock', qos.signal())
         self._drive = self.create_publisher(Twist, 'cmd_vel_in', qos.signal())
         self._info = self.create_publisher(CameraInfo, 'camera_info', qos.sensor_output())
         picture_topic = 'oracle/depth' if oracle else 'image'
         self._picture = self.create_publisher(Image, picture_topic, qos.sensor_output())
-        self._parameters = self.create_client(SetParameters, '/depth_node/set_parameters')
+        self._depth_node_parameters: Any = self.create_client(
+            SetParameters, '/depth_node/set_parameters'
+        )
         self._hear(Twist, 'cmd_vel_out', self._on_command)
         self._hear(Bool, 'stop', self._on_stop)
         self.create_subscription(String, 'alert/state', self._on_state, qos.latched())
@@ -86,7 +88,7 @@ class RobotLink(Node):
     def wait_for_alert(self) -> None:
         """Wait until both nodes are there."""
         deadline = time.monotonic() + _READY_S
-        while self._heartbeats < 3 or not self._parameters.service_is_ready():
+        while self._heartbeats < 3 or not self._depth_node_parameters.service_is_ready():
             self.spin_until(time.monotonic() + 0.1)
             self.tick(0.02)
             if time.monotonic() > deadline:
@@ -116,15 +118,16 @@ class RobotLink(Node):
         request.parameters = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        future = self._parameters.call_async(request)
+        future = self._depth_node_parameters.call_async(request)
         self._executor.spin_until_future_complete(future, timeout_sec=_READY_S)
-        if future.result() is None or not all(r.successful for r in future.result().results):
-            raise RuntimeError(f'depth_node must take {values}, got {future.result()}')
+        response = future.result()
+        if response is None or not all(result.successful for result in response.results):
+            raise RuntimeError(f'depth_node must take {values}, got {response}')
 
     def tick(self, duration_s: float) -> None:
         """Advance simulated time."""
         self.now_s += duration_s
-        self._clock.publish(Clock(clock=self._stamp()))
+        self._clock_publisher.publish(Clock(clock=self._stamp()))
 
     def ask_to_drive(self, speed_mps: float) -> None:
         """Send what a driver or a planner would."""

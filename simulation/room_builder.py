@@ -15,6 +15,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from . import textures
 from .textures import Color, Texture, TextureMaker
@@ -172,7 +173,11 @@ class RoomBuilder:
         )
 
     def box(
-        self, size: Sequence[float], center: Sequence[float], material: str, yaw_deg: float = 0.0
+        self,
+        size: Sequence[float] | NDArray[np.float64],
+        center: Sequence[float],
+        material: str,
+        yaw_deg: float = 0.0,
     ) -> None:
         """Add a box of full `size` (x, y, z in metres) around `center`."""
         self.geom('box', [value / 2 for value in size], center, material, (0.0, 0.0, yaw_deg))

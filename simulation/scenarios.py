@@ -140,12 +140,10 @@ def numbered_scenario(seed: int, index: int) -> Scenario:
 
 
 def _room(kind: str, seed: int, mounting: Mounting) -> Room:
+    size_px, robot = (WIDTH_PX, HEIGHT_PX), robot_xml(mounting)
     if kind == 'toward':
-        shape = {}
-    else:
-        shape = {'least_length_m': 6.0, 'clutter': 0.4}
-    robot = robot_xml(mounting)
-    return random_room(seed, WIDTH_PX, HEIGHT_PX, robot, shadow_px=1024, **shape)
+        return random_room(seed, *size_px, robot, shadow_px=1024)
+    return random_room(seed, *size_px, robot, least_length_m=6.0, clutter=0.4, shadow_px=1024)
 
 
 def _fits(kind: str, world: DriveWorld) -> bool:

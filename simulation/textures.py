@@ -42,7 +42,7 @@ def color(
         RGB, 0..255.
 
     """
-    hue = rng.uniform(*hues[rng.integers(len(hues))])
+    hue = rng.uniform(*hues[int(rng.integers(len(hues)))])
     # Squared: muted colours are the rule indoors, strong ones the exception.
     strength = saturation[0] + (saturation[1] - saturation[0]) * rng.random() ** 2
     hsv = np.array([[[hue * 360.0, strength, rng.uniform(*value)]]], np.float32)
