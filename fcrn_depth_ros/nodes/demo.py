@@ -180,12 +180,17 @@ def _start(
     )
     processes.start(
         'bringup',
-        _ros_arguments(
-            {
-                f'depth_node:{name}': value
-                for name, value in {'model_file': options.model, **camera}.items()
-            }
-        ),
+        [
+            # A node that dies ends the demo, which then shows its log.
+            '--restarts',
+            '0',
+            *_ros_arguments(
+                {
+                    f'depth_node:{name}': value
+                    for name, value in {'model_file': options.model, **camera}.items()
+                }
+            ),
+        ],
         log,
     )
     processes.start('demo_recorder', _ros_arguments({'out': options.out, **camera}))

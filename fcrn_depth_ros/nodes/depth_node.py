@@ -35,6 +35,7 @@ from ..ros.depth_status import assess, StatusKeeper
 from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import diagnostic_array
 from ..ros.frame_processor import Frame, FrameProcessor
+from ..ros.hang_guard import LOADING_LIMIT_S, must_end
 from ..ros.image_decoding import CompressedImageDecoder
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
 from ..ros.mailbox import FrameMailbox
@@ -162,8 +163,11 @@ class DepthNode(SelfStartingNode):
         decode = _compressed_decoder() if compressed else image_to_rgb
         floor_frame = self._settings.get(MountingSettings).floor_frame
         look_up_mounting = mounting_lookup(self, floor_frame) if floor_frame else None
-        model = load_onnx_model(path, session, model_settings.card_overrides())
-        processor = FrameProcessor(model, self._settings, self._status, decode, look_up_mounting)
+        with must_end('the loading of the network', LOADING_LIMIT_S):
+            model = load_onnx_model(path, session, model_settings.card_overrides())
+            processor = FrameProcessor(
+                model, self._settings, self._status, decode, look_up_mounting
+            )
         name = f'{model.card.name} {model.card.version}'
         self._status.update(model=f'{name} ({path.name})', provider=model.provider)
         self.get_logger().info(f'{name} runs on {model.provider}')

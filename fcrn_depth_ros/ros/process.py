@@ -7,11 +7,14 @@ Run nodes in one process until a signal, then let each say its last word.
 rclpy's own signal handler invalidates the context at once, so nothing can be published after
 Ctrl-C or SIGTERM. A node that must send a final stop needs the context alive: here the signal
 only ends the loop, then every node's ``shut_down()`` runs, then the context goes.
+
+A process that hangs while its nodes are made is aborted by `hang_guard`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+import faulthandler
 import signal
 import sys
 from typing import Protocol
@@ -21,6 +24,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
 from ..errors import FcrnDepthError
+from .hang_guard import must_end
 
 # How late a signal may be noticed: a blocking wait of the executor is not ended by it.
 _SPIN_TIMEOUT_S = 0.1
@@ -65,15 +69,19 @@ def run_nodes(
         nonlocal stopped
         stopped = True
 
+    # A crash in C code, or the abort by the guard, leaves the Python stacks in the log.
+    faulthandler.enable()
     signal.signal(signal.SIGINT, request_stop)
     signal.signal(signal.SIGTERM, request_stop)
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    executor = SingleThreadedExecutor()
     nodes: list[RunnableNode] = []
+    executor: SingleThreadedExecutor | None = None
     try:
-        for make_node in node_factories:
-            nodes.append(make_node())
-            executor.add_node(nodes[-1])
+        with must_end('the start'):
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+            executor = SingleThreadedExecutor()
+            for make_node in node_factories:
+                nodes.append(make_node())
+                executor.add_node(nodes[-1])
         while not stopped and rclpy.ok() and not _exit_statuses(nodes):
             executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
     except FcrnDepthError as error:
@@ -82,7 +90,8 @@ def run_nodes(
     finally:
         for node in nodes:
             node.shut_down()
-        executor.shutdown()
+        if executor is not None:
+            executor.shutdown()
         for node in nodes:
             node.destroy_node()
         rclpy.try_shutdown()

@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Both nodes by one command: neither outlives the other, nor the command itself."""
+"""Both nodes by one command: they end with it, and one that dies is started again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import os
 from pathlib import Path
 import signal
 import sys
+import time
 
+import numpy as np
 import pytest
+from tiny_models import write_model
 
 pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
 
@@ -24,6 +27,15 @@ def robot() -> Iterator[Robot]:
     robot = Robot()
     yield robot
     robot.close()
+
+
+def start_chain(robot: Robot, folder: Path) -> RosProcess:
+    """Start bringup and a camera; the network sees 3 m everywhere, whatever it is shown."""
+    model = write_model(folder / 'tiny.onnx', output=np.full((1, 1, 24, 32), 3.0, np.float32))
+    robot.start_camera()
+    return robot.start_node(
+        'bringup', {'alert_node:assume_scale_verified': True, 'depth_node:model_file': model}
+    )
 
 
 def children(process: RosProcess) -> dict[str, int]:
@@ -51,23 +63,18 @@ def is_gone(pid: int) -> bool:
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
 @pytest.mark.parametrize(
-    ('victim', 'signal_number', 'status'),
-    [
-        ('bringup', signal.SIGTERM, 0),
-        ('bringup', signal.SIGINT, 0),
-        ('bringup', signal.SIGKILL, -signal.SIGKILL),
-        ('depth_node', signal.SIGKILL, 1),
-    ],
-    ids=['SIGTERM', 'SIGINT', 'killed', 'depth_node killed'],
+    ('signal_number', 'status'),
+    [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=['SIGTERM', 'SIGINT', 'killed'],
 )
-def test_whatever_ends_first_a_final_stop_is_sent_and_nobody_stays(
-    robot: Robot, victim: str, signal_number: int, status: int
+def test_the_end_of_bringup_sends_a_final_stop_and_nobody_stays(
+    robot: Robot, signal_number: int, status: int
 ) -> None:
     bringup = robot.start_node('bringup')
     robot.wait_for(lambda: robot.stops, 'the heartbeat')
     pids = children(bringup)
     assert sorted(pids) == ['alert_node', 'depth_node']
-    os.kill((pids | {'bringup': bringup.popen.pid})[victim], signal_number)
+    bringup.send(signal_number)
     robot.wait_for(lambda: bringup.popen.poll() is not None, 'the end of bringup')
     assert bringup.popen.returncode == status
     robot.wait_for(lambda: all(map(is_gone, pids.values())), 'the end of both nodes')
@@ -90,3 +97,40 @@ def test_a_bad_parameter_of_either_node_ends_both_with_its_status(robot: Robot) 
     bringup = robot.start_node('bringup', {'depth_node:near_distance_m': -1.0})
     robot.wait_for(lambda: bringup.popen.poll() is not None, 'the end of bringup')
     assert bringup.popen.returncode == 2
+
+
+def test_a_node_that_dies_is_started_again_while_the_robot_is_held(
+    robot: Robot, tmp_path: Path
+) -> None:
+    bringup = start_chain(robot, tmp_path)
+    robot.wait_until_driving()
+    before = children(bringup)
+    killed_s = time.monotonic()
+    os.kill(before['depth_node'], signal.SIGKILL)
+    robot.wait_until_stopped(killed_s)
+    robot.wait_until_driving()
+    after = children(bringup)
+    assert after['alert_node'] == before['alert_node']
+    assert after['depth_node'] != before['depth_node']
+    os.kill(after['alert_node'], signal.SIGKILL)
+    robot.wait_for(
+        lambda: children(bringup).get('alert_node', after['alert_node']) != after['alert_node'],
+        'the restart of alert_node',
+    )
+    robot.wait_until_driving()
+    assert children(bringup)['depth_node'] == after['depth_node']
+    assert bringup.end() == 0
+
+
+def test_without_restarts_a_node_that_dies_ends_both(robot: Robot) -> None:
+    bringup = robot.start(
+        [sys.executable, '-m', 'fcrn_depth_ros.nodes.bringup', '--restarts', '0']
+    )
+    robot.wait_for(lambda: robot.stops, 'the heartbeat')
+    pids = children(bringup)
+    os.kill(pids['depth_node'], signal.SIGKILL)
+    robot.wait_for(lambda: bringup.popen.poll() is not None, 'the end of bringup')
+    assert bringup.popen.returncode == 1
+    assert all(map(is_gone, pids.values()))
+    robot.wait_for(lambda: 'no longer active' in robot.state, 'the final stop')
+    assert robot.stops[-1].message.data
