@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-import json
 import math
 from pathlib import Path
 
 import cv2
-from fcrn_depth_ros.camera.camera_file import load_camera_file
+from fcrn_depth_ros.camera.camera_file import read_camera_file
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
-from fcrn_depth_ros.camera.mounting import CameraMounting, fit_floor
+from fcrn_depth_ros.camera.mounting import fit_floor
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -64,8 +63,9 @@ def load_scene(folder: Path, least_height_m: float = 0.05) -> list[Frame]:
     from the floor seen in the depth where it is not; a plane nearer than `least_height_m` is
     taken for a table.
     """
-    camera = load_camera_file(folder / 'camera.json').scaled_to(*STORED_SIZE)
-    card = json.loads((folder / 'camera.json').read_text())
+    camera_file = read_camera_file(folder / 'camera.json').scaled_to(*STORED_SIZE)
+    camera_file.check_rectified()
+    camera = camera_file.intrinsics
     frames = []
     for path in sorted((folder / 'depth').glob('*.png')):
         image = cv2.imread(str(next((folder / 'rgb').glob(f'{path.stem}.*'))))
@@ -73,18 +73,17 @@ def load_scene(folder: Path, least_height_m: float = 0.05) -> list[Frame]:
         if depth.shape[::-1] != STORED_SIZE:
             image = cv2.resize(image, STORED_SIZE, interpolation=cv2.INTER_AREA)
             depth = cv2.resize(depth, STORED_SIZE, interpolation=cv2.INTER_NEAREST)
-        depth[depth > 1000 * card.get('max_reliable_m', 60)] = 0
-        if 'height_m' in card:
-            mounting = CameraMounting(card['height_m'], card['pitch_deg'], card['roll_deg'])
-        else:
-            mounting = fit_floor(depth / np.float32(1000), camera, min_height_m=least_height_m)
+        depth[depth > 1000 * min(camera_file.max_reliable_m, 60)] = 0
+        mounting = camera_file.mounting or fit_floor(
+            depth / np.float32(1000), camera, min_height_m=least_height_m
+        )
         frames.append(
             Frame(
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
                 depth,
                 camera,
                 mounting.down_vector() / mounting.height_m if mounting else None,
-                tuple(card.get('eval_crop_x0y0x1y1', (0, 0, *STORED_SIZE))),
+                camera_file.score_crop,
             )
         )
     return frames

@@ -47,21 +47,42 @@ class CameraIntrinsics:
                 f'image size must be positive, got {self.width_px}x{self.height_px}; '
                 'set width and height in the camera info'
             )
+        for name, focal in (('fx', self.fx_px), ('fy', self.fy_px)):
+            if not (math.isfinite(focal) and focal > 0):
+                raise CameraInfoError(
+                    f'{name} must be a positive number of px, got {focal:g}; calibrate the camera'
+                )
+        for name, centre in (('cx', self.cx_px), ('cy', self.cy_px)):
+            if not math.isfinite(centre):
+                raise CameraInfoError(
+                    f'{name} must be a finite number of px, got {centre:g}; calibrate the camera'
+                )
+
+    def check_plausible(self) -> None:
+        """
+        Refuse what no whole sensor has; a crop of it may have any of these values.
+
+        Raises
+        ------
+        CameraInfoError
+            If a focal length or the principal point is out of all proportion to the image.
+
+        """
         side = max(self.width_px, self.height_px)
         low, high = (limit * side for limit in FOCAL_LIMITS)
         for name, focal in (('fx', self.fx_px), ('fy', self.fy_px)):
             if not low <= focal <= high:
                 raise CameraInfoError(
-                    f'{name} must be in [{low:g}, {high:g}] px for an image of '
+                    f'{name} must be in [{low:g}, {high:g}] px for a sensor of '
                     f'{self.width_px}x{self.height_px}, got {focal:g}; calibrate the camera'
                 )
         for name, centre, size in (
             ('cx', self.cx_px, self.width_px),
             ('cy', self.cy_px, self.height_px),
         ):
-            if not (math.isfinite(centre) and -size <= centre <= 2 * size):
+            if not -size <= centre <= 2 * size:
                 raise CameraInfoError(
-                    f'{name} must be in [{-size}, {2 * size}] px for an image of '
+                    f'{name} must be in [{-size}, {2 * size}] px for a sensor of '
                     f'{self.width_px}x{self.height_px}, got {centre:g}; calibrate the camera'
                 )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-import json
 import math
 from pathlib import Path
 import re
@@ -20,8 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigurationError, FrameError, ToolInputError
 from ..settings import setting, Settings
-from .camera_file import CameraCalibration, load_camera_calibration
-from .mounting import CameraMounting
+from .camera_file import CameraFile, read_camera_file
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 CAMERA_FILE_NAMES = ('camera.json', 'camera.yaml', 'camera_info.yaml')
@@ -146,7 +144,7 @@ def open_source(config: FrameSourceConfig) -> FrameSource:
     return Webcam(config.camera, config.rate_hz)
 
 
-def load_calibration(config: FrameSourceConfig) -> CameraCalibration | None:
+def load_camera_file(config: FrameSourceConfig) -> CameraFile | None:
     """
     Read the named camera file, or the one that lies with the recording.
 
@@ -157,7 +155,7 @@ def load_calibration(config: FrameSourceConfig) -> CameraCalibration | None:
 
     Returns
     -------
-    CameraCalibration or None
+    CameraFile or None
         None where there is no file.
 
     Raises
@@ -167,7 +165,7 @@ def load_calibration(config: FrameSourceConfig) -> CameraCalibration | None:
 
     """
     path = find_camera_file(config)
-    return None if path is None else load_camera_calibration(path)
+    return None if path is None else read_camera_file(path)
 
 
 def find_camera_file(config: FrameSourceConfig) -> Path | None:
@@ -181,80 +179,6 @@ def find_camera_file(config: FrameSourceConfig) -> Path | None:
     folders = (path, path.parent) if config.images else (path.parent, path.parent.parent)
     candidates = (folder / name for folder in folders for name in CAMERA_FILE_NAMES)
     return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def load_mounting(config: FrameSourceConfig) -> CameraMounting | None:
-    """
-    Read `height_m` and `pitch_deg` from the `camera.json` of a recording.
-
-    Parameters
-    ----------
-    config : FrameSourceConfig
-        See `camera_file`.
-
-    Returns
-    -------
-    CameraMounting or None
-        None where the file does not say how high the camera was.
-
-    Raises
-    ------
-    ToolInputError
-        If the file or a number is unusable.
-
-    """
-    path = find_camera_file(config)
-    if path is None or path.suffix != '.json':
-        return None
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-        if 'height_m' not in content:
-            return None
-        return CameraMounting(float(content['height_m']), float(content.get('pitch_deg', 0.0)))
-    except (OSError, TypeError, ValueError, ConfigurationError) as error:
-        raise ToolInputError(
-            f'camera file {path} must say height_m in metres and pitch_deg in degrees, got: '
-            f'{error}; correct it or leave both out'
-        ) from error
-
-
-def calibration_for(
-    calibration: CameraCalibration, width_px: int, height_px: int
-) -> CameraCalibration:
-    """
-    Fit a calibration to pictures of another size but the same field of view.
-
-    Parameters
-    ----------
-    calibration : CameraCalibration
-        Of the camera.
-    width_px, height_px : int
-        Size of the pictures.
-
-    Returns
-    -------
-    CameraCalibration
-        Of that size.
-
-    Raises
-    ------
-    ToolInputError
-        If the shape differs, as after cropping: then the field of view is not known.
-
-    """
-    intrinsics = calibration.intrinsics
-    if abs(width_px * intrinsics.height_px - height_px * intrinsics.width_px) > max(
-        width_px, height_px
-    ):
-        raise ToolInputError(
-            f'camera file must describe pictures of the shape {width_px}x{height_px}, got '
-            f'{intrinsics.width_px}x{intrinsics.height_px}; calibrate the camera at this size'
-        )
-    return CameraCalibration(
-        intrinsics.scaled_to(width_px, height_px),
-        calibration.distortion_model,
-        calibration.distortion,
-    )
 
 
 class FrameFolder:

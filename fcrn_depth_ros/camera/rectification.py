@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -13,15 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CameraInfoError
+from .distortion import distortion_model_of, FISHEYE_MODELS, POLYNOMIAL_MODELS
 from .intrinsics import CameraIntrinsics
-
-# REP 103 optical frames and sensor_msgs/distortion_models name these; OpenCV computes them.
-_POLYNOMIAL_MODELS = {
-    '': (0, 4, 5, 8, 12, 14),
-    'plumb_bob': (0, 4, 5, 8, 12, 14),
-    'rational_polynomial': (0, 8, 12, 14),
-}
-_FISHEYE_MODELS = ('equidistant', 'fisheye')
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class LensCalibration:
     distortion : ndarray of float64, shape (N,)
         Coefficients; empty or zeros without distortion.
     distortion_model : str
-        A name of sensor_msgs/distortion_models.
+        A name of sensor_msgs/distortion_models, stated or derived.
 
     """
 
@@ -47,6 +41,45 @@ class LensCalibration:
     rectification: NDArray[np.float64]
     distortion: NDArray[np.float64]
     distortion_model: str
+
+    @classmethod
+    def of_raw_picture(
+        cls,
+        intrinsics: CameraIntrinsics,
+        distortion: Sequence[float] = (),
+        distortion_model: str = 'plumb_bob',
+    ) -> LensCalibration:
+        """Build the calibration whose rectified picture keeps K of the raw one."""
+        fx, fy, cx, cy = intrinsics.fx_px, intrinsics.fy_px, intrinsics.cx_px, intrinsics.cy_px
+        return cls(
+            intrinsics,
+            np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]),
+            np.eye(3),
+            np.array(distortion, dtype=np.float64),
+            distortion_model,
+        )
+
+    @property
+    def is_distorted(self) -> bool:
+        """True where straight lines are bent in the raw picture."""
+        return self.distortion_model in FISHEYE_MODELS or bool(np.any(self.distortion))
+
+    def scaled_to(self, width_px: int, height_px: int) -> LensCalibration:
+        """Return the calibration of the same picture stretched to another size."""
+        camera = self.intrinsics
+        scale_x, scale_y = width_px / camera.width_px, height_px / camera.height_px
+        stretch = np.array(
+            [
+                [scale_x, 0.0, 0.5 * scale_x - 0.5],
+                [0.0, scale_y, 0.5 * scale_y - 0.5],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        return replace(
+            self,
+            intrinsics=camera.scaled_to(width_px, height_px),
+            camera_matrix=stretch @ self.camera_matrix,
+        )
 
     def same_as(self, other: LensCalibration) -> bool:
         """Tell whether another calibration says the same."""
@@ -90,16 +123,17 @@ class Rectifier:
             size,
             cv2.CV_16SC2,
         )
-        model, count = calibration.distortion_model, len(calibration.distortion)
-        if count in _POLYNOMIAL_MODELS.get(model, ()):
+        model = distortion_model_of(calibration.distortion_model, calibration.distortion.tolist())
+        count = len(calibration.distortion)
+        if count in POLYNOMIAL_MODELS.get(model, ()):
             self._maps = cv2.initUndistortRectifyMap(*arguments)
-        elif model in _FISHEYE_MODELS and count == 4:
+        elif count in FISHEYE_MODELS.get(model, ()):
             self._maps = cv2.fisheye.initUndistortRectifyMap(*arguments)
         else:
             raise CameraInfoError(
                 'distortion_model must be plumb_bob, rational_polynomial or equidistant with '
-                f'its coefficients, got {model!r} with {count}; rectify the image elsewhere '
-                'and set rectify to false'
+                f'its coefficients, got {model!r} with {count}; rectify the image elsewhere and '
+                'use the calibration of the result'
             )
 
     def rectify(self, image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

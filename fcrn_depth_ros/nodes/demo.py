@@ -22,7 +22,7 @@ import sys
 import time
 
 from ..camera.mounting import CameraMounting
-from ..camera.playback import FrameSourceConfig, load_calibration, load_mounting, open_source
+from ..camera.playback import FrameSourceConfig, load_camera_file, open_source
 from ..errors import FcrnDepthError, ToolInputError
 from ..ros.child_processes import Processes
 from ..ros.transport import tune_fast_dds
@@ -239,9 +239,9 @@ def _run(options: argparse.Namespace) -> int:
     # What cannot be used is said before anything starts; a webcam is opened by its node only.
     if options.source.camera < 0:
         open_source(options.source)
-    load_calibration(options.source)
+    camera_file = load_camera_file(options.source)
     mounting = (
-        load_mounting(options.source)
+        camera_file and camera_file.mounting
         if options.camera_height is None
         else CameraMounting(options.camera_height, options.camera_pitch, options.camera_roll)
     )

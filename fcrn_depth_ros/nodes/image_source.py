@@ -33,18 +33,17 @@ from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from ..camera.camera_file import CameraCalibration
+from ..camera.camera_file import CameraFile
 from ..camera.playback import (
-    calibration_for,
     FrameSource,
     FrameSourceConfig,
-    load_calibration,
+    load_camera_file,
     open_source,
     TimedFrame,
 )
 from ..errors import FcrnDepthError
 from ..ros import quality_of_service as qos
-from ..ros.messages import image_message
+from ..ros.messages import camera_info_message, image_message
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.transport import tune_fast_dds
@@ -128,7 +127,7 @@ class ImageSource(Node):
         self._source_config = parameters.get(FrameSourceConfig)
         self._config = parameters.get(ImageSourceConfig)
         self._source = open_frames(self._source_config)
-        self._calibration = load_calibration(self._source_config)
+        self._camera_file = load_camera_file(self._source_config)
         self._camera_info: CameraInfo | None = None
         self._image_publishers = self._make_image_publishers()
         self._info_publisher = self._make_publisher(CameraInfo, 'camera_info')
@@ -142,7 +141,7 @@ class ImageSource(Node):
         ]
         self.get_logger().info(
             f'plays {self._source.description}, '
-            + ('no camera file: uncalibrated' if self._calibration is None else 'calibrated')
+            + ('no camera file: uncalibrated' if self._camera_file is None else 'calibrated')
         )
         for thread in self._threads:
             thread.start()
@@ -288,21 +287,19 @@ class ImageSource(Node):
         height, width = shape[:2]
         info = self._camera_info
         if info is None or (info.height, info.width) != (height, width):
-            info = raw_camera_info(self._calibration, width, height)
+            info = raw_camera_info(self._camera_file, width, height)
             self._camera_info = info
         info.header = header
         return info
 
 
-def raw_camera_info(
-    calibration: CameraCalibration | None, width_px: int, height_px: int
-) -> CameraInfo:
+def raw_camera_info(camera_file: CameraFile | None, width_px: int, height_px: int) -> CameraInfo:
     """
     Describe pictures as they come from the camera, distortion included.
 
     Parameters
     ----------
-    calibration : CameraCalibration or None
+    camera_file : CameraFile or None
         None gives the CameraInfo of an uncalibrated camera: K and P are zero.
     width_px, height_px : int
         Size of the pictures.
@@ -318,20 +315,14 @@ def raw_camera_info(
         If the calibration is of pictures of another shape.
 
     """
-    if calibration is None:
+    if camera_file is None:
         return CameraInfo(width=width_px, height=height_px)
-    fitted = calibration_for(calibration, width_px, height_px)
-    camera = fitted.intrinsics
-    fx, fy, cx, cy = camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px
-    return CameraInfo(
-        width=width_px,
-        height=height_px,
-        distortion_model=fitted.distortion_model or 'plumb_bob',
-        d=list(fitted.distortion) or [0.0] * 5,
-        k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
+    lens = camera_file.fitted_to(width_px, height_px).calibration
+    info = camera_info_message(Header(), lens.intrinsics)
+    info.distortion_model = lens.distortion_model
+    # plumb_bob without coefficients is written as five zeros.
+    info.d = lens.distortion.tolist() or info.d
+    return info
 
 
 def _jpeg_message(header: Header, image_bgr: np.ndarray) -> CompressedImage:

@@ -13,6 +13,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField, Range
 from std_msgs.msg import Header
 
+from ..camera.distortion import distortion_model_of
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.rectification import LensCalibration
 from ..errors import CameraInfoError
@@ -49,7 +50,8 @@ def calibration_from_camera_info(
     Raises
     ------
     CameraInfoError
-        If it describes an image of another size, or its numbers are unusable.
+        If it describes an image of another size, its numbers are unusable, or it has distortion
+        coefficients of a lens model that it does not name.
 
     """
     binning = max(1, message.binning_x), max(1, message.binning_y)
@@ -65,6 +67,15 @@ def calibration_from_camera_info(
         raise CameraInfoError(
             'camera_info must hold finite numbers, got NaN or infinity; calibrate the camera'
         )
+    camera_matrix = np.array(message.k).reshape(3, 3)
+    projection = np.array(message.p).reshape(3, 4)[:, :3]
+    rectified = projection if message.p[0] != 0.0 else camera_matrix
+    # What is plausible is judged on the whole sensor: a region may lie far from its centre.
+    sensor = (
+        max(message.width, roi.x_offset + roi.width),
+        max(message.height, roi.y_offset + roi.height),
+    )
+    _pinhole(rectified, *sensor).check_plausible()
     to_image = np.array(
         [
             [1.0 / binning[0], 0.0, -roi.x_offset / binning[0]],
@@ -72,20 +83,21 @@ def calibration_from_camera_info(
             [0.0, 0.0, 1.0],
         ]
     )
-    camera_matrix = to_image @ np.array(message.k).reshape(3, 3)
-    projection = to_image @ np.array(message.p).reshape(3, 4)[:, :3]
-    rectified = projection if message.p[0] != 0.0 else camera_matrix
     rectification = np.array(message.r).reshape(3, 3)
     if not np.any(rectification):
         rectification = np.eye(3)
     return LensCalibration(
-        CameraIntrinsics(
-            rectified[0, 0], rectified[1, 1], rectified[0, 2], rectified[1, 2], width_px, height_px
-        ),
-        camera_matrix,
+        _pinhole(to_image @ rectified, width_px, height_px),
+        to_image @ camera_matrix,
         rectification,
         np.array(message.d, dtype=np.float64),
-        message.distortion_model,
+        distortion_model_of(message.distortion_model, message.d),
+    )
+
+
+def _pinhole(matrix: np.ndarray, width_px: int, height_px: int) -> CameraIntrinsics:
+    return CameraIntrinsics(
+        matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], width_px, height_px
     )
 
 

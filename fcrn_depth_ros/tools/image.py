@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera.camera_file import load_camera_file
-from ..camera.intrinsics import CameraIntrinsics
+from ..camera.camera_file import CameraFile, read_camera_file
 from ..camera.mounting import CameraMounting
 from ..camera.picture_files import read_picture
+from ..camera.rectification import Rectifier
 from ..errors import ToolInputError
 from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ..report.drawing import colorize_depth
@@ -24,7 +24,6 @@ from .output_files import check_target, write_npy, write_png
 from .progress import track
 
 PREVIEW_RANGE_M = (0.3, 8.0)
-_ASPECT_TOLERANCE = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     parser.add_argument(
+        '--camera-file',
         '--camera-info',
         type=Path,
         metavar='FILE',
         help='camera.json or ROS calibration YAML of the camera: corrects the scale for its '
-        'focal length',
+        'focal length, and removes the distortion of its lens from the pictures before the depth '
+        'is estimated (the picture without it is written as STEM_rect.png)',
     )
     parser.add_argument(
         '--camera-height', type=float, metavar='M', help='metres of the lens above the floor'
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Estimate and write; nothing is written unless every picture can be read."""
     mounting = _mounting(arguments)
-    calibrated = load_camera_file(arguments.camera_info) if arguments.camera_info else None
+    camera = read_camera_file(arguments.camera_file) if arguments.camera_file else None
     repeated = [name for name, n in Counter(p.stem for p in arguments.pictures).items() if n > 1]
     if repeated:
         raise ToolInputError(
@@ -76,8 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
             'rename them or use another --out for each'
         )
     for path in arguments.pictures:
-        height, width = read_picture(path).shape[:2]
-        _intrinsics(calibrated, width, height, path)
+        _undistorted(read_picture(path), camera)
     model = open_model(arguments)
     if not model.card.is_metric:
         raise ToolInputError(
@@ -87,14 +87,17 @@ def run(arguments: argparse.Namespace) -> None:
     check_target(arguments.out / 'depth.npy')
     estimator = DepthEstimator(model, EstimationConfig(depth_size='input'))
     for path in track(arguments.pictures, 'pictures'):
-        picture = read_picture(path)
-        intrinsics = _intrinsics(calibrated, picture.shape[1], picture.shape[0], path)
-        estimate = estimator.estimate(picture, intrinsics, mounting)
+        picture, fitted = _undistorted(read_picture(path), camera)
+        estimate = estimator.estimate(picture, fitted.intrinsics if fitted else None, mounting)
         write_npy(arguments.out / f'{path.stem}.npy', estimate.depth_m)
         write_png(arguments.out / f'{path.stem}_depth.png', to_millimetres(estimate.depth_m))
         preview = colorize_depth(estimate.depth_m, *PREVIEW_RANGE_M)
         write_png(arguments.out / f'{path.stem}_color.png', preview)
-        print(f'{path}: {describe(estimate)}')
+        note = ''
+        if fitted is not None and fitted.calibration.is_distorted:
+            write_png(arguments.out / f'{path.stem}_rect.png', picture)
+            note = f'; lens distortion removed, depth belongs to {path.stem}_rect.png'
+        print(f'{path}: {describe(estimate)}{note}')
 
 
 def to_millimetres(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:
@@ -133,16 +136,13 @@ def _mounting(arguments: argparse.Namespace) -> CameraMounting | None:
     return None
 
 
-def _intrinsics(
-    calibrated: CameraIntrinsics | None, width: int, height: int, path: Path
-) -> CameraIntrinsics | None:
-    """Return the intrinsics at the size of a picture, which may be a scaled one."""
-    if calibrated is None:
-        return None
-    aspect = (width * calibrated.height_px) / (height * calibrated.width_px)
-    if abs(aspect - 1.0) > _ASPECT_TOLERANCE:
-        raise ToolInputError(
-            f'camera info must have the aspect of {path} ({width}x{height}), got '
-            f'{calibrated.width_px}x{calibrated.height_px}; give the calibration of its camera'
-        )
-    return calibrated.scaled_to(width, height)
+def _undistorted(
+    picture: NDArray[np.uint8], camera: CameraFile | None
+) -> tuple[NDArray[np.uint8], CameraFile | None]:
+    """Return the picture as a pinhole camera sees it, and the camera at its size."""
+    if camera is None:
+        return picture, None
+    fitted = camera.fitted_to(picture.shape[1], picture.shape[0])
+    if fitted.calibration.is_distorted:
+        picture = Rectifier(fitted.calibration).rectify(picture)
+    return picture, fitted

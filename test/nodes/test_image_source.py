@@ -93,6 +93,22 @@ def test_distortion_goes_into_camera_info(play: Callable[..., RunningNode], fold
     assert list(infos[0].d) == [0.2, -0.9, 0.01, 0.0, 0.0]
 
 
+def test_a_fisheye_lens_is_published_as_such(
+    play: Callable[..., RunningNode], folder: Path
+) -> None:
+    file = folder / 'fisheye.yaml'
+    file.write_text(
+        'image_width: 64\nimage_height: 48\ncamera_model: fisheye\n'
+        'camera_matrix: {data: [60, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}\n'
+        'distortion_coefficients: {data: [0.18, -0.03, 0.0, 0.0]}\n'
+    )
+    run = play(images=str(folder), camera_file=str(file))
+    infos = run.listen(CameraInfo, 'camera_info')
+    run.listen(Image, 'image')
+    run.wait_for(lambda: infos)
+    assert (infos[0].distortion_model, list(infos[0].d)) == ('equidistant', [0.18, -0.03, 0, 0])
+
+
 def test_without_a_camera_file_the_camera_is_said_to_be_uncalibrated(
     play: Callable[..., RunningNode], folder: Path
 ) -> None:

@@ -58,6 +58,44 @@ def test_binning_and_region_of_interest() -> None:
     assert (intrinsics.cx_px, intrinsics.cy_px) == ((319.5 - 100) / 2, (239.5 - 40) / 2)
 
 
+@pytest.mark.parametrize(
+    ('sensor', 'focal', 'roi', 'centre'),
+    [
+        ((1920, 1440), 1440.0, (1600, 600, 320, 240), (-640.5, 119.5)),
+        ((1920, 1440), 1440.0, (0, 1200, 1920, 240), (959.5, -480.5)),
+        ((1920, 1440), 4000.0, (880, 660, 160, 120), (79.5, 59.5)),
+    ],
+)
+def test_a_crop_far_from_the_centre_of_the_sensor_is_accepted(
+    sensor: tuple[int, int],
+    focal: float,
+    roi: tuple[int, int, int, int],
+    centre: tuple[float, float],
+) -> None:
+    x, y, width, height = roi
+    whole = CameraIntrinsics(
+        focal, focal, (sensor[0] - 1) / 2, (sensor[1] - 1) / 2, sensor[0], sensor[1]
+    )
+    info = camera_info_message(Header(), whole)
+    info.roi = RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height)
+    intrinsics = calibration_from_camera_info(info, width, height).intrinsics
+    assert (intrinsics.fx_px, intrinsics.cx_px, intrinsics.cy_px) == (focal, *centre)
+    # The same numbers are refused for a whole sensor.
+    info.p[0] = info.k[0] = 20.1 * sensor[0]
+    with pytest.raises(CameraInfoError, match='sensor of 1920x1440'):
+        calibration_from_camera_info(info, width, height)
+
+
+def test_a_lens_without_a_name_is_derived_or_refused() -> None:
+    info = camera_info(distortion_model='', d=[0.1, 0.0, 0.0, 0.0, 0.0])
+    assert calibration_from_camera_info(info, 640, 480).distortion_model == 'plumb_bob'
+    info.d = [0.18, -0.03, 0.0, 0.0]
+    with pytest.raises(CameraInfoError, match='distortion_model must be stated'):
+        calibration_from_camera_info(info, 640, 480)
+    info.d = [0.0] * 4
+    assert not calibration_from_camera_info(info, 640, 480).is_distorted
+
+
 @pytest.mark.parametrize('size', [(320, 240), (640, 481), (0, 0)])
 def test_contradictory_size_is_named(size: tuple[int, int]) -> None:
     with pytest.raises(CameraInfoError, match=r'got 640x480'):

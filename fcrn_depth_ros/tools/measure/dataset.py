@@ -12,18 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...camera.camera_file import load_camera_file
+from ...camera.camera_file import CameraFile, read_camera_file
 from ...camera.intrinsics import CameraIntrinsics
 from ...camera.mounting import CameraMounting
 from ...camera.picture_files import list_pictures, read_depth_mm, read_picture
-from ...errors import ConfigurationError, ToolInputError
+from ...errors import ToolInputError
 
 # NYU's toolbox counts pixels from 1; the crop is the one that published results are scored in.
 _NYU_CAMERA = CameraIntrinsics(518.857901, 519.469611, 324.582449, 252.736166, 640, 480)
@@ -65,15 +64,6 @@ class SampleSource:
     scene: str
     name: str
     load: Callable[[], Sample]
-
-
-@dataclass(frozen=True)
-class _Scene:
-    name: str
-    intrinsics: CameraIntrinsics
-    mounting: CameraMounting | None
-    crop: tuple[int, int, int, int]
-    max_reliable_m: float
 
 
 def open_dataset(path: Path, split: Path | None = None) -> list[SampleSource]:
@@ -133,51 +123,37 @@ def _open_scene(root: Path, name: str) -> list[SampleSource]:
         raise ToolInputError(
             f'scene {name} must be a folder of {root}, got none; correct the split'
         )
-    scene = _read_scene(folder, name)
+    camera = read_camera_file(folder / 'camera.json')
+    camera.check_rectified()
     return [
-        SampleSource(name, path.stem, _loader(path, folder / 'depth' / f'{path.stem}.png', scene))
+        SampleSource(
+            name, path.stem, _loader(path, folder / 'depth' / f'{path.stem}.png', name, camera)
+        )
         for path in list_pictures(folder / 'rgb')
     ]
 
 
-def _read_scene(folder: Path, name: str) -> _Scene:
-    file = folder / 'camera.json'
-    intrinsics = load_camera_file(file)
-    content = json.loads(file.read_text(encoding='utf-8'))
-    try:
-        mounting = None
-        if 'height_m' in content:
-            angles = (float(content.get(key, 0.0)) for key in ('pitch_deg', 'roll_deg'))
-            mounting = CameraMounting(float(content['height_m']), *angles)
-        size = (intrinsics.width_px, intrinsics.height_px)
-        x0, y0, x1, y1 = (int(v) for v in content.get('eval_crop_x0y0x1y1', (0, 0, *size)))
-        max_reliable_m = float(content.get('max_reliable_m', np.inf))
-    except (TypeError, ValueError, ConfigurationError) as err:
-        raise ToolInputError(f'{file} must hold valid values, got: {err}') from err
-    crop = (max(x0, 0), max(y0, 0), min(x1, size[0]), min(y1, size[1]))
-    return _Scene(name, intrinsics, mounting, crop, max_reliable_m)
-
-
-def _loader(picture: Path, depth_file: Path, scene: _Scene) -> Callable[[], Sample]:
+def _loader(
+    picture: Path, depth_file: Path, name: str, camera: CameraFile
+) -> Callable[[], Sample]:
     def load() -> Sample:
         image = read_picture(picture)
         depth = read_depth_mm(depth_file)
-        camera = scene.intrinsics
-        size_hw = (camera.height_px, camera.width_px)
-        for file, shape in ((picture, image.shape[:2]), (depth_file, depth.shape)):
-            if shape != size_hw:
-                raise ToolInputError(
-                    f'{file} must have the size {size_hw[1]}x{size_hw[0]} of its camera.json, '
-                    f'got {shape[1]}x{shape[0]}; resize it or correct camera.json'
-                )
-        depth[depth > scene.max_reliable_m] = np.nan
+        height, width = image.shape[:2]
+        if depth.shape != (height, width):
+            raise ToolInputError(
+                f'{depth_file} must have the size {width}x{height} of its picture, got '
+                f'{depth.shape[1]}x{depth.shape[0]}; resize it'
+            )
+        fitted = camera.fitted_to(width, height)
+        depth[depth > fitted.max_reliable_m] = np.nan
         return Sample(
-            scene.name,
+            name,
             picture.stem,
             image,
-            _cropped(depth, scene.crop),
-            camera,
-            scene.mounting,
+            _cropped(depth, fitted.score_crop),
+            fitted.intrinsics,
+            fitted.mounting,
         )
 
     return load

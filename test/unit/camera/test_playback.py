@@ -8,14 +8,11 @@ import json
 from pathlib import Path
 
 import cv2
-from fcrn_depth_ros.camera.camera_file import CameraCalibration
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.playback import (
-    calibration_for,
     FrameFolder,
     FrameSourceConfig,
-    load_calibration,
-    load_mounting,
+    load_camera_file,
     open_source,
     TimedFrame,
     VideoFile,
@@ -221,7 +218,7 @@ def test_the_camera_file_is_found_with_the_pictures_or_one_folder_up(
 ) -> None:
     folder = folder_of(tmp_path / 'rgb', 'a.png')
     (folder / where / 'camera.json').write_text(json.dumps(CAMERA))
-    calibration = load_calibration(FrameSourceConfig(images=str(folder)))
+    calibration = load_camera_file(FrameSourceConfig(images=str(folder)))
     assert calibration is not None
     assert calibration.intrinsics == CameraIntrinsics(100.0, 101.0, 31.5, 23.5, 64, 48)
 
@@ -230,53 +227,15 @@ def test_a_named_camera_file_wins_and_must_exist(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, 'a.png')
     (folder / 'camera.json').write_text(json.dumps(CAMERA))
     (folder / 'other.json').write_text(json.dumps({**CAMERA, 'fx': 90.0}))
-    chosen = load_calibration(
+    chosen = load_camera_file(
         FrameSourceConfig(images=str(folder), camera_file=str(folder / 'other.json'))
     )
     assert chosen is not None and chosen.intrinsics.fx_px == 90.0
     with pytest.raises(ToolInputError, match=r'missing\.json'):
-        load_calibration(FrameSourceConfig(images=str(folder), camera_file='missing.json'))
+        load_camera_file(FrameSourceConfig(images=str(folder), camera_file='missing.json'))
 
 
 def test_a_recording_without_camera_file_and_a_webcam_are_uncalibrated(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / 'clip', 'a.png')
-    assert load_calibration(FrameSourceConfig(images=str(folder))) is None
-    assert load_calibration(FrameSourceConfig(camera=0)) is None
-    assert load_mounting(FrameSourceConfig(camera=0)) is None
-
-
-@pytest.mark.parametrize(
-    ('extra', 'expected'),
-    [
-        ({}, None),
-        ({'height_m': 0.5}, (0.5, 0.0)),
-        ({'height_m': 0.3, 'pitch_deg': 12}, (0.3, 12.0)),
-    ],
-)
-def test_the_mounting_comes_from_the_camera_file(
-    tmp_path: Path, extra: dict[str, float], expected: tuple[float, float] | None
-) -> None:
-    folder = folder_of(tmp_path, 'a.png')
-    (folder / 'camera.json').write_text(json.dumps({**CAMERA, **extra}))
-    mounting = load_mounting(FrameSourceConfig(images=str(folder)))
-    assert (mounting and (mounting.height_m, mounting.pitch_deg)) == expected
-
-
-@pytest.mark.parametrize('extra', [{'height_m': -1.0}, {'height_m': 'low'}, {'height_m': None}])
-def test_an_impossible_mounting_is_an_error(tmp_path: Path, extra: dict[str, object]) -> None:
-    folder = folder_of(tmp_path, 'a.png')
-    (folder / 'camera.json').write_text(json.dumps({**CAMERA, **extra}))
-    with pytest.raises(ToolInputError, match='height_m'):
-        load_mounting(FrameSourceConfig(images=str(folder)))
-
-
-def test_a_calibration_fits_pictures_of_the_same_shape_only() -> None:
-    camera = CameraCalibration(
-        CameraIntrinsics(500.0, 500.0, 319.5, 239.5, 640, 480), 'plumb_bob', (0.1,) * 5
-    )
-    half = calibration_for(camera, 320, 240)
-    assert half.intrinsics == CameraIntrinsics(250.0, 250.0, 159.5, 119.5, 320, 240)
-    assert half.distortion == camera.distortion
-    assert calibration_for(camera, 640, 480) == camera
-    with pytest.raises(ToolInputError, match='640x360'):
-        calibration_for(camera, 640, 360)
+    assert load_camera_file(FrameSourceConfig(images=str(folder))) is None
+    assert load_camera_file(FrameSourceConfig(camera=0)) is None

@@ -73,6 +73,33 @@ def test_unusable_distortion_is_named(model: str, count: int) -> None:
         Rectifier(lens(model, (0.1,) * count))
 
 
+def test_an_unnamed_lens_is_derived_or_refused() -> None:
+    derived = Rectifier(lens('', (0.1, 0.0, 0.0, 0.0, 0.0)))
+    stated = Rectifier(lens('plumb_bob', (0.1, 0.0, 0.0, 0.0, 0.0)))
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    assert np.array_equal(derived.rectify(noise), stated.rectify(noise))
+    Rectifier(lens('', ()))
+    # Four are plumb_bob's or equidistant's, and the pictures differ by much.
+    with pytest.raises(CameraInfoError, match='distortion_model must be stated for 4'):
+        Rectifier(lens('', (0.18, -0.03, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ('model', 'coefficients', 'expected'),
+    [
+        ('plumb_bob', (), False),
+        ('plumb_bob', (0.0,) * 5, False),
+        ('plumb_bob', (0.0, 0.0, 0.0, 1e-3, 0.0), True),
+        # Straight lines are bent by an equidistant lens even where its coefficients are zero.
+        ('equidistant', (0.0,) * 4, True),
+    ],
+)
+def test_distortion_is_noticed(
+    model: str, coefficients: tuple[float, ...], expected: bool
+) -> None:
+    assert lens(model, coefficients).is_distorted == expected
+
+
 def test_same_as_notices_every_part() -> None:
     one = lens('plumb_bob', (0.1, 0.0, 0.0, 0.0, 0.0))
     assert one.same_as(replace(one, distortion=one.distortion.copy()))

@@ -190,12 +190,28 @@ class TestImage:
         )
         out = tmp_path / 'out'
         command = ['image', pictures / '04.png', '--model', model, '--out', out]
-        assert run(*command, '--camera-info', camera) == 0
+        assert run(*command, '--camera-file', camera) == 0
         assert np.load(out / '04.npy').mean() == pytest.approx(0.5, abs=0.01)
         assert run(*command, '--camera-height', '0.5', '--camera-pitch', '10') == 0
         depth = np.load(out / '04.npy')
         assert depth[47].mean() > depth[0].mean() + 0.5
         assert 'mounting used' in capsys.readouterr().out
+
+    def test_distortion_is_removed_and_said(self, tmp_path, pictures, model, capsys):
+        camera = tmp_path / 'camera.json'
+        out = tmp_path / 'out'
+        command = ['image', pictures / '04.png', '--model', model, '--out', out]
+        for lens, removed in (({'k1': 0.0}, False), ({'k1': -0.4}, True)):
+            camera.write_text(json.dumps({**CAMERA, **lens}))
+            assert run(*command, '--camera-info', camera) == 0
+            assert ('lens distortion removed' in capsys.readouterr().out) == removed
+            assert (out / '04_rect.png').exists() == removed
+        raw, rectified = (cv2.imread(str(f)) for f in (pictures / '04.png', out / '04_rect.png'))
+        assert rectified.shape == raw.shape
+        # A barrel lens draws its corners in: the rectified picture has pushed them out.
+        assert (rectified != raw).any(axis=2).mean() > 0.05
+        camera.write_text(json.dumps({**CAMERA, 'distortion_model': 'mei', 'k1': 0.1}))
+        assert 'distortion_model' in refused(capsys, *command, '--camera-file', camera)
 
     def test_unknown_is_nan_and_zero(self, tmp_path, model, capsys):
         black = tmp_path / 'black.png'
@@ -222,7 +238,7 @@ class TestImage:
             ([tmp_path / 'none.jpg'], 'none.jpg'),
             ([pictures], 'readable'),
             ([twin], 'different names'),
-            (['--camera-info', wide], 'aspect'),
+            (['--camera-file', wide], 'shape 64x48, got 128x48'),
             (['--camera-info', text], 'camera file'),
             (['--camera-height', '0'], 'camera height'),
             (['--camera-pitch', '10'], 'camera height must be given'),

@@ -148,3 +148,24 @@ def test_scene_without_mounting_gets_the_fitted_floor(tmp_path: Path, floor_fram
     (tmp_path / 'camera.json').write_text(f'{{{card}, {mounting}}}')
     (frame,) = load_scene(tmp_path)
     np.testing.assert_allclose(frame.floor, [0, 2, 0], atol=1e-9)
+
+
+def test_the_score_crop_is_scaled_with_the_picture(tmp_path: Path):
+    cv2 = pytest.importorskip('cv2')
+    from training.data import load_scene
+
+    for name, array in (
+        ('rgb/0.jpg', np.zeros((480, 640, 3), np.uint8)),
+        ('depth/0.png', np.full((480, 640), 1000, np.uint16)),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir()
+        cv2.imwrite(str(path), array)
+    (tmp_path / 'camera.json').write_text(
+        '{"fx": 546, "fy": 546, "cx": 319.5, "cy": 239.5, "width": 640, "height": 480,'
+        ' "eval_crop_x0y0x1y1": [44, 40, 601, 471], "height_m": 0.5}'
+    )
+    (frame,) = load_scene(tmp_path)
+    assert frame.depth_mm.shape == (240, 320)
+    assert frame.crop == (22, 20, 300, 236)
+    np.testing.assert_allclose(frame.floor, [0, 2, 0], atol=1e-9)

@@ -52,6 +52,25 @@ def test_what_is_scored(tmp_path):
     assert sample.intrinsics.fx_px == 64.0
 
 
+def test_pictures_may_be_a_scaled_copy_of_what_the_camera_file_describes(tmp_path):
+    write_scene(
+        tmp_path,
+        's',
+        [2.0],
+        width=2 * WIDTH,
+        height=2 * HEIGHT,
+        cx=63.5,
+        cy=47.5,
+        eval_crop_x0y0x1y1=[20, 10, 120, 90],
+        mount={'height_m': 0.7, 'pitch_down_deg': 20, 'roll_deg': 3},
+    )
+    sample = open_dataset(tmp_path)[0].load()
+    rows, columns = np.nonzero(np.isfinite(sample.depth_m))
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == (10, 5, 59, 44)
+    assert (sample.intrinsics.fx_px, sample.intrinsics.cx_px) == (32.0, 31.5)
+    assert sample.mounting == CameraMounting(0.7, 20.0, 3.0)
+
+
 def test_pictures_are_rgb(tmp_path):
     folder = write_scene(tmp_path, 's', [1.0])
     red = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
@@ -95,6 +114,7 @@ def break_scene(folder, how):
         ('small depth', '64x47'),
         ('text as picture', 'image file'),
         ('large picture', '65x48'),
+        ('{"k1": 0.1}', 'rectified'),
         ('no pictures', 'got none'),
         ('no camera', 'camera'),
         ('{"height_m": -1}', 'height'),
