@@ -12,6 +12,7 @@ import numpy as np
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..settings import misordered, setting, Settings
+from .scan_frame import level_axes
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def depth_to_scan(
 
     """
     rays = intrinsics.rays()
-    ahead, leftward, upward = _level_axes(mounting)
+    ahead, leftward, upward = (axis.astype(np.float32) for axis in level_axes(mounting))
     points = rays * depth_m[:, :, np.newaxis]
     seen = np.isfinite(depth_m)
     if mounting is None:
@@ -159,12 +160,3 @@ def depth_to_scan(
     hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
     np.minimum.at(ranges, index[hit], hit_range)
     return ObstacleScan(angle_min, increment, ranges)
-
-
-def _level_axes(mounting: CameraMounting | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the unit vectors ahead, left and up of the levelled frame, in the optical frame."""
-    down = np.array([0.0, 1.0, 0.0]) if mounting is None else np.asarray(mounting.down_vector())
-    ahead = np.array([0.0, 0.0, 1.0]) - down * down[2]
-    ahead /= np.linalg.norm(ahead)
-    ahead, left, up = np.array([ahead, np.cross(ahead, down), -down], dtype=np.float32)
-    return ahead, left, up

@@ -21,6 +21,7 @@ from ..camera.mounting import CameraMounting
 from ..estimation.depth_estimator import DepthEstimate
 from ..perception.proximity import ProximityConfig, ProximityEstimate
 from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
+from ..perception.scan_frame import scan_frame_of
 from ..report.drawing import colorize_depth, draw_proximity
 from . import quality_of_service as qos
 from .messages import (
@@ -197,24 +198,3 @@ class DepthOutputs:
 
     def _publish(self, topic: str, message: Any) -> None:
         self._publishers[topic].publish(message)
-
-
-def scan_frame_of(optical_frame: str) -> str:
-    """
-    Name the x-forward frame of a camera.
-
-    Parameters
-    ----------
-    optical_frame : str
-        Frame of the image.
-
-    Returns
-    -------
-    str
-        `camera_optical_frame`, `camera_optical` and `camera` all give `camera_scan`.
-
-    """
-    for suffix in ('_optical_frame', '_optical'):
-        if optical_frame.endswith(suffix):
-            return optical_frame[: -len(suffix)] + '_scan'
-    return optical_frame + '_scan'

@@ -14,7 +14,6 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.nodes.depth_node import DepthNode
-from fcrn_depth_ros.ros.depth_outputs import scan_frame_of
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
 import numpy as np
 import pytest
@@ -454,19 +453,6 @@ def test_distortion_is_removed_on_request(start: Callable[..., RunningNode]) -> 
     node.wait_for(lambda: node.node._camera_info.distortion_model == 'unheard of')
     node.publish('image', image(picture(seed=1)))
     node.wait_for(lambda: 'unheard of' in status(node).last_rejection)
-
-
-@pytest.mark.parametrize(
-    ('optical', 'scan'),
-    [
-        ('cam_optical_frame', 'cam_scan'),
-        ('cam_optical', 'cam_scan'),
-        ('cam', 'cam_scan'),
-        ('', '_scan'),
-    ],
-)
-def test_scan_frame(optical: str, scan: str) -> None:
-    assert scan_frame_of(optical) == scan
 
 
 def test_range_is_never_nan(start: Callable[..., RunningNode]) -> None:
