@@ -111,7 +111,9 @@ class Beeper:
 
     def _parking_sensor(self, distance_m: float) -> tuple[float, float, float]:
         config = self._config
-        share = (distance_m - config.beep_near_m) / (config.beep_far_m - config.beep_near_m)
+        span_m = config.beep_far_m - config.beep_near_m
+        # Contradictory settings, near behind far, hold a stop: their sound is that of near.
+        share = (distance_m - config.beep_near_m) / span_m if span_m > 0 else 0.0
         farness = min(1.0, max(0.0, share))
         period_s = BEEP_S + farness * (config.beep_slowest_s - BEEP_S)
         pitch_hz = config.beep_high_hz + farness * (config.beep_low_hz - config.beep_high_hz)

@@ -2,17 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-How near becomes what to do: CLEAR, CAUTION, STOP, STALE or DISABLED.
+From distances to CLEAR, CAUTION, STOP, STALE or DISABLED.
 
-Every rule gives a verdict, and the most severe wins:
+The rules, in the order in which their demand for a stop is reported:
 
-    source      is the distance fresh, well-formed and known?     source_watch.py
-    obstacle    is something too near, or coming too fast?        obstacle.py
-    latch       has somebody acknowledged the last stop?          here
-    neutral     did the driver let go after that?                 here
+    error          did the program itself fail a moment ago?         here
+    contradiction  do the settings contradict each other?            here
+    source         is the distance fresh, well-formed and known?     source_watch.py
+    obstacle       is something too near, or coming too fast?        obstacle.py
+    latch          has somebody acknowledged the last stop?          here
+    neutral        did the driver let go after that?                 here
 
 The machine starts stopped, is stopped by whatever it cannot judge, and goes on only after
 `release_count` good readings in a row. Time is an argument everywhere: seconds of a steady clock.
+`hear` and its siblings take what comes in, `advance` lets time pass; both replace `decision`.
+Reading `decision` changes nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +42,8 @@ __all__ = [
     'Verdict',
 ]
 
-# depth_node says once a second whether the scale is verified; two lost messages are forgiven.
-SCALE_NEWS_LASTS_S = 3.0
+# An exception in the program holds a stop for this long; then good readings count anew.
+ERROR_HOLD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,10 @@ class AlertDecision(Verdict):
     time_to_collision_s : float
         +Inf when nothing comes nearer.
     scale_verified : bool
-        False while the larger margin applies.
+        Whether the metric scale of the latest usable reading is verified, by the reading itself
+        or by `assume_scale_verified`; False without a reading.
+    scale_sigma : float
+        Relative standard deviation of that scale; NaN where the reading states none.
     is_latched : bool
         True while a stop waits for a reset.
 
@@ -87,6 +94,7 @@ class AlertDecision(Verdict):
     speed_limit_mps: float
     time_to_collision_s: float
     scale_verified: bool
+    scale_sigma: float
     is_latched: bool
 
 
@@ -100,7 +108,7 @@ class ResetResult:
 
 class AlertMachine:
     """
-    Decide from all that was heard, and gate velocity commands accordingly.
+    Decide from all that came in, and gate velocity commands accordingly.
 
     Parameters
     ----------
@@ -111,52 +119,71 @@ class AlertMachine:
 
     def __init__(self, config: AlertConfig) -> None:
         self._config = config
-        self._source = SourceWatch(config)
-        self._obstacle = ObstacleRule(config)
-        self._scale_news_s = {True: -math.inf, False: -math.inf}
         self._is_enabled = True
+        self._error = ''
+        self._error_s = -math.inf
+        self._contradiction = ''
         self._was_released = False
         self._latched_reason = ''
         self._awaits_neutral = False
         self._command = ZERO_VELOCITY
         self._command_s = -math.inf
+        self.reconfigure(0.0, config)
 
-    def reconfigure(self, config: AlertConfig) -> None:
+    @property
+    def decision(self) -> AlertDecision:
+        """Return what holds since the latest call that took something in or let time pass."""
+        return self._decision
+
+    def reconfigure(self, now_s: float, config: AlertConfig, contradiction: str = '') -> None:
         """
-        Take new settings: the machine stops and counts anew.
+        Take new settings, or the same ones again: the machine stops and counts anew.
+
+        A latched stop stays, unless the new settings have no latch.
 
         Parameters
         ----------
+        now_s : float
+            Steady time.
         config : AlertConfig
             Holds from now on.
+        contradiction : str
+            Why the settings cannot hold together, where others than these are involved: STOP
+            until settings without a contradiction come. Empty where there is nothing to add.
 
         """
         self._config = config
+        self._contradiction = contradiction or config.contradiction()
         self._source = SourceWatch(config)
         self._obstacle = ObstacleRule(config)
+        self._reading: RangeReading | None = None
         self._was_released = False
         if self._latched_reason and not config.latch:
             self._unlatch()
+        self.advance(now_s)
 
-    def hear_range(self, now_s: float, reading: RangeReading, clock_s: float) -> None:
+    def hear(self, now_s: float, reading: RangeReading, clock_ns: int) -> None:
         """
-        Take a message of the distance source.
+        Take a message of the distance source; counts only where `alert_source` is `range`.
 
         Parameters
         ----------
         now_s : float
             Steady time.
         reading : RangeReading
-            As it came; it is judged here.
-        clock_s : float
-            The time now on the clock of the stamps.
+            As it came; it is judged here, with the margin that its own scale asks for.
+        clock_ns : int
+            The time now on the clock of the stamps, in nanoseconds.
 
         """
+        self.advance(now_s)  # a gap that nobody looked into must not be bridged
         if self._config.alert_source != 'range':
             return
-        self._judge(now_s)  # a gap that nobody looked into must not be bridged
-        if self._source.hear_range(now_s, reading, clock_s):
-            self._obstacle.hear_range(now_s, reading, self._speed_mps(now_s), self._extra_m(now_s))
+        if self._source.hear(now_s, reading, clock_ns):
+            self._reading = reading
+            extra_m = 0.0 if self._is_verified(reading) else self._config.unverified_margin_m
+            self._obstacle.hear(now_s, reading, self._speed_mps, extra_m)
+        self.advance(now_s)
 
     def hear_near(self, now_s: float, near: bool) -> None:
         """
@@ -167,14 +194,15 @@ class AlertMachine:
         now_s : float
             Steady time.
         near : bool
-            True when something is near.
+            True when something is near in the latest picture.
 
         """
+        self.advance(now_s)
         if self._config.alert_source != 'near':
             return
-        self._judge(now_s)
         self._source.hear_near(now_s)
         self._obstacle.hear_near(near)
+        self.advance(now_s)
 
     def hear_proximity(self, now_s: float, share: float) -> None:
         """
@@ -185,38 +213,24 @@ class AlertMachine:
         now_s : float
             Steady time.
         share : float
-            0..1; anything else says that the picture told nothing.
+            0..1; anything else means that the distance in the picture is unknown.
 
         """
-        self._judge(now_s)
+        self.advance(now_s)
         self._source.hear_proximity(now_s, share)
-
-    def hear_scale(self, now_s: float, verified: bool) -> None:
-        """
-        Take whether the metric scale is verified; without news, it is not.
-
-        Several robots may share the diagnostics: one doubt outweighs any number of the contrary.
-
-        Parameters
-        ----------
-        now_s : float
-            Steady time.
-        verified : bool
-            True where mounting and focal length are known.
-
-        """
-        self._scale_news_s[verified] = now_s
+        self.advance(now_s)
 
     def gate(self, now_s: float, command: Velocity) -> Velocity:
         """
-        Give what may be passed on of a velocity command.
+        Return what may be passed on of a velocity command.
 
         Parameters
         ----------
         now_s : float
             Steady time.
         command : Velocity
-            The command that came in; zero passes for one that is not finite.
+            The command that came in; one with a flaw (not finite, or beyond any robot's speed)
+            is taken for zero.
 
         Returns
         -------
@@ -224,43 +238,41 @@ class AlertMachine:
             The command, slower, or zero.
 
         """
-        self._command = command if command.is_finite else ZERO_VELOCITY
+        self.advance(now_s)
+        self._command = ZERO_VELOCITY if command.flaw() else command
         self._command_s = now_s
         if self._command == ZERO_VELOCITY:
             self._awaits_neutral = False
-        return self.limit(now_s, self._command)
+        self.advance(now_s)
+        return self.limit(self._command)
 
-    def limit(self, now_s: float, velocity: Velocity) -> Velocity:
+    def limit(self, velocity: Velocity) -> Velocity:
         """
-        Give what may go on of a velocity that passed before: things may have changed.
+        Return what may go on of a velocity that passed before: `decision` may have changed.
 
         Parameters
         ----------
-        now_s : float
-            Steady time.
         velocity : Velocity
-            What the robot does now; finite.
+            What the robot does now.
 
         Returns
         -------
         Velocity
-            The same, slower, or zero.
+            The same, slower, or zero; zero once the driver has been silent for
+            `command_timeout_s`.
 
         """
-        decision = self.decide(now_s)
-        if decision.state is AlertState.DISABLED:
+        if self._driver_is_silent:
+            return ZERO_VELOCITY
+        if self._decision.state is AlertState.DISABLED:
             return velocity
-        if decision.stop:
-            is_free_to_leave = (
-                self._source.fault(now_s) is None
-                and self._obstacle.verdict().state == AlertState.STOP
-            )
-            return gate_stopped(velocity, is_free_to_leave, self._config)
-        return gate_moving(velocity, decision.speed_limit_mps)
+        if self._decision.stop:
+            return gate_stopped(velocity, self._is_free_to_leave, self._config)
+        return gate_moving(velocity, self._decision.speed_limit_mps)
 
-    def command_is_silent(self, now_s: float) -> bool:
+    def advance(self, now_s: float) -> None:
         """
-        Return whether the driver has sent nothing for `command_timeout_s`.
+        Let time pass: silence of the source or of the driver, old pictures, the end of an error.
 
         Parameters
         ----------
@@ -268,37 +280,31 @@ class AlertMachine:
             Steady time.
 
         """
-        return now_s - self._command_s > self._config.command_timeout_s
-
-    def decide(self, now_s: float) -> AlertDecision:
-        """
-        Say what holds at this time.
-
-        Parameters
-        ----------
-        now_s : float
-            Steady time.
-
-        Returns
-        -------
-        AlertDecision
-            The most severe of all verdicts, and the figures behind it.
-
-        """
-        verdict = self._judge(now_s)
-        stop = verdict.state >= AlertState.STOP
-        limit_mps = 0.0 if stop else math.inf
+        self._driver_is_silent = now_s - self._command_s > self._config.command_timeout_s
+        fault = self._fault(now_s)
+        if fault is not None:
+            self._obstacle.restart()
+        elif self._speed_mps > self._obstacle.speed_limit_mps:
+            self._obstacle.be_cautious()
+        self._demand = fault or self._obstacle.verdict()
+        # An obstacle that is seen well may be left; whatever cannot be judged may not.
+        self._is_free_to_leave = fault is None and self._demand.state is AlertState.STOP
+        verdict = self._held_back(self._demand) if self._is_enabled else _disabled(self._demand)
+        limit_mps = 0.0 if verdict.state.is_stop else math.inf
         if verdict.state in (AlertState.CLEAR, AlertState.CAUTION):
-            limit_mps = self._speed_limit_mps(now_s)
-        return AlertDecision(
+            limit_mps = self._obstacle.speed_limit_mps
+        reading = self._reading
+        sigma = None if reading is None else reading.scale_sigma
+        self._decision = AlertDecision(
             verdict.state,
             verdict.cause,
             verdict.reason,
-            stop=stop,
+            stop=verdict.state.is_stop,
             nearest_m=self._obstacle.nearest_m,
             speed_limit_mps=limit_mps,
             time_to_collision_s=self._obstacle.time_to_collision_s,
-            scale_verified=self._scale_is_verified(now_s),
+            scale_verified=self._is_verified(reading),
+            scale_sigma=math.nan if sigma is None else sigma,
             is_latched=bool(self._latched_reason),
         )
 
@@ -319,81 +325,84 @@ class AlertMachine:
             Refused with the reason while anything is wrong.
 
         """
+        self.advance(now_s)
         if not self._is_enabled:
             return ResetResult(False, 'refused: the alert is disabled; enable it first')
-        self._judge(now_s)
-        verdict = self._source_or_obstacle(now_s)
-        if verdict.state >= AlertState.STOP:
-            return ResetResult(False, f'refused: {verdict.state.name}, {verdict.reason}')
+        if self._demand.state.is_stop:
+            return ResetResult(False, f'refused: {self._demand.state.name}, {self._demand.reason}')
         if not self._latched_reason:
             return ResetResult(True, 'healthy; nothing was latched')
         self._unlatch()
+        self.advance(now_s)
         return ResetResult(True, 'released; motion needs a zero command first, or silence')
 
-    def set_enabled(self, enabled: bool) -> None:
+    def set_enabled(self, now_s: float, enabled: bool) -> None:
         """
         Switch the alert on or off; on, it starts stopped.
 
         Parameters
         ----------
+        now_s : float
+            Steady time.
         enabled : bool
             False lets every command pass.
 
         """
+        self.advance(now_s)
         if enabled and not self._is_enabled:
             self._obstacle.restart()
             self._was_released = False
         self._is_enabled = enabled
+        self.advance(now_s)
 
-    def _scale_is_verified(self, now_s: float) -> bool:
-        if self._config.assume_scale_verified:
-            return True
-        heard = {
-            verified: now_s - news_s <= SCALE_NEWS_LASTS_S
-            for verified, news_s in self._scale_news_s.items()
-        }
-        return heard[True] and not heard[False]
+    def fail(self, now_s: float, reason: str) -> None:
+        """
+        Stop because the program around this machine, or the machine itself, failed.
 
-    def _extra_m(self, now_s: float) -> float:
-        return 0.0 if self._scale_is_verified(now_s) else self._config.unverified_margin_m
+        The stop holds for `ERROR_HOLD_S` after the latest failure, and then until
+        `release_count` good readings in a row.
 
-    def _speed_mps(self, now_s: float) -> float:
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        reason : str
+            What failed.
+
+        """
+        self._error, self._error_s = reason, now_s
+        self.advance(now_s)
+
+    def _is_verified(self, reading: RangeReading | None) -> bool:
+        if reading is None:
+            return False
+        return self._config.assume_scale_verified or reading.scale_is_verified
+
+    @property
+    def _speed_mps(self) -> float:
         """Return the forward speed that the driver asks for now."""
-        return 0.0 if self.command_is_silent(now_s) else max(0.0, self._command.linear_x)
+        return 0.0 if self._driver_is_silent else max(0.0, self._command.linear_x)
 
-    def _speed_limit_mps(self, now_s: float) -> float:
-        return self._obstacle.speed_limit(self._config.margin_m + self._extra_m(now_s))
-
-    def _judge(self, now_s: float) -> Verdict:
-        """Apply every rule at this time; a silence makes the obstacle rule count anew."""
-        if self._source.fault(now_s) is not None:
-            self._obstacle.restart()
-        elif self._speed_mps(now_s) > self._speed_limit_mps(now_s):
-            self._obstacle.be_cautious()
-        verdict = self._source_or_obstacle(now_s)
-        if not self._is_enabled:
-            return Verdict(
-                AlertState.DISABLED,
-                f'disabled in {verdict.state.name}',
-                f'switched off, commands pass unchecked; would be {verdict.state.name}',
-            )
-        if self.command_is_silent(now_s):
-            self._awaits_neutral = False
-        if verdict.state < AlertState.STOP:
-            return self._hold_back(verdict)
-        if self._config.latch and self._was_released and not self._latched_reason:
-            self._latched_reason = verdict.reason
-        return verdict
-
-    def _source_or_obstacle(self, now_s: float) -> Verdict:
+    def _fault(self, now_s: float) -> Verdict | None:
+        """Return why nothing can be judged now; None where the obstacle rule decides."""
+        if self._error and now_s - self._error_s < ERROR_HOLD_S:
+            return Verdict(AlertState.STOP, 'error', self._error)
+        if self._contradiction:
+            return Verdict(AlertState.STOP, 'contradiction', self._contradiction)
         fault = self._source.fault(now_s)
         if fault is None:
-            return self._obstacle.verdict()
+            return None
         state = AlertState.STALE if fault.is_stale else AlertState.STOP
         return Verdict(state, fault.cause, fault.reason)
 
-    def _hold_back(self, verdict: Verdict) -> Verdict:
+    def _held_back(self, demand: Verdict) -> Verdict:
         """Apply the rules that hold a stop although nothing is wrong any more."""
+        if self._driver_is_silent:
+            self._awaits_neutral = False
+        if demand.state.is_stop:
+            if self._config.latch and self._was_released and not self._latched_reason:
+                self._latched_reason = demand.reason
+            return demand
         if self._latched_reason:
             return Verdict(
                 AlertState.STOP, 'latched', f'held since: {self._latched_reason}; call ~/reset'
@@ -403,8 +412,16 @@ class AlertMachine:
                 AlertState.STOP, 'neutral', 'reset; waits for a zero command, or silence'
             )
         self._was_released = True
-        return verdict
+        return demand
 
     def _unlatch(self) -> None:
         self._latched_reason = ''
         self._awaits_neutral = True
+
+
+def _disabled(demand: Verdict) -> Verdict:
+    return Verdict(
+        AlertState.DISABLED,
+        f'disabled in {demand.state.name}',
+        f'switched off, commands pass unchecked; would be {demand.state.name}',
+    )

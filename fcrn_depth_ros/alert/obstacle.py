@@ -149,44 +149,30 @@ class ObstacleRule:
     def __init__(self, config: ObstacleConfig) -> None:
         self._config = config
         self._debounce = SeverityDebounce(config.trigger_count, config.release_count)
-        self._latest_m: deque[float] = deque(maxlen=config.trigger_count)
+        self._speed_limits_mps: deque[float] = deque(maxlen=config.trigger_count)
         self._trend: deque[tuple[float, float]] = deque()
+        self.nearest_m = math.nan  # the latest distance; NaN when there is none
         self.time_to_collision_s = math.inf
 
     def restart(self) -> None:
         """Forget every reading and be stopped."""
         self._debounce.restart()
-        self._latest_m.clear()
+        self._speed_limits_mps.clear()
         self._trend.clear()
+        self.nearest_m = math.nan
         self.time_to_collision_s = math.inf
 
     @property
-    def nearest_m(self) -> float:
-        """Return the latest distance; NaN when there is none."""
-        return self._latest_m[-1] if self._latest_m else math.nan
-
-    def speed_limit(self, margin_m: float) -> float:
+    def speed_limit_mps(self) -> float:
         """
-        Give the greatest forward speed; +Inf when no distance is known to limit it.
+        Return the greatest forward speed; +Inf when no distance is known to limit it.
 
-        Parameters
-        ----------
-        margin_m : float
-            Distance to be left after braking.
-
-        Returns
-        -------
-        float
-            m/s. One outlier among `trigger_count` readings does not brake, as it does not stop.
-
+        Each of the latest `trigger_count` readings gives a limit, with its own margin, and the
+        greatest holds: one outlier does not brake, as it does not stop.
         """
-        if not self._latest_m:
-            return math.inf
-        return greatest_safe_speed(max(self._latest_m), margin_m, self._config)
+        return max(self._speed_limits_mps, default=math.inf)
 
-    def hear_range(
-        self, now_s: float, reading: RangeReading, speed_mps: float, extra_m: float
-    ) -> None:
+    def hear(self, now_s: float, reading: RangeReading, speed_mps: float, extra_m: float) -> None:
         """
         Take a trusted distance.
 
@@ -199,11 +185,14 @@ class ObstacleRule:
         speed_mps : float
             Forward speed now asked for.
         extra_m : float
-            Added to every distance of the configuration.
+            Margin of this reading, in addition to every distance of the configuration.
 
         """
-        config, distance_m = self._config, reading.distance_m
-        self._latest_m.append(distance_m)
+        config = self._config
+        self.nearest_m = reading.distance_m
+        self._speed_limits_mps.append(
+            greatest_safe_speed(reading.distance_m, config.margin_m + extra_m, config)
+        )
         self.time_to_collision_s = self._update_trend(now_s, reading)
         needed_m = stopping_distance(speed_mps, config.margin_m, config)
         self._debounce.update(

@@ -58,20 +58,30 @@ class RangeReading:
     Attributes
     ----------
     distance_m, min_m, max_m : float
-        Nearest distance and the limits that the source states.
-    stamp_s : float
-        When the picture was taken, in seconds on the clock of the stamps.
+        Nearest distance, and the limits of the sensor; `max_m` itself means that nothing is seen.
+    stamp_ns : int or None
+        When the picture was taken, in nanoseconds on the clock of the stamps; None where the
+        stamp is malformed.
+    scale_sigma : float or None
+        Relative standard deviation of the metric scale, for example 0.05 for 5 %; None while
+        the scale is unverified.
 
     """
 
     distance_m: float
     min_m: float
     max_m: float
-    stamp_s: float
+    stamp_ns: int | None
+    scale_sigma: float | None = None
+
+    @property
+    def scale_is_verified(self) -> bool:
+        """Return whether the metres are metres: from 100 % of uncertainty on, they are not."""
+        return self.scale_sigma is not None and 0 < self.scale_sigma < 1
 
     def flaw(self) -> str:
         """
-        Say what is wrong with the values.
+        Return what is wrong with the values.
 
         Returns
         -------
@@ -122,13 +132,13 @@ class SourceWatch:
         self._config = config
         self._arrival_s: float | None = None
         self._age_on_arrival_s = 0.0
-        self._stamp_s: float | None = None
+        self._stamp_ns: int | None = None
         self._repeats = False
         self._rejection: SourceFault | None = None
         self._unknown_since_s: float | None = None
         self._unknown_heard_s = 0.0
 
-    def hear_range(self, now_s: float, reading: RangeReading, clock_s: float) -> bool:
+    def hear(self, now_s: float, reading: RangeReading, clock_ns: int) -> bool:
         """
         Take a stamped distance.
 
@@ -138,8 +148,8 @@ class SourceWatch:
             Steady time.
         reading : RangeReading
             The message.
-        clock_s : float
-            The time now on the clock of the stamps.
+        clock_ns : int
+            The time now on the clock of the stamps, in nanoseconds.
 
         Returns
         -------
@@ -147,14 +157,18 @@ class SourceWatch:
             True when the reading can be used.
 
         """
-        if reading.stamp_s == self._stamp_s and not reading.flaw():
+        if reading.stamp_ns is None or reading.stamp_ns <= 0:
+            self._arrival_s, self._repeats = now_s, False
+            self._rejection = self._flaw(reading) or _no_time(reading.stamp_ns)
+            return False
+        if reading.stamp_ns == self._stamp_ns and not reading.flaw():
             self._repeats = True  # the same picture again is no news: it does not feed the timeout
             return False
-        previous_stamp_s, self._stamp_s = self._stamp_s, reading.stamp_s
+        previous_ns, self._stamp_ns = self._stamp_ns, reading.stamp_ns
         self._repeats = False
         self._arrival_s = now_s
-        self._age_on_arrival_s = clock_s - reading.stamp_s
-        self._rejection = self._judge(reading, previous_stamp_s)
+        self._age_on_arrival_s = (clock_ns - reading.stamp_ns) / 1e9
+        self._rejection = self._flaw(reading) or self._misdated(reading.stamp_ns, previous_ns)
         return self._rejection is None
 
     def hear_near(self, now_s: float) -> None:
@@ -165,14 +179,14 @@ class SourceWatch:
 
     def hear_proximity(self, now_s: float, share: float) -> None:
         """
-        Take the share of near pixels: NaN says that the picture told nothing.
+        Take the share of near pixels: NaN means that the distance in the picture is unknown.
 
         Parameters
         ----------
         now_s : float
             Steady time.
         share : float
-            0..1; anything else is unknown.
+            0..1; anything else means that the distance is unknown.
 
         """
         self._unknown_heard_s = now_s
@@ -183,7 +197,7 @@ class SourceWatch:
 
     def fault(self, now_s: float) -> SourceFault | None:
         """
-        Say why the distance cannot be trusted at this time.
+        Return why the distance cannot be trusted at this time.
 
         Parameters
         ----------
@@ -201,10 +215,11 @@ class SourceWatch:
             return SourceFault(
                 False,
                 'unknown',
-                'the picture tells no distance: too few valid pixels, dark, covered or blank',
+                'the distance is unknown: the picture is dark, covered or blank, or too few '
+                'pixels are valid',
             )
         if self._arrival_s is None:
-            return SourceFault(False, 'unheard', 'no distance heard yet')
+            return SourceFault(False, 'unheard', 'no distance received yet')
         silence_s = now_s - self._arrival_s
         if silence_s > timeout_s:
             return self._silence(silence_s)
@@ -214,17 +229,17 @@ class SourceWatch:
         if age_s > self._config.max_stamp_age_s:
             return self._old(age_s)
         if self._unknown_since_s is not None:
-            return SourceFault(False, 'unknown', 'the last picture told no distance')
+            return SourceFault(False, 'unknown', 'the distance in the last picture is unknown')
         return None
 
-    def _judge(self, reading: RangeReading, previous_stamp_s: float | None) -> SourceFault | None:
+    @staticmethod
+    def _flaw(reading: RangeReading) -> SourceFault | None:
         flaw = reading.flaw()
-        if flaw:
-            return SourceFault(False, 'invalid', flaw)
-        if not math.isfinite(self._age_on_arrival_s):
-            return SourceFault(True, 'stamp', f'stamp {reading.stamp_s} s is not a time')
-        if previous_stamp_s is not None and reading.stamp_s < previous_stamp_s:
-            back_s = previous_stamp_s - reading.stamp_s
+        return SourceFault(False, 'invalid', flaw) if flaw else None
+
+    def _misdated(self, stamp_ns: int, previous_ns: int | None) -> SourceFault | None:
+        if previous_ns is not None and stamp_ns < previous_ns:
+            back_s = (previous_ns - stamp_ns) / 1e9
             return SourceFault(
                 True, 'stamp', f'stamp went back by {back_s:.3g} s: a clock jumped, or two sources'
             )
@@ -251,3 +266,11 @@ class SourceWatch:
         if self._repeats:
             return SourceFault(True, 'frozen', f'the same stamp for {silence_s:.2f} s: frozen')
         return SourceFault(True, 'silent', f'no distance for {silence_s:.2f} s')
+
+
+def _no_time(stamp_ns: int | None) -> SourceFault:
+    if stamp_ns is None:
+        return SourceFault(True, 'stamp', 'the stamp is not a time: its nanoseconds exceed 1 s')
+    if stamp_ns == 0:
+        return SourceFault(True, 'stamp', 'the stamp is zero: the source must stamp its readings')
+    return SourceFault(True, 'stamp', f'stamp {stamp_ns / 1e9:.9g} s is not a time')

@@ -11,6 +11,9 @@ import math
 
 from ..settings import setting, Settings
 
+# No robot drives or turns faster (m/s, rad/s): such a command is a fault of its sender.
+MAX_PLAUSIBLE_SPEED = 1000.0
+
 
 @dataclass(frozen=True)
 class SpeedConfig(Settings):
@@ -57,10 +60,23 @@ class Velocity:
     angular_y: float = 0.0
     angular_z: float = 0.0
 
-    @property
-    def is_finite(self) -> bool:
-        """Return whether no component is NaN or infinite."""
-        return all(map(math.isfinite, dataclasses.astuple(self)))
+    def flaw(self) -> str:
+        """
+        Return which component cannot be meant.
+
+        Returns
+        -------
+        str
+            Empty when every component is a number within `MAX_PLAUSIBLE_SPEED`.
+
+        """
+        for name, component in dataclasses.asdict(self).items():
+            if not abs(component) <= MAX_PLAUSIBLE_SPEED:  # catches NaN as well
+                return (
+                    f'{name} must be a number in [-{MAX_PLAUSIBLE_SPEED:g}, '
+                    f'{MAX_PLAUSIBLE_SPEED:g}] (m/s or rad/s), got {component:g}'
+                )
+        return ''
 
     def scaled(self, factor: float) -> Velocity:
         """Return the command with every component multiplied: the same path, slower."""
@@ -89,7 +105,7 @@ def stopping_distance(speed_mps: float, margin_m: float, config: SpeedConfig) ->
         Metres: reaction, braking, margin.
 
     """
-    braking_m = speed_mps**2 / (2 * config.deceleration_mps2)
+    braking_m = speed_mps * speed_mps / (2 * config.deceleration_mps2)
     return config.reaction_time_s * speed_mps + braking_m + margin_m
 
 

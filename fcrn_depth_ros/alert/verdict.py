@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a rule says."""
+"""The states of the alert, and what one rule demands."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from enum import IntEnum
 
 
 class AlertState(IntEnum):
-    """What the robot may do, mildest first; DISABLED stands for itself."""
+    """
+    What the robot may do. The numbers are those of the topic `alert/level`.
 
-    DISABLED = -1
+    CLEAR to STALE are ordered by severity. DISABLED is outside this order: nothing is checked.
+    """
+
     CLEAR = 0
     CAUTION = 1
     STOP = 2
     STALE = 3
+    DISABLED = 4
+
+    @property
+    def is_stop(self) -> bool:
+        """Return whether no motion toward the obstacle is allowed."""
+        return self in (AlertState.STOP, AlertState.STALE)
 
 
 @dataclass(frozen=True)
 class Verdict:
     """
-    What one rule, or all of them, ask for.
+    What one rule, or all of them together, demand.
 
     Attributes
     ----------

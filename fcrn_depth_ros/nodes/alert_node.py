@@ -4,53 +4,54 @@
 """
 Distance in; stop, gated velocity and beeps out: the wiring of alert_node.
 
-The decision is made in `alert.py`; here it is kept on time. Whatever comes in is judged at once,
-a timer on a steady clock judges silence, and when the verdict is stop, zero velocity goes out
-before anything else is done. All callbacks share one thread; only the buzzer has its own.
+The decision is made in `alert/machine.py`; here it is kept on time. Whatever comes in is judged at
+once, a timer on a steady clock lets time pass, and when the decision is a stop, zero velocity goes
+out before anything else is done. All callbacks share one thread; only the buzzer has its own.
+
+No message ends this node: what a callback raises is a stop with the reason `internal error`.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+import traceback
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Twist, TwistStamped, Vector3
+from geometry_msgs.msg import Twist, TwistStamped
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.time import Time
 from sensor_msgs.msg import Range
-from std_msgs.msg import Bool, Float32, Header, String
+from std_msgs.msg import Bool, Float32, String, UInt8
 from std_srvs.srv import SetBool, Trigger
 
-from ..alert.beeper import Beeper, BeeperConfig, SILENCE
-from ..alert.machine import (
-    AlertConfig,
-    AlertDecision,
-    AlertMachine,
-    AlertState,
-    RangeReading,
-    Velocity,
-    ZERO_VELOCITY,
-)
+from ..alert.beeper import Beeper, BeeperConfig, SILENCE, Sound
+from ..alert.machine import AlertConfig, AlertDecision, AlertMachine, AlertState, ZERO_VELOCITY
+from ..alert.speed_limit import Velocity
 from ..errors import FcrnDepthError
 from ..ros import quality_of_service as qos
 from ..ros.buzzers import BuzzerThread, make_buzzer
+from ..ros.callbacks import guarded, guarded_service
 from ..ros.diagnostics import diagnostic_array, Level
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
+from ..ros.range_reading import range_reading
 from ..ros.real_time import ask_for_real_time
+from ..ros.velocity_topics import VelocityTopics
 
 _DIAGNOSTICS_PERIOD_S = 1.0
+_GRAPH_PERIOD_S = 0.2
 _WARNING_PERIOD_S = 1.0
-# How long the last stop may take to be acknowledged by every subscriber.
-_FAREWELL = Duration(seconds=0.2)
-# The key by which depth_node says in /diagnostics whether its metres are metres.
-_SCALE_KEY = 'metric scale'
+# A source that starts together with this node is not missed; later comes a reminder each minute.
+_SOURCE_GRACE_S = 3.0
+_SOURCE_REMINDER_S = 60.0
+# How long each of two last messages may take to be acknowledged by every subscriber.
+_FAREWELL = Duration(nanoseconds=200_000_000)
 _LEVELS = {
     AlertState.CLEAR: Level.OK,
     AlertState.CAUTION: Level.OK,
@@ -88,16 +89,19 @@ class AlertNode(SelfStartingNode):
         self._config = self._settings.get(AlertConfig)
         self._machine = AlertMachine(self._config)
         self._beeper = Beeper(self._settings.get(BeeperConfig))
+        self._velocity: VelocityTopics | None = None
         self._outputs: dict[str, Any] = {}
         self._inputs: list[Any] = []
-        self._heartbeat: Any = None
+        self._timers_while_active: list[Any] = []
         self._buzzer: BuzzerThread | None = None
         self._buzzer_failure = ''
+        self._internal_error = ''
+        self._internal_error_count = 0
         self._scheduling = 'ordinary'
         self._sent_velocity = ZERO_VELOCITY
-        self._command_frame = ''
-        self._said: tuple[AlertState, str] | None = None
+        self._shown: tuple[AlertState, str] | None = None
         self._was_stopped = False
+        self._activated_s = 0.0
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=_steady_clock())
         self.create_service(Trigger, '~/reset', self._on_reset)
@@ -112,6 +116,9 @@ class AlertNode(SelfStartingNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Make the publishers and the buzzer."""
         settings = self._settings.get(AlertNodeSettings)
+        # Before the buzzer: its threads and processes must not compete with the stop.
+        self._scheduling = ask_for_real_time(settings.realtime_priority)
+        self.get_logger().info(f'scheduling: {self._scheduling}')
         try:
             buzzer = make_buzzer(self, settings)
         except FcrnDepthError as error:
@@ -120,39 +127,40 @@ class AlertNode(SelfStartingNode):
             return TransitionCallbackReturn.FAILURE
         self._buzzer_failure = ''
         self._buzzer = None if buzzer is None else BuzzerThread(buzzer, self._on_buzzer_failure)
-        velocity_type = Twist if settings.cmd_vel_type == 'Twist' else TwistStamped
         for topic, message_type, profile in (
-            ('cmd_vel_out', velocity_type, qos.signal()),
             ('stop', Bool, qos.signal()),
             ('alert/state', String, qos.latched()),
+            ('alert/level', UInt8, qos.latched()),
             ('buzzer', Bool, qos.signal()),
             ('buzzer/frequency', Float32, qos.signal()),
         ):
             self._outputs[topic] = self.create_lifecycle_publisher(
                 message_type, topic, profile, qos_overriding_options=qos.overridable()
             )
-        self._scheduling = ask_for_real_time(settings.realtime_priority)
-        self.get_logger().info(f'scheduling: {self._scheduling}')
         self._is_configured = True
         return super().on_configure(state)
 
     @says_why_it_fails
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Say stop, then listen."""
+        """Send a stop, then subscribe."""
         result = super().on_activate(state)
+        settings = self._settings.get(AlertNodeSettings)
+        self._velocity = VelocityTopics(self, settings.cmd_vel_type, self._on_command)
         self._is_active = True
-        self._said = None
+        self._activated_s = time.monotonic()
+        self._shown = None
         self._was_stopped = False
-        self._machine.reconfigure(self._config)  # starts stopped, keeps a latched stop
+        self._sent_velocity = ZERO_VELOCITY
+        self._machine.reconfigure(self._activated_s, self._config)
+        self._follow_graph()
         self._beat()
         distance = (
-            (Range, 'proximity/range', self._on_range, qos.newest_input())
+            (Range, 'proximity/range', self._on_range)
             if self._config.alert_source == 'range'
-            else (Bool, 'proximity/near', self._on_near, qos.newest_input())
+            else (Bool, 'proximity/near', self._on_near)
         )
-        for message_type, topic, callback, profile in (
-            (self._velocity_type, 'cmd_vel_in', self._on_command, qos.command_input()),
-            (Float32, 'proximity', self._on_proximity, qos.newest_input()),
+        for message_type, topic, callback in (
+            (Float32, 'proximity', self._on_proximity),
             distance,
         ):
             self._inputs.append(
@@ -160,20 +168,14 @@ class AlertNode(SelfStartingNode):
                     message_type,
                     topic,
                     callback,
-                    profile,
+                    qos.newest_input(),
                     qos_overriding_options=qos.overridable(),
                 )
             )
-        self._inputs.append(
-            self.create_subscription(
-                DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.sensor_input()
-            )
-        )
-        self._heartbeat = self.create_timer(
-            1 / self._settings.get(AlertNodeSettings).heartbeat_rate_hz,
-            self._beat,
-            clock=_steady_clock(),
-        )
+        self._timers_while_active = [
+            self.create_timer(1 / settings.heartbeat_rate_hz, self._beat, clock=_steady_clock()),
+            self.create_timer(_GRAPH_PERIOD_S, self._follow_graph, clock=_steady_clock()),
+        ]
         return result
 
     @says_why_it_fails
@@ -202,7 +204,7 @@ class AlertNode(SelfStartingNode):
         return TransitionCallbackReturn.SUCCESS
 
     def shut_down(self) -> None:
-        """Send a final stop before the process ends."""
+        """Send a final stop before the process ends; takes less than a second."""
         self._stop_for_good()
         self._release()
 
@@ -210,16 +212,27 @@ class AlertNode(SelfStartingNode):
         if not self._is_active:
             return
         self._is_active = False
+        # Inactive, nothing is received: that must not count as silence, nor be latched.
+        self._machine.reconfigure(time.monotonic(), self._config)
         self._send_velocity(ZERO_VELOCITY)
         self._publish('stop', Bool(data=True))
-        self._publish('alert/state', String(data='STOP: alert_node is no longer active'))
+        self._show(AlertState.STOP, 'alert_node is no longer active')
         self._send_sound(SILENCE)
-        self.destroy_timer(self._heartbeat)
+        for timer in self._timers_while_active:
+            self.destroy_timer(timer)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
+        self._timers_while_active.clear()
         self._inputs.clear()
-        for topic in ('cmd_vel_out', 'stop'):
-            self._outputs[topic].wait_for_all_acked(_FAREWELL)
+        for sender in (self._velocity, self._outputs.get('stop')):
+            try:
+                if sender is not None:
+                    sender.wait_for_all_acked(_FAREWELL)
+            except Exception as error:
+                self.get_logger().error(f'the last stop may not have arrived: {error!r}')
+        if self._velocity is not None:
+            self._velocity.close()
+            self._velocity = None
 
     def _release(self) -> None:
         if self._buzzer is not None:
@@ -230,11 +243,12 @@ class AlertNode(SelfStartingNode):
         self._outputs.clear()
         self._is_configured = False
 
+    @guarded
     def _apply_parameters(self) -> None:
         config = self._settings.get(AlertConfig)
         if config != self._config:
             self._config = config
-            self._machine.reconfigure(config)
+            self._machine.reconfigure(time.monotonic(), config)
             self._act()
         muted = self._beeper.is_muted
         self._beeper = Beeper(self._settings.get(BeeperConfig))
@@ -242,50 +256,50 @@ class AlertNode(SelfStartingNode):
 
     # Inputs --------------------------------------------------------------------------------
 
+    @guarded
     def _on_range(self, message: Range) -> None:
-        stamp_s = Time.from_msg(message.header.stamp).nanoseconds * 1e-9
-        clock_s = self.get_clock().now().nanoseconds * 1e-9
-        self._machine.hear_range(
-            time.monotonic(),
-            RangeReading(message.range, message.min_range, message.max_range, stamp_s),
-            clock_s,
-        )
+        clock_ns = self.get_clock().now().nanoseconds
+        self._machine.hear(time.monotonic(), range_reading(message), clock_ns)
         self._act()
 
+    @guarded
     def _on_proximity(self, message: Float32) -> None:
         self._machine.hear_proximity(time.monotonic(), message.data)
         self._act()
 
+    @guarded
     def _on_near(self, message: Bool) -> None:
         self._machine.hear_near(time.monotonic(), message.data)
         self._act()
 
+    @guarded
     def _on_command(self, message: Twist | TwistStamped) -> None:
-        if isinstance(message, TwistStamped):
-            self._command_frame = message.header.frame_id
-            message = message.twist
-        command = _velocity_from(message)
+        if self._velocity is None:
+            return
+        command = self._velocity.velocity(message)
         self._send_velocity(self._machine.gate(time.monotonic(), command))
-        if not command.is_finite:
+        self._act()
+        flaw = command.flaw()
+        if flaw:
             self.get_logger().warning(
-                f'cmd_vel_in must be finite, got {command}; zero is sent instead',
+                f'cmd_vel_in: {flaw}; zero is sent instead',
                 throttle_duration_sec=_WARNING_PERIOD_S,
             )
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        scales = [
-            pair.value
-            for status in message.status
-            for pair in status.values
-            if pair.key == _SCALE_KEY
-        ]
-        if scales:
-            self._machine.hear_scale(
-                time.monotonic(), all(scale == 'verified' for scale in scales)
-            )
+    @guarded
+    def _follow_graph(self) -> None:
+        if self._velocity is None:
+            return
+        problem = self._velocity.problem
+        if self._velocity.follow_graph():
+            self._sent_velocity = ZERO_VELOCITY
+            self.get_logger().info(f'type of velocity commands: {self._velocity.type_name}')
+        if self._velocity.problem and self._velocity.problem != problem:
+            self.get_logger().warning(self._velocity.problem)
 
     # Services ------------------------------------------------------------------------------
 
+    @guarded_service
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Any:
         if not self._is_active:
             response.success, response.message = False, 'refused: alert_node is not active'
@@ -296,8 +310,9 @@ class AlertNode(SelfStartingNode):
         response.success, response.message = result.success, result.message
         return response
 
+    @guarded_service
     def _on_set_enabled(self, request: SetBool.Request, response: SetBool.Response) -> Any:
-        self._machine.set_enabled(request.data)
+        self._machine.set_enabled(time.monotonic(), request.data)
         self._act()
         response.success = True
         response.message = (
@@ -307,6 +322,7 @@ class AlertNode(SelfStartingNode):
         )
         return response
 
+    @guarded_service
     def _on_mute(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         self._beeper.is_muted = request.data
         response.success = True
@@ -317,84 +333,118 @@ class AlertNode(SelfStartingNode):
 
     # Outputs -------------------------------------------------------------------------------
 
+    @guarded
     def _beat(self) -> None:
-        decision = self._act()
-        self._publish('stop', Bool(data=decision.stop))
         now_s = time.monotonic()
-        if self._machine.command_is_silent(now_s) and self._sent_velocity != ZERO_VELOCITY:
-            self._send_velocity(ZERO_VELOCITY)
-        self._send_sound(self._beeper.sound(now_s, decision))
+        self._machine.advance(now_s)
+        self._act()
+        self._publish('stop', Bool(data=self._machine.decision.stop))
+        self._send_sound(self._beeper.sound(now_s, self._machine.decision))
 
-    def _act(self) -> AlertDecision:
-        """Judge now; what slows or stops the robot goes out first, and waits for no command."""
-        now_s = time.monotonic()
-        decision = self._machine.decide(now_s)
+    def _act(self) -> None:
+        """Publish what the decision changes; what slows or stops the robot goes out first."""
         if not self._is_active:
-            return decision
-        velocity = self._machine.limit(now_s, self._sent_velocity)
+            return
+        decision = self._machine.decision
+        velocity = self._machine.limit(self._sent_velocity)
         begins_to_stop = decision.stop and not self._was_stopped
         if velocity != self._sent_velocity or begins_to_stop:
             self._send_velocity(velocity)
         if decision.stop != self._was_stopped:
             self._publish('stop', Bool(data=decision.stop))
             self._was_stopped = decision.stop
-        if (decision.state, decision.cause) != self._said:
-            self._say(decision)
+        if (decision.state, decision.cause) != self._shown:
+            self._announce(decision)
         if decision.state is AlertState.DISABLED:
             self.get_logger().warning(
                 f'DISABLED: {decision.reason}', throttle_duration_sec=_WARNING_PERIOD_S
             )
-        return decision
 
-    def _say(self, decision: AlertDecision) -> None:
-        previous_state = self._said and self._said[0]
-        self._said = decision.state, decision.cause
-        text = f'{decision.state.name}: {decision.reason}'
-        self._publish('alert/state', String(data=text))
-        if decision.state != previous_state:
+    def _announce(self, decision: AlertDecision) -> None:
+        previous_state = self._shown and self._shown[0]
+        self._shown = decision.state, decision.cause
+        text = self._show(decision.state, decision.reason)
+        if decision.state == previous_state:
+            return
+        if decision.stop:
+            self.get_logger().warning(text)
+        else:
             self.get_logger().info(text)
+
+    def _show(self, state: AlertState, reason: str) -> str:
+        text = f'{state.name}: {reason}'
+        self._publish('alert/level', UInt8(data=state.value))
+        self._publish('alert/state', String(data=text))
+        return text
 
     def _send_velocity(self, velocity: Velocity) -> None:
         self._sent_velocity = velocity
-        message: Twist | TwistStamped = Twist(
-            linear=Vector3(x=velocity.linear_x, y=velocity.linear_y, z=velocity.linear_z),
-            angular=Vector3(x=velocity.angular_x, y=velocity.angular_y, z=velocity.angular_z),
-        )
-        if self._velocity_type is TwistStamped:
-            header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._command_frame)
-            message = TwistStamped(header=header, twist=message)
-        self._publish('cmd_vel_out', message)
+        try:
+            if self._velocity is not None:
+                self._velocity.send(velocity)
+        except Exception as error:
+            self._note_error('publishing on cmd_vel_out', error)
 
-    def _send_sound(self, sound: Any) -> None:
+    def _send_sound(self, sound: Sound) -> None:
         self._publish('buzzer', Bool(data=sound.on))
         self._publish('buzzer/frequency', Float32(data=sound.frequency_hz))
         if self._buzzer is not None:
             self._buzzer.play(sound)
 
     def _publish(self, topic: str, message: Any) -> None:
-        self._outputs[topic].publish(message)
+        try:
+            self._outputs[topic].publish(message)
+        except Exception as error:
+            self._note_error(f'publishing on {topic}', error)
 
-    @property
-    def _velocity_type(self) -> type:
-        stamped = self._settings.get(AlertNodeSettings).cmd_vel_type == 'TwistStamped'
-        return TwistStamped if stamped else Twist
+    # Failures ------------------------------------------------------------------------------
+
+    def on_internal_error(self, where: str, error: Exception) -> None:
+        """Stop for an exception that nobody foresaw, and go on working."""
+        self._note_error(where, error)
+        try:
+            self._act()
+        except Exception:  # the decision itself cannot be relied on
+            if self._is_active:
+                self._send_velocity(ZERO_VELOCITY)
+                self._publish('stop', Bool(data=True))
+                self._show(AlertState.STOP, self._internal_error)
+
+    def _note_error(self, where: str, error: Exception) -> None:
+        self._internal_error = f'internal error: {error!r} in {where}'
+        self._internal_error_count += 1
+        self.get_logger().error(
+            f'{self._internal_error}\n{"".join(traceback.format_exception(error))}',
+            throttle_duration_sec=_WARNING_PERIOD_S,
+        )
+        try:
+            self._machine.fail(time.monotonic(), self._internal_error)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
 
     def _on_buzzer_failure(self, text: str) -> None:
         self._buzzer_failure = text
         self.get_logger().error(f'the buzzer failed and is left alone, the alert works on: {text}')
 
+    @guarded
     def _publish_diagnostics(self) -> None:
-        decision = self._machine.decide(time.monotonic())
+        decision = self._machine.decision
         level, text = _LEVELS[decision.state], f'{decision.state.name}: {decision.reason}'
         if not self._is_active:
             level, text = Level.ERROR, 'not active: no heartbeat, no command passes'
-        elif self._buzzer_failure:
-            level = max(level, Level.WARN, key=lambda one: one.value)
-            text += f'; buzzer: {self._buzzer_failure}'
+        velocity_problem = self._velocity.problem if self._velocity is not None else ''
+        for what, problem in (('buzzer', self._buzzer_failure), ('velocity', velocity_problem)):
+            if problem:
+                level = max(level, Level.WARN, key=lambda one: one.value)
+                text += f'; {what}: {problem}'
+        if decision.cause == 'error':
+            level = Level.ERROR
+        topic = self.resolve_topic_name(f'proximity/{self._config.alert_source}')
+        sources = self.count_publishers(topic)
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
-                f'{self.get_name()}: alert',
+                f'{self.get_fully_qualified_name().lstrip("/")}: alert',
                 '',
                 level,
                 text,
@@ -404,29 +454,44 @@ class AlertNode(SelfStartingNode):
                     'nearest (m)': decision.nearest_m,
                     'speed limit (m/s)': decision.speed_limit_mps,
                     'time to collision (s)': decision.time_to_collision_s,
-                    'scale of the distance': 'verified'
-                    if decision.scale_verified
-                    else 'unverified',
+                    'scale of the last reading': _scale_text(decision),
                     'latched': decision.is_latched,
                     'muted': self._beeper.is_muted,
-                    'publishers of the distance': self.count_publishers(
-                        f'proximity/{self._config.alert_source}'
-                    ),
+                    'distance topic': topic,
+                    'publishers of the distance': sources,
+                    'velocity type': self._velocity_type_text(),
                     'buzzer': self._buzzer_failure or 'works',
                     'scheduling': self._scheduling,
+                    'internal errors': self._internal_error_count,
+                    'last internal error': self._internal_error or 'none',
                 },
             )
         )
+        active_s = time.monotonic() - self._activated_s
+        if self._is_active and not sources and active_s > _SOURCE_GRACE_S:
+            self.get_logger().warning(
+                f'nobody publishes {topic}: the robot is held; start depth_node, or check '
+                'namespace and remapping',
+                throttle_duration_sec=_SOURCE_REMINDER_S,
+            )
+
+    def _velocity_type_text(self) -> str:
+        if self._velocity is None:
+            return 'none while inactive'
+        return self._velocity.type_name or 'unknown: nobody publishes or subscribes yet'
+
+
+def _scale_text(decision: AlertDecision) -> str:
+    if not decision.scale_verified:
+        return 'unverified'
+    if math.isnan(decision.scale_sigma):
+        return 'assumed'
+    return f'verified within {100 * decision.scale_sigma:.3g} %'
 
 
 def _steady_clock() -> Clock:
     """Make a clock that goes on when /clock stands still, and does not jump with the date."""
     return Clock(clock_type=ClockType.STEADY_TIME)
-
-
-def _velocity_from(twist: Twist) -> Velocity:
-    linear, angular = twist.linear, twist.angular
-    return Velocity(linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -203,9 +203,10 @@ class AlertNodeSettings(Settings):
         read_only=True,
     )
     cmd_vel_type: str = setting(
-        'Twist',
-        'Message type of cmd_vel_in and cmd_vel_out.',
-        choices=('Twist', 'TwistStamped'),
+        'auto',
+        'Message type of cmd_vel_in and cmd_vel_out. auto takes the type that is published on '
+        'cmd_vel_in, or, while nobody publishes, the type that is subscribed on cmd_vel_out.',
+        choices=('auto', 'Twist', 'TwistStamped'),
         read_only=True,
     )
     buzzer: str = setting(

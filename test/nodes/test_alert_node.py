@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import math
+import pickle
+import time
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.nodes.alert_node import AlertNode
+from fcrn_depth_ros.ros.range_reading import scale_variance
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
 import pytest
 from rclpy.parameter import Parameter
@@ -42,16 +45,17 @@ class Alert(RunningNode):
         self.stops = self.listen(Bool, 'stop')
         self.velocities = self.listen(self.velocity_type, 'cmd_vel_out')
 
-    def see(self, distance_m, age_s=0.0):
+    def see(self, distance_m, age_s=0.0, sigma=None):
         now = self.peer.get_clock().now().nanoseconds - int(age_s * 1e9)
         message = Range(min_range=0.0, max_range=10.0, range=distance_m)
+        message.variance = scale_variance(distance_m, sigma)
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(now, 10**9)
         self.publish('proximity/range', message)
         self.spin(2)
 
-    def see_until(self, distance_m, state):
+    def see_until(self, distance_m, state, sigma=None):
         def seen():
-            self.see(distance_m)
+            self.see(distance_m, sigma=sigma)
             return self.state == state
 
         self.wait_for(seen, f'{state} at {distance_m} m, is {self.states[-1:]}')
@@ -77,6 +81,12 @@ class Alert(RunningNode):
         future = client.call_async(service_type.Request(**fields))
         self.wait_for(future.done, name)
         return future.result()
+
+
+def values_of(diagnostics):
+    """Give the keys and values of the latest diagnostics of alert_node."""
+    status = diagnostics[-1].status[0]
+    return {pair.key: pair.value for pair in status.values}
 
 
 @pytest.fixture
@@ -108,7 +118,7 @@ def test_a_late_listener_hears_the_state_and_the_reason(alert):
         QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
     )
     alert.wait_for(lambda: heard)
-    assert heard[0].data == 'STOP: no distance heard yet'
+    assert heard[0].data == 'STOP: no distance received yet'
 
 
 def test_a_free_way_passes_commands_and_an_obstacle_stops_them(alert):
@@ -289,43 +299,44 @@ def test_mute_silences_the_buzzer_only(alert):
     alert.wait_for(lambda: any(beep.data for beep in beeps))
 
 
-@with_parameters(assume_scale_verified=False)
-def test_the_scale_is_heard_in_the_diagnostics(alert):
+@with_parameters(assume_scale_verified=False, trigger_count=1)
+def test_the_scale_comes_with_each_reading(alert):
+    """0.8 m is CAUTION where the scale is verified, and within the larger margin where not."""
     diagnostics = alert.listen(DiagnosticArray, '/diagnostics')
 
-    def reported(value):
-        return any(
-            pair.value == value
-            for array in diagnostics
-            for pair in array.status[0].values
-            if pair.key == 'scale of the distance'
-        )
+    def reports(value):
+        def reported():
+            alert.see(0.8, sigma=alert_sigma)
+            return values_of(diagnostics)['scale of the last reading'] == value
 
-    alert.wait_for(lambda: reported('unverified'))
+        return reported
 
-    def told():
-        alert.publish(
-            '/diagnostics',
-            DiagnosticArray(
-                status=[DiagnosticStatus(values=[KeyValue(key='metric scale', value='verified')])]
-            ),
-        )
-        alert.spin(20)  # more is heard than said, or the queues fill with our own message
-        return reported('verified')
+    alert_sigma = 0.05
+    alert.wait_for(lambda: diagnostics)
+    alert.see_until(0.8, 'CAUTION', sigma=0.05)
+    alert.wait_for(reports('verified within 5 %'))
+    assert alert.state == 'CAUTION'
+    alert_sigma = None
+    alert.see_until(0.8, 'STOP')
+    alert.wait_for(reports('unverified'))
 
-    alert.wait_for(told)
-    diagnostics.clear()
-    alert.publish(
-        '/diagnostics',
-        DiagnosticArray(
-            status=[
-                DiagnosticStatus(
-                    values=[KeyValue(key='metric scale', value='unverified: no mounting')]
-                )
-            ]
-        ),
-    )
-    alert.wait_for(lambda: reported('unverified'))
+
+def test_diagnostics_of_others_change_nothing(alert):
+    alert.see_until(5.0, 'CLEAR')
+    assert alert.node.count_subscribers('/diagnostics') == 0
+
+
+@with_parameters(latch=True)
+def test_publishing_diagnostics_changes_nothing(alert):
+    """A tick of their timer, while inactive or at any other time, must not latch a stop."""
+    alert.see_until(5.0, 'CLEAR')
+    alert.node.trigger_deactivate()
+    time.sleep(0.05)
+    before = pickle.dumps(alert.node._machine)
+    alert.node._publish_diagnostics()
+    assert pickle.dumps(alert.node._machine) == before
+    alert.node.trigger_activate()
+    alert.see_until(5.0, 'CLEAR')
 
 
 def test_new_settings_take_effect_and_stop_first(alert):

@@ -63,7 +63,7 @@ def tell(word: str) -> Callable[[RosProcess], None]:
         (tell('future'), 'STALE: stamp lies 3.6e+03 s in the future'),
         (tell('nan'), 'STOP: range nan m'),
         (tell('inf'), 'STOP: range inf m'),
-        (tell('unknown'), 'STOP: the picture tells no distance'),
+        (tell('unknown'), 'STOP: the distance is unknown'),
         (tell('near'), 'STOP: 0.30 m away'),
     ],
     ids=[
@@ -106,7 +106,7 @@ def test_without_a_source_nothing_ever_moves(robot: Robot) -> None:
     robot.wait_for(lambda: len(robot.velocities) > 40, 'answers to commands')
     assert not any(map(moves, robot.velocities))
     assert all(received.message.data for received in robot.stops)
-    assert robot.state == 'STOP: no distance heard yet'
+    assert robot.state == 'STOP: no distance received yet'
 
 
 def test_a_source_of_another_quality_of_service_is_no_source(robot: Robot) -> None:
@@ -116,7 +116,7 @@ def test_a_source_of_another_quality_of_service_is_no_source(robot: Robot) -> No
     robot.wait_for(lambda: robot.node.count_publishers('proximity/range') > 0, 'the source')
     robot.wait_for(lambda: len(robot.velocities) > 40, 'answers to commands')
     assert not any(map(moves, robot.velocities))
-    assert robot.state == 'STOP: no distance heard yet'
+    assert robot.state == 'STOP: no distance received yet'
 
 
 @pytest.mark.parametrize('signal_number', [signal.SIGTERM, signal.SIGINT])

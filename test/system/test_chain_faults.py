@@ -80,7 +80,7 @@ def test_a_link_that_dies_or_hangs_stops_the_robot(
     ('behaviour', 'state'),
     [
         ('frozen', 'STALE: the same stamp for'),
-        ('covered', 'STOP: the picture tells no distance'),
+        ('covered', 'STOP: the distance is unknown'),
         ('old', 'STALE: stamp went back by 3.6e+03 s'),
         ('future', 'STALE: stamp lies 3.6e+03 s in the future'),
     ],
@@ -113,7 +113,7 @@ def test_depth_that_becomes_all_nan_by_a_setting_stops_the_robot(chain: Chain) -
         if stops:
             robot.wait_until_stopped(change_s)
             assert any(
-                text.startswith('STOP: the picture tells no distance')
+                text.startswith('STOP: the distance is unknown')
                 for text in said_since(robot, change_s)
             )
         else:

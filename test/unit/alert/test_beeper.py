@@ -24,6 +24,7 @@ def decision(state, nearest_m=math.nan, cause='any'):
         speed_limit_mps=0.0,
         time_to_collision_s=math.inf,
         scale_verified=True,
+        scale_sigma=math.nan,
         is_latched=False,
     )
 

@@ -7,15 +7,16 @@ import dataclasses
 import itertools
 import math
 import os
+import pickle
 import random
 
 from fcrn_depth_ros.alert.machine import (
     AlertConfig,
     AlertMachine,
     AlertState,
+    ERROR_HOLD_S,
     RangeReading,
     ResetResult,
-    SCALE_NEWS_LASTS_S,
     Velocity,
     ZERO_VELOCITY,
 )
@@ -26,7 +27,7 @@ from hypothesis.stateful import invariant, rule, RuleBasedStateMachine
 import pytest
 
 PERIOD_S = 0.125
-CLOCK_S = 1_800_000_000.0
+CLOCK_NS = 1_800_000_000 * 10**9
 FORWARD = Velocity(linear_x=0.3)
 BACK = Velocity(linear_x=-0.3)
 TURN = Velocity(angular_z=0.5)
@@ -45,11 +46,16 @@ class Drive:
         self.now_s += seconds
         return self
 
-    def see(self, distance_m, count=1, age_s=0.0, max_m=10.0):
+    @property
+    def clock_ns(self):
+        return CLOCK_NS + round(self.now_s * 1e9)
+
+    def see(self, distance_m, count=1, age_s=0.0, max_m=10.0, sigma=None):
         for _ in range(count):
             self.wait(PERIOD_S)
-            reading = RangeReading(distance_m, 0.0, max_m, CLOCK_S + self.now_s - age_s)
-            self.machine.hear_range(self.now_s, reading, CLOCK_S + self.now_s)
+            stamp_ns = self.clock_ns - round(age_s * 1e9)
+            reading = RangeReading(distance_m, 0.0, max_m, stamp_ns, sigma)
+            self.machine.hear(self.now_s, reading, self.clock_ns)
         return self
 
     def say(self, near, count=1):
@@ -66,7 +72,8 @@ class Drive:
 
     @property
     def decision(self):
-        return self.machine.decide(self.now_s)
+        self.machine.advance(self.now_s)
+        return self.machine.decision
 
     @property
     def state(self):
@@ -81,7 +88,7 @@ def test_it_starts_stopped_and_says_why():
     decision = drive.decision
     assert decision.state is AlertState.STOP
     assert decision.stop
-    assert decision.reason == 'no distance heard yet'
+    assert decision.reason == 'no distance received yet'
     assert math.isnan(decision.nearest_m)
     assert decision.speed_limit_mps == 0.0
     assert not decision.is_latched
@@ -167,9 +174,8 @@ def test_frozen_stamps_are_stale():
     drive = Drive().clear()
     for _ in range(6):
         drive.wait(PERIOD_S)
-        drive.machine.hear_range(
-            drive.now_s, RangeReading(FAR_M, 0.0, 10.0, CLOCK_S + 0.625), CLOCK_S + drive.now_s
-        )
+        reading = RangeReading(FAR_M, 0.0, 10.0, CLOCK_NS + 625_000_000)
+        drive.machine.hear(drive.now_s, reading, drive.clock_ns)
     assert (drive.state, drive.decision.cause) == (AlertState.STALE, 'frozen')
 
 
@@ -251,7 +257,7 @@ def test_an_old_command_is_no_speed():
 def test_a_command_that_is_not_finite_becomes_zero(bad):
     drive = Drive().clear()
     assert drive.gate(Velocity(linear_x=0.1, angular_z=bad)) == ZERO_VELOCITY
-    drive.machine.set_enabled(False)
+    drive.machine.set_enabled(drive.now_s, False)
     assert drive.gate(Velocity(linear_x=bad)) == ZERO_VELOCITY
 
 
@@ -282,16 +288,18 @@ def test_what_passed_before_is_judged_anew():
     drive = Drive(ttc_stop_s=0.0).clear()
     fast = Velocity(linear_x=1.0, angular_z=2.0)
     assert drive.gate(fast) == fast
-    slower = drive.see(1.0, 2).machine.limit(drive.now_s, fast)
+    slower = drive.see(1.0, 2).machine.limit(fast)
     assert 0 < slower.linear_x < 1.0
     assert slower.angular_z == pytest.approx(2.0 * slower.linear_x)
-    assert drive.see(0.4, 2).machine.limit(drive.now_s, slower) == ZERO_VELOCITY
+    assert drive.see(0.4, 2).machine.limit(slower) == ZERO_VELOCITY
 
 
 def test_judging_anew_is_no_command_of_the_driver():
-    drive = Drive()
-    drive.machine.limit(drive.now_s, FORWARD)
-    assert drive.machine.command_is_silent(drive.now_s)
+    drive = Drive().clear()
+    drive.gate()
+    for _ in range(4):
+        assert drive.see(FAR_M).machine.limit(FORWARD) == FORWARD
+    assert drive.see(FAR_M).machine.limit(FORWARD) == ZERO_VELOCITY
 
 
 def test_a_fast_approach_stops_early():
@@ -305,36 +313,83 @@ def test_a_fast_approach_stops_early():
     assert drive.decision.time_to_collision_s == pytest.approx(drive.decision.nearest_m / 2.0)
 
 
+UNVERIFIED = {'assume_scale_verified': False, 'ttc_stop_s': 0.0}
+
+
 def test_the_margin_grows_while_the_scale_is_unverified():
-    drive = Drive(assume_scale_verified=False, ttc_stop_s=0.0, release_count=2).clear()
+    drive = Drive(release_count=2, **UNVERIFIED).clear()
     assert not drive.decision.scale_verified
     assert drive.see(0.6, 2).state is AlertState.STOP
-    drive.machine.hear_scale(drive.now_s, True)
+    assert drive.see(0.7, 5, sigma=0.05).state is AlertState.CAUTION
     assert drive.decision.scale_verified
-    assert drive.see(0.7, 5).state is AlertState.CAUTION
-    assert drive.see(0.6, 2).state is AlertState.CAUTION
+    assert drive.see(0.6, 2, sigma=0.05).state is AlertState.CAUTION
     limit_mps = drive.decision.speed_limit_mps
-    drive.machine.hear_scale(drive.now_s, False)
-    assert drive.decision.speed_limit_mps < limit_mps
     assert drive.see(0.6, 2).state is AlertState.STOP
+    assert drive.decision.speed_limit_mps < limit_mps
 
 
 @pytest.mark.parametrize(
-    ('later_s', 'verified'), [(SCALE_NEWS_LASTS_S, True), (SCALE_NEWS_LASTS_S + 0.01, False)]
+    ('sigma', 'verified'),
+    [
+        (None, False),
+        (0.0, False),
+        (1e-9, True),
+        (0.05, True),
+        (0.999, True),
+        (1.0, False),
+        (-0.1, False),
+        (math.nan, False),
+        (math.inf, False),
+    ],
 )
-def test_without_news_the_scale_is_unverified_again(later_s, verified):
-    drive = Drive(assume_scale_verified=False)
-    drive.machine.hear_scale(drive.now_s, True)
-    assert drive.wait(later_s).decision.scale_verified is verified
+def test_a_scale_is_verified_by_the_reading_itself(sigma, verified):
+    drive = Drive(**UNVERIFIED).see(FAR_M, 5, sigma=sigma)
+    assert drive.decision.scale_verified is verified
+    expected = (AlertState.CLEAR, 1.25) if verified else (AlertState.STOP, 0.75)
+    state, free_m = expected
+    drive.see(0.9 if state is AlertState.STOP else 1.5, 2, sigma=sigma)
+    assert drive.state is state
+    if not drive.decision.stop:
+        limit_mps = drive.decision.speed_limit_mps
+        assert 0.4 * limit_mps + limit_mps**2 / (2 * 0.5) == pytest.approx(free_m)
 
 
-def test_one_doubt_about_the_scale_outweighs_the_contrary():
+def test_a_lost_scale_enlarges_the_margin_of_the_very_next_reading():
+    """Without debounce: 0.8 m is far enough where metres are metres, and too near where not."""
+    drive = Drive(trigger_count=1, **UNVERIFIED).see(FAR_M, 5, sigma=0.05)
+    assert drive.see(0.8, sigma=0.05).state is AlertState.CAUTION
+    assert drive.see(0.8).state is AlertState.STOP
+
+
+def test_a_verified_reading_does_not_shrink_the_margin_of_the_one_before():
+    """Two readings decide: each limits the speed by its own margin, and the milder one holds."""
+    drive = Drive(trigger_count=2, **UNVERIFIED).see(FAR_M, 5, sigma=0.05)
+    drive.see(3.0, 2, sigma=0.05)
+    verified_mps = drive.decision.speed_limit_mps
+    drive.see(3.0)
+    assert drive.decision.speed_limit_mps == verified_mps
+    drive.see(3.0)
+    unverified_mps = drive.decision.speed_limit_mps
+    assert 0.4 * unverified_mps + unverified_mps**2 / (2 * 0.5) == pytest.approx(3.0 - 0.75)
+    assert drive.see(2.9, sigma=0.05).decision.speed_limit_mps > unverified_mps
+
+
+def test_the_decision_carries_the_scale_of_the_latest_usable_reading():
     drive = Drive(assume_scale_verified=False)
-    drive.machine.hear_scale(drive.now_s, False)
     assert not drive.decision.scale_verified
-    drive.machine.hear_scale(drive.wait(1.0).now_s, True)
-    assert not drive.wait(SCALE_NEWS_LASTS_S - 1.0).decision.scale_verified
-    assert drive.wait(0.01).decision.scale_verified
+    assert math.isnan(drive.decision.scale_sigma)
+    assert drive.see(FAR_M, sigma=0.07).decision.scale_sigma == 0.07
+    assert drive.see(math.nan, sigma=0.5).decision.scale_sigma == 0.07
+    decision = drive.see(FAR_M).decision
+    assert (decision.scale_verified, math.isnan(decision.scale_sigma)) == (False, True)
+    drive.see(FAR_M, sigma=0.07)
+    drive.machine.reconfigure(drive.now_s, CONFIG)
+    assert (drive.decision.scale_verified, math.isnan(drive.decision.scale_sigma)) == (False, True)
+
+
+def test_an_assumed_scale_needs_no_sigma():
+    decision = Drive(assume_scale_verified=True).see(FAR_M).decision
+    assert (decision.scale_verified, math.isnan(decision.scale_sigma)) == (True, True)
 
 
 def test_near_mode_follows_the_yes_or_no_and_ignores_metres():
@@ -421,7 +476,7 @@ def test_reset_is_refused_while_anything_is_wrong():
 
 
 def test_reset_before_any_data_is_refused():
-    assert Drive(latch=True).reset().message == 'refused: STOP, no distance heard yet'
+    assert Drive(latch=True).reset().message == 'refused: STOP, no distance received yet'
 
 
 def test_reset_without_a_latched_stop_is_harmless():
@@ -475,7 +530,7 @@ def test_a_stop_while_waiting_for_neutral_latches_again():
 
 def test_disabled_passes_everything_and_says_so():
     drive = Drive()
-    drive.machine.set_enabled(False)
+    drive.machine.set_enabled(drive.now_s, False)
     decision = drive.decision
     assert (decision.state, decision.stop, decision.cause) == (
         AlertState.DISABLED,
@@ -491,9 +546,9 @@ def test_disabled_passes_everything_and_says_so():
 
 def test_enabled_again_it_starts_stopped():
     drive = Drive(latch=True).clear()
-    drive.machine.set_enabled(False)
+    drive.machine.set_enabled(drive.now_s, False)
     drive.see(FAR_M)
-    drive.machine.set_enabled(True)
+    drive.machine.set_enabled(drive.now_s, True)
     assert drive.decision.reason == '0 of 5 readings in a row are good'
     assert drive.see(FAR_M, 4).state is AlertState.STOP
     assert drive.see(FAR_M).state is AlertState.CLEAR
@@ -501,27 +556,27 @@ def test_enabled_again_it_starts_stopped():
 
 def test_enabling_what_is_enabled_changes_nothing():
     drive = Drive().clear()
-    drive.machine.set_enabled(True)
+    drive.machine.set_enabled(drive.now_s, True)
     assert drive.state is AlertState.CLEAR
 
 
 def test_what_happens_while_disabled_is_not_latched_but_what_was_latched_stays():
     drive = Drive(latch=True).clear()
     assert drive.state is AlertState.CLEAR
-    drive.machine.set_enabled(False)
+    drive.machine.set_enabled(drive.now_s, False)
     drive.see(0.3, 2)
     assert not drive.decision.is_latched
-    drive.machine.set_enabled(True)
+    drive.machine.set_enabled(drive.now_s, True)
     assert drive.clear().state is AlertState.CLEAR
     drive = latched()
-    drive.machine.set_enabled(False)
-    drive.machine.set_enabled(True)
+    drive.machine.set_enabled(drive.now_s, False)
+    drive.machine.set_enabled(drive.now_s, True)
     assert drive.clear().decision.cause == 'latched'
 
 
 def test_new_settings_stop_and_count_anew():
     drive = Drive().clear()
-    drive.machine.reconfigure(dataclasses.replace(CONFIG, release_count=2))
+    drive.machine.reconfigure(drive.now_s, dataclasses.replace(CONFIG, release_count=2))
     assert drive.gate() == ZERO_VELOCITY
     assert drive.see(FAR_M).state is AlertState.STOP
     assert drive.see(FAR_M).state is AlertState.CLEAR
@@ -530,14 +585,14 @@ def test_new_settings_stop_and_count_anew():
 def test_switching_the_latch_on_does_not_latch_the_restart():
     drive = Drive().clear()
     assert drive.state is AlertState.CLEAR
-    drive.machine.reconfigure(dataclasses.replace(CONFIG, latch=True))
+    drive.machine.reconfigure(drive.now_s, dataclasses.replace(CONFIG, latch=True))
     assert drive.clear().state is AlertState.CLEAR
 
 
 def test_switching_the_latch_off_does_not_start_motion():
     drive = latched()
     drive.gate()
-    drive.machine.reconfigure(CONFIG)
+    drive.machine.reconfigure(drive.now_s, CONFIG)
     drive.see(FAR_M, 3)
     drive.gate()
     drive.see(FAR_M, 3)
@@ -548,25 +603,31 @@ def test_switching_the_latch_off_does_not_start_motion():
 
 def test_new_settings_keep_a_latched_stop():
     drive = latched()
-    drive.machine.reconfigure(dataclasses.replace(CONFIG, latch=True, release_count=4))
+    drive.machine.reconfigure(
+        drive.now_s, dataclasses.replace(CONFIG, latch=True, release_count=4)
+    )
     assert drive.clear().decision.cause == 'latched'
 
 
 def test_new_settings_without_a_latched_stop_ask_for_nothing():
     drive = Drive(latch=True).clear()
     drive.gate()
-    drive.machine.reconfigure(CONFIG)
+    drive.machine.reconfigure(drive.now_s, CONFIG)
     drive.see(FAR_M, 3)
     drive.gate()
     assert drive.see(FAR_M, 2).state is AlertState.CLEAR
 
 
-@pytest.mark.parametrize(('later_s', 'silent'), [(0.5, False), (0.501, True)])
-def test_a_silent_driver_is_noticed(later_s, silent):
-    drive = Drive()
-    assert drive.machine.command_is_silent(0.0)
-    drive.gate()
-    assert drive.machine.command_is_silent(later_s) is silent
+@pytest.mark.parametrize(('later_s', 'passed'), [(0.5, FORWARD), (0.501, ZERO_VELOCITY)])
+@pytest.mark.parametrize('enabled', [True, False])
+def test_a_silent_driver_is_stopped(later_s, passed, enabled):
+    drive = Drive(source_timeout_s=5.0).clear()
+    drive.machine.set_enabled(drive.now_s, enabled)
+    assert drive.machine.limit(FORWARD) == ZERO_VELOCITY
+    assert drive.gate() == FORWARD
+    start_s = drive.now_s
+    drive.machine.advance(start_s + later_s)
+    assert drive.machine.limit(FORWARD) == passed
 
 
 def test_a_configuration_checks_every_base():
@@ -596,32 +657,59 @@ class AnythingHappens(RuleBasedStateMachine):
         super().__init__()
         self.config = CONFIG
         self.machine = AlertMachine(CONFIG)
+        self.seldom = AlertMachine(CONFIG)  # gets the same, but no `advance` in between
         self.now_s = 0.0
-        self.clock_s = CLOCK_S
+        self.clock_ns = CLOCK_NS
         self.enabled = True
+        self.contradicts = False
+        self.error_s = -math.inf
         self.good_s = -math.inf  # when the last undoubtedly healthy reading came
         self.good_m = math.nan
-        self.stamp_s = math.nan
+        self.stamp_ns = None
         self.sent = ZERO_VELOCITY  # what the robot does now
+
+    def both(self, method, *args):
+        """Call both machines; how often one of them is advanced must make no difference."""
+        results = [getattr(machine, method)(*args) for machine in (self.machine, self.seldom)]
+        assert results[0] == results[1]
+        decisions = [
+            dataclasses.replace(machine.decision, reason='')
+            for machine in (self.machine, self.seldom)
+        ]
+        assert repr(decisions[0]) == repr(decisions[1])  # in which NaN equals NaN
+        return results[0]
 
     @rule(seconds=st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.45, 0.6, 5.0]))
     def time_passes(self, seconds):
         self.now_s += seconds
-        self.clock_s += seconds
+        self.clock_ns += round(seconds * 1e9)
 
     @rule(seconds=st.sampled_from([-3600.0, -1.0, 1.0, 3600.0]))
     def clock_jumps(self, seconds):
-        self.clock_s += seconds
+        self.clock_ns += round(seconds * 1e9)
 
-    @rule(distance_m=distances, age_s=st.sampled_from([0.0, 0.1, 0.9, 1.5, -0.5]))
-    def reading_comes(self, distance_m, age_s):
-        reading = RangeReading(distance_m, 0.1, 10.0, self.clock_s - age_s)
-        self.machine.hear_range(self.now_s, reading, self.clock_s)
-        is_news = reading.stamp_s != self.stamp_s
+    @rule(
+        distance_m=distances,
+        age_s=st.sampled_from([0.0, 0.1, 0.9, 1.5, -0.5]),
+        sigma=st.sampled_from([None, 0.05, math.nan]),
+    )
+    def reading_comes(self, distance_m, age_s, sigma=None):
+        stamp_ns = self.clock_ns - round(age_s * 1e9)
+        reading = RangeReading(distance_m, 0.1, 10.0, stamp_ns, sigma)
+        self.both('hear', self.now_s, reading, self.clock_ns)
+        is_news = stamp_ns != self.stamp_ns
         if is_news and 0.1 <= distance_m <= 10.0 and 0.0 <= age_s <= 1.0:
             self.good_s, self.good_m = self.now_s, distance_m
         if is_news or not 0.1 <= distance_m <= 10.0:
-            self.stamp_s = reading.stamp_s
+            self.stamp_ns = stamp_ns
+
+    @rule(stamp_ns=st.sampled_from([None, -1, 0, -(10**18), 2**31 * 10**9]))
+    def a_reading_with_an_absurd_stamp_comes(self, stamp_ns):
+        reading = RangeReading(5.0, 0.1, 10.0, stamp_ns)
+        self.both('hear', self.now_s, reading, self.clock_ns)
+        assert self.machine.decision.stop or not self.enabled
+        if stamp_ns is not None and stamp_ns > 0:
+            self.stamp_ns = stamp_ns
 
     @rule(distance_m=st.sampled_from([2.0, 5.0]))
     def the_way_is_free_for_a_while(self, distance_m):
@@ -632,57 +720,85 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @rule(share=st.sampled_from([0.0, 0.4, 1.0, math.nan]))
     def proximity_comes(self, share):
-        self.machine.hear_proximity(self.now_s, share)
+        self.both('hear_proximity', self.now_s, share)
 
     @rule(near=st.booleans())
     def near_comes(self, near):
-        self.machine.hear_near(self.now_s, near)
+        self.both('hear_near', self.now_s, near)
 
     @rule(enabled=st.booleans())
     def somebody_switches(self, enabled):
-        self.machine.set_enabled(enabled)
+        self.both('set_enabled', self.now_s, enabled)
         self.enabled = enabled
 
     @rule()
+    def something_fails(self):
+        self.both('fail', self.now_s, 'internal error')
+        self.error_s = self.now_s
+
+    @rule()
     def somebody_resets(self):
-        before = self.machine.decide(self.now_s)
-        result = self.machine.reset(self.now_s)
+        self.machine.advance(self.now_s)
+        before = self.machine.decision
+        result = self.both('reset', self.now_s)
         if result.success:
             assert before.cause in ('latched', 'neutral') or not before.stop
 
-    @rule(latch=st.booleans(), release_count=st.integers(1, 6), timeout_s=st.floats(0.1, 1.0))
-    def somebody_changes_settings(self, latch, release_count, timeout_s):
+    @rule(
+        latch=st.booleans(),
+        release_count=st.integers(1, 6),
+        timeout_s=st.floats(0.1, 1.0),
+        stop_distance_m=st.sampled_from([0.5, 0.5, 0.5, 2.0]),
+    )
+    def somebody_changes_settings(self, latch, release_count, timeout_s, stop_distance_m):
         self.config = dataclasses.replace(
-            self.config, latch=latch, release_count=release_count, source_timeout_s=timeout_s
+            self.config,
+            latch=latch,
+            release_count=release_count,
+            source_timeout_s=timeout_s,
+            stop_distance_m=stop_distance_m,
         )
-        self.machine.reconfigure(self.config)
-        self.stamp_s = math.nan
-        assert self.machine.decide(self.now_s).stop or not self.enabled
+        self.contradicts = stop_distance_m > self.config.release_distance_m
+        self.both('reconfigure', self.now_s, self.config)
+        self.stamp_ns = None
+        assert self.machine.decision.stop or not self.enabled
 
-    @rule(speed=st.sampled_from([-1.0, 0.0, 0.2, 1.0, 5.0, math.nan]))
+    @rule(speed=st.sampled_from([-1.0, 0.0, 0.2, 1.0, 5.0, math.nan, 1e155, 1.7e308, -1e200]))
     def command_comes(self, speed):
-        gated = self.machine.gate(self.now_s, Velocity(linear_x=speed, angular_z=0.1))
-        assert gated.is_finite
+        gated = self.both('gate', self.now_s, Velocity(linear_x=speed, angular_z=0.1))
+        assert not gated.flaw()
         assert gated.linear_x <= max(0.0, speed)
         self.sent = gated
 
     @invariant()
     def a_robot_that_goes_forward_has_healthy_data(self):
         """Limit what goes on, as alert_node does at every beat: nothing moves blindly."""
-        self.sent = self.machine.limit(self.now_s, self.sent)
+        self.machine.advance(self.now_s)
+        self.sent = self.machine.limit(self.sent)
         if self.sent.linear_x > 0 and self.enabled:
             assert self.now_s - self.good_s <= self.config.source_timeout_s
-            assert not self.machine.decide(self.now_s).stop
+            assert not self.machine.decision.stop
+            assert not self.contradicts
+            assert self.now_s - self.error_s >= ERROR_HOLD_S
 
     @invariant()
     def a_decision_makes_sense(self):
-        decision = self.machine.decide(self.now_s)
+        self.machine.advance(self.now_s)
+        decision = self.machine.decision
         assert decision.reason and decision.cause
         assert decision.stop == (decision.state in (AlertState.STOP, AlertState.STALE))
         assert (decision.state is AlertState.DISABLED) != self.enabled
         if decision.state in (AlertState.CLEAR, AlertState.CAUTION):
             assert self.now_s - self.good_s <= self.config.source_timeout_s
             assert decision.nearest_m == self.good_m
+
+    @invariant()
+    def asking_changes_nothing(self):
+        before = pickle.dumps(self.machine)
+        decision = self.machine.decision
+        self.machine.limit(Velocity(1.0))
+        assert self.machine.decision is decision
+        assert pickle.dumps(self.machine) == before
 
 
 # The mutation check, which runs this hundreds of times, asks for fewer.

@@ -3,7 +3,6 @@
 
 """Near, too fast, coming too fast: tables on both sides of each bound, counted both ways."""
 
-import itertools
 import math
 
 from fcrn_depth_ros.alert.obstacle import ObstacleConfig, ObstacleRule, SeverityDebounce
@@ -26,8 +25,8 @@ def states(config, distances_m, speed_mps=0.0, extra_m=0.0, period_s=0.1):
     rule = ObstacleRule(config)
     said = ''
     for index, distance_m in enumerate(distances_m):
-        reading = RangeReading(distance_m, 0.1, 10.0, 0.0)
-        rule.hear_range(index * period_s, reading, speed_mps, extra_m)
+        reading = RangeReading(distance_m, 0.1, 10.0, 1)
+        rule.hear(index * period_s, reading, speed_mps, extra_m)
         said += LETTERS[rule.verdict().state]
     return said
 
@@ -120,7 +119,7 @@ def ttc_after(config, distances_m, period_s=0.1):
     """Give the time to collision after distances, of which 10 m is nothing seen."""
     rule = ObstacleRule(config)
     for index, distance_m in enumerate(distances_m):
-        rule.hear_range(index * period_s, RangeReading(distance_m, 0.1, 10.0, 0.0), 0.0, 0.0)
+        rule.hear(index * period_s, RangeReading(distance_m, 0.1, 10.0, 1), 0.0, 0.0)
     return rule.time_to_collision_s
 
 
@@ -156,15 +155,15 @@ def test_the_speed_limit_forgives_one_outlier_and_not_two():
     rule = ObstacleRule(ObstacleConfig(trigger_count=2))
     limits = []
     for index, distance_m in enumerate([2.0, 0.4, 2.0, 0.4, 0.4]):
-        rule.hear_range(index * 0.1, RangeReading(distance_m, 0.1, 10.0, 0.0), 0.0, 0.0)
-        limits.append(rule.speed_limit(0.25))
+        rule.hear(index * 0.1, RangeReading(distance_m, 0.1, 10.0, 1), 0.0, 0.0)
+        limits.append(rule.speed_limit_mps)
     assert limits[0] == limits[1] == limits[2] == limits[3] > 1.0
     assert 0 < limits[4] < 0.3
 
 
 def test_nothing_heard_limits_nothing_but_is_stopped():
     rule = ObstacleRule(PLAIN)
-    assert rule.speed_limit(0.25) == math.inf
+    assert rule.speed_limit_mps == math.inf
     assert math.isnan(rule.nearest_m)
     assert rule.verdict().state is STOP
 
@@ -172,15 +171,15 @@ def test_nothing_heard_limits_nothing_but_is_stopped():
 def test_restart_forgets_everything():
     rule = ObstacleRule(ObstacleConfig(trigger_count=2, release_count=2))
     for index in range(12):
-        rule.hear_range(index * 0.1, RangeReading(4 - 0.2 * index, 0.1, 10.0, 0.0), 0.0, 0.0)
+        rule.hear(index * 0.1, RangeReading(4 - 0.2 * index, 0.1, 10.0, 1), 0.0, 0.0)
     assert math.isfinite(rule.time_to_collision_s)
     rule.restart()
     assert rule.verdict().state is STOP
     assert math.isnan(rule.nearest_m)
-    assert rule.speed_limit(0.25) == math.inf
+    assert rule.speed_limit_mps == math.inf
     assert rule.time_to_collision_s == math.inf
     for index, state in enumerate([STOP, CLEAR]):
-        rule.hear_range(5 + index * 0.1, RangeReading(FAR_M, 0.1, 10.0, 0.0), 0.0, 0.0)
+        rule.hear(5 + index * 0.1, RangeReading(FAR_M, 0.1, 10.0, 1), 0.0, 0.0)
         assert rule.verdict().state is state
         assert rule.time_to_collision_s == math.inf
 
@@ -192,14 +191,14 @@ def test_a_yes_or_no_is_counted_too():
         rule.hear_near(bool(near))
         said += LETTERS[rule.verdict().state]
     assert said == 'SS....SSS.'
-    assert rule.speed_limit(0.25) == math.inf
+    assert rule.speed_limit_mps == math.inf
 
 
 def verdict_after(config, *distances_m):
     """Give the verdict after distances at 10 Hz."""
     rule = ObstacleRule(config)
     for index, distance_m in enumerate(distances_m):
-        rule.hear_range(index * 0.1, RangeReading(distance_m, 0.1, 10.0, 0.0), 0.0, 0.0)
+        rule.hear(index * 0.1, RangeReading(distance_m, 0.1, 10.0, 1), 0.0, 0.0)
     return rule.verdict()
 
 
@@ -236,7 +235,7 @@ def test_being_cautious_makes_clear_into_caution_and_never_milder():
     rule = ObstacleRule(PLAIN)
     rule.be_cautious()
     assert rule.verdict().state is STOP
-    rule.hear_range(0.0, RangeReading(FAR_M, 0.1, 10.0, 0.0), 0.0, 0.0)
+    rule.hear(0.0, RangeReading(FAR_M, 0.1, 10.0, 1), 0.0, 0.0)
     rule.be_cautious()
     assert rule.verdict().state is CAUTION
 
@@ -313,9 +312,13 @@ def test_bad_values_are_refused(change):
 
 
 def test_states_are_ordered_by_severity():
-    assert list(itertools.pairwise(sorted(AlertState))) == [
-        (AlertState.DISABLED, CLEAR),
-        (CLEAR, CAUTION),
-        (CAUTION, STOP),
-        (STOP, AlertState.STALE),
-    ]
+    assert sorted(AlertState)[:4] == [CLEAR, CAUTION, STOP, AlertState.STALE]
+
+
+def test_the_states_have_the_numbers_of_the_topic():
+    numbers = {state.name: state.value for state in AlertState}
+    assert numbers == {'CLEAR': 0, 'CAUTION': 1, 'STOP': 2, 'STALE': 3, 'DISABLED': 4}
+
+
+def test_stop_and_stale_are_stops():
+    assert [state for state in AlertState if state.is_stop] == [STOP, AlertState.STALE]

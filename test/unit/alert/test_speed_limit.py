@@ -93,13 +93,39 @@ def test_a_robot_that_sees_badly_may_not_free_itself(command):
     assert gate_stopped(command, False, config) == ZERO_VELOCITY
 
 
-@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    ('value', 'text'),
+    [
+        (math.nan, 'nan'),
+        (math.inf, 'inf'),
+        (-math.inf, '-inf'),
+        (1000.0, None),
+        (1000.1, '1000.1'),
+        (-1000.0, None),
+        (-1000.1, '-1000.1'),
+        (1e155, '1e+155'),
+        (1.7e308, '1.7e+308'),
+        (-1e200, '-1e+200'),
+    ],
+)
 @pytest.mark.parametrize('axis', range(6))
-def test_a_velocity_knows_that_it_is_not_finite(axis, value):
-    components = [0.0] * 6
+def test_a_velocity_that_cannot_be_meant_has_a_flaw(axis, value, text):
+    components = [1.0] * 6
+    assert Velocity(*components).flaw() == ''
     components[axis] = value
-    assert not Velocity(*components).is_finite
-    assert Velocity(*[1.0] * 6).is_finite
+    names = ('linear_x', 'linear_y', 'linear_z', 'angular_x', 'angular_y', 'angular_z')
+    expected = (
+        f'{names[axis]} must be a number in [-1000, 1000] (m/s or rad/s), got {text}'
+        if text
+        else ''
+    )
+    assert Velocity(*components).flaw() == expected
+
+
+@pytest.mark.parametrize('speed_mps', [1e154, 1e155, 1.7e308])
+def test_no_speed_overflows(speed_mps):
+    assert stopping_distance(speed_mps, 0.25, CONFIG) >= 1e308
+    assert gate_moving(Velocity(speed_mps), 0.5).linear_x == pytest.approx(0.5)
 
 
 def test_movement_away_is_forbidden_by_default():

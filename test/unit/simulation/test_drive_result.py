@@ -74,10 +74,10 @@ def test_drive_that_neither_hits_nor_stops() -> None:
 
 @pytest.mark.parametrize('kind', ['toward', 'free'])
 def test_robot_that_never_starts_was_stopped_falsely(kind: str) -> None:
-    unknown = replace(STILL, state='STOP: the picture tells no distance')
+    unknown = replace(STILL, state='STOP: the distance is unknown')
     result = judge_drive(_scenario(kind), _timed(STILL, unknown), STOP_M, 0.0)
     assert result.outcome == 'false_stop'
-    assert result.false_reason == 'STOP: the picture tells no distance'
+    assert result.false_reason == 'STOP: the distance is unknown'
     assert summarize([result])['false_stops_for_unknown'] == 1
     assert summarize([replace(result, false_reason='STOP: 0.3 m')])['false_stops_for_unknown'] == 0
 

@@ -1,0 +1,93 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+sensor_msgs/Range as a carrier of a distance and of the uncertainty of its scale.
+
+The message defines a `variance` of 0 as unknown: the metric scale is unverified. Any other value
+is the square of relative scale sigma x range.
+"""
+
+from __future__ import annotations
+
+import math
+
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import Range
+
+from ..alert.source_watch import RangeReading
+
+_NANOSECONDS_PER_S = 10**9
+
+
+def range_reading(message: Range) -> RangeReading:
+    """
+    Read a distance from a message, whatever the message contains.
+
+    Parameters
+    ----------
+    message : sensor_msgs.msg.Range
+        As received.
+
+    Returns
+    -------
+    RangeReading
+        Its stamp is None where the message's is malformed, its scale is None where the
+        message's variance is no positive finite number.
+
+    """
+    return RangeReading(
+        message.range,
+        message.min_range,
+        message.max_range,
+        _nanoseconds(message.header.stamp),
+        scale_sigma(message.range, message.variance),
+    )
+
+
+def scale_sigma(distance_m: float, variance_m2: float) -> float | None:
+    """
+    Return the relative uncertainty of the scale.
+
+    Parameters
+    ----------
+    distance_m : float
+        `range` of the message.
+    variance_m2 : float
+        `variance` of the message.
+
+    Returns
+    -------
+    float or None
+        None while the scale is unverified.
+
+    """
+    if not (0 < variance_m2 < math.inf and 0 < distance_m < math.inf):
+        return None
+    return math.sqrt(variance_m2) / distance_m
+
+
+def scale_variance(distance_m: float, sigma: float | None) -> float:
+    """
+    Return the variance that says how certain the scale of a distance is.
+
+    Parameters
+    ----------
+    distance_m : float
+        `range` of the message.
+    sigma : float or None
+        Relative uncertainty of the scale; None while it is unverified.
+
+    Returns
+    -------
+    float
+        Square metres; 0 while the scale is unverified.
+
+    """
+    return 0.0 if sigma is None else (sigma * distance_m) ** 2
+
+
+def _nanoseconds(stamp: Time) -> int | None:
+    if stamp.nanosec >= _NANOSECONDS_PER_S:
+        return None
+    return stamp.sec * _NANOSECONDS_PER_S + stamp.nanosec
