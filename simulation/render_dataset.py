@@ -21,6 +21,7 @@ from pathlib import Path
 import shutil
 
 import cv2
+from fcrn_depth_ros.camera.depth_encoding import to_millimetres
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -234,8 +235,7 @@ def write_frame(
         image_rgb[..., ::-1],
         [cv2.IMWRITE_JPEG_QUALITY, quality],
     )
-    millimeters = np.nan_to_num(view.depth_m * 1000.0 + 0.5, nan=0.0).astype(np.uint16)
-    cv2.imwrite(str(folder / 'depth' / f'{index:04d}.png'), millimeters)
+    cv2.imwrite(str(folder / 'depth' / f'{index:04d}.png'), to_millimetres(view.depth_m))
 
 
 def render_scene(

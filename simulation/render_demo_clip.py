@@ -18,6 +18,7 @@ import math
 from pathlib import Path
 
 import cv2
+from fcrn_depth_ros.camera.depth_encoding import to_millimetres
 import numpy as np
 from tqdm import tqdm
 
@@ -143,8 +144,7 @@ def render_clip(folder: Path, depth_folder: Path | None) -> None:
             stamp = f'{FIRST_STAMP_S + index / RATE_HZ:.6f}'
             cv2.imwrite(str(folder / f'{stamp}.jpg'), image[..., ::-1], quality)
             if depth_folder:
-                millimeters = np.nan_to_num(view.depth_m * 1000.0 + 0.5, nan=0.0)
-                cv2.imwrite(str(depth_folder / f'{stamp}.png'), millimeters.astype(np.uint16))
+                cv2.imwrite(str(depth_folder / f'{stamp}.png'), to_millimetres(view.depth_m))
 
 
 def main(arguments: list[str] | None = None) -> None:

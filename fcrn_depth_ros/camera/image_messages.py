@@ -4,8 +4,9 @@
 """
 Image messages to RGB arrays, whatever the encoding, step and byte order, or a clear error.
 
-Raw images are unpacked here because padding, byte order and truncation must be handled alike on
-every machine; colour conversion itself is OpenCV's.
+A message is anything with the fields of sensor_msgs/Image or CompressedImage: of rclpy or from a
+bag. Raw images are unpacked here because padding, byte order and truncation must be handled alike
+on every machine; colour conversion itself is OpenCV's.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ImageFormatError
+from .picture_decoding import check_complete, decode_picture
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,20 @@ def _encodings() -> dict[str, _Encoding]:
 _ENCODINGS = _encodings()
 
 
-def image_to_rgb(message: Any) -> np.ndarray:
+_TO_RGB_OF_CHANNELS = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+# Where no sample of a 16-bit picture exceeds these, its upper bits are not in use.
+_UNUSED_BITS = ((1023, '10-bit'), (4095, '12-bit'))
+
+
+def image_to_rgb(message: Any) -> NDArray[np.uint8]:
     """
-    Unpack a raw image.
+    Decode an image message.
 
     Parameters
     ----------
-    message : sensor_msgs.msg.Image
-        Any 8- or 16-bit colour, mono, Bayer or YUV encoding; padded rows and either byte order.
+    message : sensor_msgs.msg.Image or sensor_msgs.msg.CompressedImage
+        Any 8- or 16-bit colour, mono, Bayer or YUV encoding, padded rows and either byte order;
+        or JPEG, PNG and what else OpenCV reads.
 
     Returns
     -------
@@ -96,9 +105,60 @@ def image_to_rgb(message: Any) -> np.ndarray:
     Raises
     ------
     ImageFormatError
-        If the encoding is no picture, the size is zero, or step and length do not fit.
+        If the encoding is no picture, the size is zero, step and length do not fit, the upper
+        bits of 16 are not in use, or compressed data are not a complete picture.
 
     """
+    is_raw = hasattr(message, 'encoding')
+    return _raw_to_rgb(message) if is_raw else compressed_image_to_rgb(message)
+
+
+def compressed_image_to_rgb(
+    message: Any, decode: Callable[[Any], NDArray[Any] | None] | None = None
+) -> NDArray[np.uint8]:
+    """
+    Decode a compressed image message.
+
+    Parameters
+    ----------
+    message : sensor_msgs.msg.CompressedImage
+        JPEG, PNG and what else OpenCV reads, grey or colour.
+    decode : callable, optional
+        Message -> pixels in OpenCV's order, 8 or 16 bits; OpenCV itself by default.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        RGB.
+
+    Raises
+    ------
+    ImageFormatError
+        If the data are not a complete picture.
+
+    """
+    content = bytes(message.data)
+    try:
+        check_complete(content)
+        pixels = _decode(content) if decode is None else decode(message)
+        if pixels is None:
+            raise ValueError('no picture')
+        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        return _eight_bits(cv2.cvtColor(pixels, _TO_RGB_OF_CHANNELS.get(channels)))
+    except (cv2.error, TypeError, ValueError, ImageFormatError) as err:
+        raise ImageFormatError(
+            f'compressed image must be a complete picture that OpenCV reads, got {len(content)} '
+            f'bytes of format {message.format!r}; check what is published on image/compressed'
+        ) from err
+
+
+def _decode(content: bytes) -> NDArray[np.uint8]:
+    # The camera's calibration describes the picture as the sensor sees it, before a viewer turns
+    # it by its EXIF orientation.
+    return decode_picture(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
+def _raw_to_rgb(message: Any) -> NDArray[np.uint8]:
     encoding = _ENCODINGS.get(message.encoding)
     if encoding is None:
         raise ImageFormatError(
@@ -113,7 +173,25 @@ def image_to_rgb(message: Any) -> np.ndarray:
             f'image of {message.width}x{message.height} px must be convertible from '
             f'{message.encoding}, got {error.err}; YUV and Bayer pictures need even sizes'
         ) from error
-    return rgb if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    if rgb.dtype == np.uint16:
+        _check_upper_bits(rgb, message.encoding)
+    return _eight_bits(rgb)
+
+
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+
+
+def _check_upper_bits(rgb: NDArray[np.uint16], encoding: str) -> None:
+    brightest = int(rgb.max())
+    for greatest, bits in _UNUSED_BITS:
+        # All zero is a black picture, which is for others to judge.
+        if 0 < brightest <= greatest:
+            raise ImageFormatError(
+                f'{encoding} must use the upper of its 16 bits, got values up to {brightest}: '
+                f'this looks like {bits} data that are not left-aligned (or a scene without '
+                'light); set the camera driver to left-aligned data, or to 8 bits'
+            )
 
 
 def _samples(message: Any, encoding: _Encoding) -> np.ndarray:

@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ToolInputError
+from ..errors import ImageFormatError, ToolInputError
+from .depth_encoding import from_millimetres
+from .picture_decoding import decode_picture
 
-PICTURE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.ppm')
+PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 
 
-def list_pictures(folder: Path) -> list[Path]:
+def list_pictures(folder: Path, name: str = 'folder of pictures') -> list[Path]:
     """
     List the pictures of a folder by name.
 
@@ -24,6 +26,8 @@ def list_pictures(folder: Path) -> list[Path]:
     ----------
     folder : Path
         Not searched deeper.
+    name : str
+        What error messages call it.
 
     Returns
     -------
@@ -37,48 +41,55 @@ def list_pictures(folder: Path) -> list[Path]:
 
     """
     if not folder.is_dir():
-        raise ToolInputError(f'folder of pictures must exist, got {folder}; check the path')
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        raise ToolInputError(f'{name} must be a folder, got {folder}; check the path')
+    try:
+        found = sorted(
+            path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES
+        )
+    except OSError as err:
+        raise ToolInputError(
+            f'{name} must be readable, got {folder}: {err.strerror}; check its permissions'
+        ) from err
     if not found:
         raise ToolInputError(
-            f'folder of pictures must hold {", ".join(PICTURE_SUFFIXES)} files, got none in '
-            f'{folder}; check the path'
+            f'{name} must hold pictures ({", ".join(PICTURE_SUFFIXES)}), got none in {folder}; '
+            'check the path'
         )
     return found
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Read a picture as RGB uint8 (H, W, 3); ToolInputError where it is none."""
-    bgr = _decode(path, cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ToolInputError(f'picture must be a readable image file, got {path}; replace it')
-    return np.ascontiguousarray(bgr[..., ::-1])
+    return np.ascontiguousarray(read_picture_bgr(path)[..., ::-1])
+
+
+def read_picture_bgr(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as OpenCV orders it; ToolInputError where it is none."""
+    try:
+        return decode_picture(_read(path))
+    except ImageFormatError as err:
+        raise ToolInputError(f'{path} must be a picture, got an unusable file: {err}') from err
 
 
 def read_depth_mm(path: Path) -> NDArray[np.float32]:
     """Read a 16-bit PNG in millimetres as metres, NaN where it says 0; ToolInputError if not."""
-    depth = _decode(path, cv2.IMREAD_UNCHANGED)
+    content = _read(path)
+    try:
+        depth = decode_picture(content, cv2.IMREAD_UNCHANGED)
+        found = f'{depth.dtype} {depth.shape}'
+    except ImageFormatError:
+        depth, found = None, 'no image'
     if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
-        found = 'no image' if depth is None else f'{depth.dtype} {depth.shape}'
         raise ToolInputError(
             f'depth must be a 16-bit PNG in millimetres, got {found} in {path}; convert it'
         )
-    metres: NDArray[np.float32] = depth.astype(np.float32) / np.float32(1000.0)
-    metres[depth == 0] = np.nan
-    return metres
+    return from_millimetres(depth)
 
 
-def _decode(path: Path, flags: int) -> NDArray[np.uint8] | None:
+def _read(path: Path) -> bytes:
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        return path.read_bytes()
     except OSError as err:
         raise ToolInputError(
             f'file must be readable, got {path}: {err.strerror or err}; check the path'
         ) from err
-    if not len(content):
-        return None
-    try:
-        decoded: NDArray[np.uint8] | None = cv2.imdecode(content, flags)
-    except cv2.error:
-        return None
-    return decoded

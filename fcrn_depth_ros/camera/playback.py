@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError, FrameError, ToolInputError
 from ..settings import setting, Settings
 from .camera_file import CameraFile, read_camera_file
+from .picture_files import list_pictures, read_picture_bgr
 
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 CAMERA_FILE_NAMES = ('camera.json', 'camera.yaml', 'camera_info.yaml')
 DEFAULT_RATE_HZ = 30.0
 # A file name of this many digits or more counts nanoseconds, as in EuRoC; fewer count frames.
@@ -204,17 +204,9 @@ class FrameFolder:
     is_live = False
 
     def __init__(self, folder: Path, rate_hz: float, loop: bool) -> None:
-        if not folder.is_dir():
-            raise ToolInputError(f'images must be a folder, got {folder}; check the path')
         self._paths = sorted(
-            (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
-            key=lambda path: _natural_order(path.stem),
+            list_pictures(folder, 'images'), key=lambda path: _natural_order(path.stem)
         )
-        if not self._paths:
-            raise ToolInputError(
-                f'images must hold pictures ({", ".join(IMAGE_SUFFIXES)}), got none in {folder}; '
-                'check the path'
-            )
         self._due_s = _due_times([path.stem for path in self._paths], rate_hz)
         intervals = len(self._due_s) - 1
         interval_s = self._due_s[-1] / intervals if intervals else 1 / (rate_hz or DEFAULT_RATE_HZ)
@@ -228,12 +220,13 @@ class FrameFolder:
         while True:
             readable = 0
             for path, due_s in zip(self._paths, self._due_s, strict=True):
-                image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-                if image is None:
-                    report(f'picture must be readable, got {path}; it is passed over')
+                try:
+                    image = read_picture_bgr(path)
+                except ToolInputError as error:
+                    report(f'picture passed over: {error}')
                     continue
                 readable += 1
-                yield TimedFrame(start_s + due_s, image.astype(np.uint8, copy=False))
+                yield TimedFrame(start_s + due_s, image)
             if not readable:
                 raise FrameError(
                     f'images must be readable, got none of the {len(self._paths)} files in '
@@ -367,9 +360,10 @@ class Webcam:
 
 def _natural_order(stem: str) -> list[tuple[int, int, str]]:
     """Sort 9 before 10, as a person would."""
+    # Only 0 to 9 are numbers here: int() does not take every digit of Unicode.
     return [
-        (0, int(part), '') if part.isdigit() else (1, 0, part)
-        for part in re.split(r'([0-9]+)', stem)
+        (0, int(part), '') if re.fullmatch('[0-9]+', part) else (1, 0, part)
+        for part in re.split('([0-9]+)', stem)
         if part
     ]
 
@@ -383,9 +377,9 @@ def _due_times(stems: list[str], rate_hz: float) -> list[float]:
 
 
 def _times_of_names(stems: list[str]) -> list[float] | None:
-    if all(re.fullmatch(r'\d+\.\d+', stem) for stem in stems):
+    if all(re.fullmatch(r'[0-9]+\.[0-9]+', stem) for stem in stems):
         times = [float(stem) for stem in stems]
-    elif all(stem.isdigit() and len(stem) >= _NANOSECOND_DIGITS for stem in stems):
+    elif all(re.fullmatch(f'[0-9]{{{_NANOSECOND_DIGITS},}}', stem) for stem in stems):
         times = [(int(stem) - int(stems[0])) * 1e-9 for stem in stems]
     else:
         return None

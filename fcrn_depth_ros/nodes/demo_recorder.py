@@ -28,6 +28,7 @@ from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Float32, String
 
 from ..alert.verdict import AlertState
+from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import image_to_rgb
 from ..errors import FrameError, ToolInputError
 from ..perception.proximity import ProximityConfig
@@ -51,7 +52,6 @@ _POLL_S = 0.2
 _LAST_WORDS_AFTER_S = 0.5
 _LAST_WORDS_TIMEOUT_S = 10.0
 _QUEUE = 120
-_MM_PER_M = 1000.0
 
 
 @dataclass(frozen=True)
@@ -282,11 +282,10 @@ def _make_folder(path: str) -> Path:
 
 
 def _depth_m(message: Image) -> np.ndarray:
-    kind = np.uint16 if message.encoding == '16UC1' else np.float32
+    is_millimetres = message.encoding == '16UC1'
+    kind = np.uint16 if is_millimetres else np.float32
     depth = np.frombuffer(message.data, kind).reshape(message.height, message.width)
-    if message.encoding == '16UC1':
-        return np.where(depth > 0, depth / _MM_PER_M, np.nan).astype(np.float32)
-    return depth
+    return from_millimetres(depth) if is_millimetres else depth
 
 
 def _nanoseconds(stamp: Time) -> int:

@@ -11,7 +11,6 @@ by a newer one, rejected with a reason, or ignored because nobody listens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 import sys
 import threading
@@ -19,7 +18,6 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
@@ -27,7 +25,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ..camera.image_messages import image_to_rgb
-from ..errors import ConfigurationError, FcrnDepthError, FrameError, InferenceError
+from ..errors import FcrnDepthError, FrameError, InferenceError
 from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
 from ..ros import quality_of_service as qos
 from ..ros.depth_outputs import DepthOutputs
@@ -36,7 +34,7 @@ from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import diagnostic_array
 from ..ros.frame_processor import Frame, FrameProcessor
 from ..ros.hang_guard import LOADING_LIMIT_S, must_end
-from ..ros.image_decoding import CompressedImageDecoder
+from ..ros.image_decoding import compressed_image_decoder
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
 from ..ros.mailbox import FrameMailbox
 from ..ros.node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
@@ -160,7 +158,7 @@ class DepthNode(SelfStartingNode):
             else embedded_model_path(session.provider)
         )
         compressed = self._settings.get(InputSettings).image_transport == 'compressed'
-        decode = _compressed_decoder() if compressed else image_to_rgb
+        decode = compressed_image_decoder() if compressed else image_to_rgb
         floor_frame = self._settings.get(MountingSettings).floor_frame
         look_up_mounting = mounting_lookup(self, floor_frame) if floor_frame else None
         with must_end('the loading of the network', LOADING_LIMIT_S):
@@ -275,16 +273,6 @@ class DepthNode(SelfStartingNode):
         stamp = Time.from_msg(frame.message.header.stamp, self.get_clock().clock_type)
         age_s = (self.get_clock().now() - stamp).nanoseconds * 1e-9
         self._status.count_processed(result.estimate.inference_s, age_s)
-
-
-def _compressed_decoder() -> Callable[[CompressedImage], np.ndarray]:
-    try:
-        return CompressedImageDecoder().to_rgb
-    except ImportError as error:
-        raise ConfigurationError(
-            f'image_transport must be raw where cv_bridge cannot be imported, got compressed '
-            f'({error}); install cv_bridge'
-        ) from error
 
 
 def main(args: list[str] | None = None) -> int:

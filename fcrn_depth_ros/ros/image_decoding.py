@@ -1,66 +1,36 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Compressed image messages to RGB arrays, through cv_bridge."""
+"""The decoder of compressed image messages on a ROS machine."""
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 from sensor_msgs.msg import CompressedImage
 
-from ..errors import ImageFormatError
+from ..camera.image_messages import compressed_image_to_rgb
 
 
-class CompressedImageDecoder:
+def compressed_image_decoder() -> Callable[[CompressedImage], np.ndarray[Any, Any]]:
     """
-    Decode compressed images with cv_bridge.
+    Return a decoder of compressed images: cv_bridge where it can be imported, else OpenCV alone.
 
-    Raises
-    ------
-    ImportError
-        If cv_bridge cannot be imported; it is needed for compressed input only, so a machine
-        whose cv_bridge does not fit its NumPy can still use raw images.
+    cv_bridge is built for the NumPy of its ROS release, and may not load beside the newer one that
+    pip installs with onnxruntime. Its releases also differ in what they return (16 bits, an alpha
+    channel): either way the result is checked and made RGB in one place.
+
+    Returns
+    -------
+    callable
+        CompressedImage -> ndarray of uint8, shape (H, W, 3); raises ImageFormatError.
 
     """
-
-    def __init__(self) -> None:
+    try:
         from cv_bridge import CvBridge
-
-        self._bridge = CvBridge()
-
-    def to_rgb(self, message: CompressedImage) -> np.ndarray:
-        """
-        Decode one picture.
-
-        Parameters
-        ----------
-        message : sensor_msgs.msg.CompressedImage
-            JPEG, PNG or whatever OpenCV reads, grey or colour.
-
-        Returns
-        -------
-        ndarray of uint8, shape (H, W, 3)
-            RGB.
-
-        Raises
-        ------
-        ImageFormatError
-            If the data are not a picture.
-
-        """
-        try:
-            pixels = self._bridge.compressed_imgmsg_to_cv2(message, 'passthrough')
-        except (cv2.error, TypeError, ValueError) as error:
-            raise self._not_a_picture(message) from error
-        if pixels is None:
-            raise self._not_a_picture(message)
-        code = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
-        return cv2.cvtColor(pixels, code)
-
-    @staticmethod
-    def _not_a_picture(message: CompressedImage) -> ImageFormatError:
-        return ImageFormatError(
-            f'compressed image must be a picture OpenCV can read, got {len(message.data)} bytes '
-            f'of format {message.format!r}; check what is published on image/compressed'
-        )
+    except ImportError:
+        return compressed_image_to_rgb
+    return partial(compressed_image_to_rgb, decode=CvBridge().compressed_imgmsg_to_cv2)

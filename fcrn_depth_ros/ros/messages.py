@@ -13,15 +13,12 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField, Range
 from std_msgs.msg import Header
 
+from ..camera.depth_encoding import to_millimetres
 from ..camera.distortion import distortion_model_of
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.rectification import LensCalibration
 from ..errors import CameraInfoError
 from ..perception.scan import ObstacleScan, ScanConfig
-
-# REP 118: unsigned 16-bit depth is in millimetres.
-_MM_PER_M = 1000.0
-_MAX_UINT16 = 65535
 
 
 def is_uncalibrated(message: CameraInfo) -> bool:
@@ -156,9 +153,7 @@ def depth_image_message(header: Header, depth_m: np.ndarray, encoding: str) -> I
 
     """
     if encoding == '16UC1':
-        millimetres = np.round(depth_m * _MM_PER_M)
-        known = (millimetres >= 1) & (millimetres <= _MAX_UINT16)
-        pixels = np.where(known, millimetres, 0).astype(np.uint16)
+        pixels = to_millimetres(depth_m)
     else:
         pixels = np.ascontiguousarray(depth_m, dtype=np.float32)
     return image_message(header, pixels, encoding)

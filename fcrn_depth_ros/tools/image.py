@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera.camera_file import CameraFile, read_camera_file
+from ..camera.depth_encoding import to_millimetres
 from ..camera.mounting import CameraMounting
 from ..camera.picture_files import read_picture
 from ..camera.rectification import Rectifier
@@ -98,12 +99,6 @@ def run(arguments: argparse.Namespace) -> None:
             write_png(arguments.out / f'{path.stem}_rect.png', picture)
             note = f'; lens distortion removed, depth belongs to {path.stem}_rect.png'
         print(f'{path}: {describe(estimate)}{note}')
-
-
-def to_millimetres(depth_m: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Return 16-bit millimetres, 0 where unknown or beyond 65.535 m."""
-    millimetres = np.round(np.nan_to_num(depth_m, nan=0.0) * 1000.0)
-    return np.where(millimetres <= 65535, millimetres, 0).astype(np.uint16)
 
 
 def describe(estimate: DepthEstimate) -> str:

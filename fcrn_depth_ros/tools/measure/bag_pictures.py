@@ -6,23 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ToolInputError
+from ...camera.image_messages import image_to_rgb
+from ...errors import ImageFormatError, ToolInputError
 
 _RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
-_TO_RGB = {
-    'rgb8': None,
-    'bgr8': cv2.COLOR_BGR2RGB,
-    'rgba8': cv2.COLOR_RGBA2RGB,
-    'bgra8': cv2.COLOR_BGRA2RGB,
-    'mono8': cv2.COLOR_GRAY2RGB,
-}
-_CHANNELS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
 
 
 def is_bag(path: Path) -> bool:
@@ -72,34 +63,11 @@ def read_bag_pictures(path: Path, topic: str | None, limit: int) -> list[NDArray
             count = sum(connection.msgcount for connection in used)
             chosen = set(np.linspace(0, count - 1, min(limit, count)).round().astype(int))
             return [
-                to_rgb(reader.deserialize(data, connection.msgtype), path)
+                image_to_rgb(reader.deserialize(data, connection.msgtype))
                 for index, (connection, _, data) in enumerate(reader.messages(connections=used))
                 if index in chosen
             ]
-    except (AnyReaderError, OSError, ValueError) as err:
+    except (AnyReaderError, OSError, ValueError, ImageFormatError) as err:
         raise ToolInputError(
             f'bag must be readable, got {path}: {err}; record it again or give a folder'
         ) from err
-
-
-def to_rgb(message: Any, path: Path) -> NDArray[np.uint8]:
-    """Decode an Image or CompressedImage message; ToolInputError where it is neither."""
-    data = np.asarray(message.data, np.uint8)
-    if not hasattr(message, 'encoding'):
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        if bgr is None:
-            raise ToolInputError(f'compressed image in {path} must be JPEG or PNG, got neither')
-        return np.ascontiguousarray(bgr[..., ::-1])
-    channels = _CHANNELS.get(message.encoding)
-    if channels is None:
-        raise ToolInputError(
-            f'image encoding in {path} must be one of {", ".join(_CHANNELS)}, got '
-            f'{message.encoding!r}; give a folder of pictures'
-        )
-    if message.step < message.width * channels or len(data) < message.step * message.height:
-        raise ToolInputError(f'image in {path} must be complete, got a truncated one')
-    rows = data[: message.step * message.height].reshape(message.height, message.step)
-    pixels = rows[:, : message.width * channels].reshape(message.height, message.width, channels)
-    code = _TO_RGB[message.encoding]
-    rgb: NDArray[np.uint8] = pixels.copy() if code is None else cv2.cvtColor(pixels, code)
-    return rgb

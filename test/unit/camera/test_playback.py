@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -86,6 +87,36 @@ def test_an_unreadable_picture_is_passed_over_and_reported(tmp_path: Path) -> No
     frames = list(FrameFolder(folder, 10.0, loop=False).frames(reports.append))
     assert [frame.due_s for frame in frames] == pytest.approx([0.0, 0.2])
     assert len(reports) == 1 and 'b.png' in reports[0]
+
+
+def test_a_picture_over_the_pixel_limit_is_passed_over(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / 'clip', '1.png', '3.png')
+    # A header that claims 40000x40000 px.
+    (folder / '2.png').write_bytes(
+        bytes.fromhex('89504e470d0a1a0a0000000d4948445200009c4000009c400802000000b19c5ddb')
+        + bytes.fromhex('00000009494441547801630000000100010000000000000049454e44ae426082')
+    )
+    reports: list[str] = []
+    frames = list(FrameFolder(folder, 10.0, loop=False).frames(reports.append))
+    assert values_of(frames) == [0, 10]
+    assert len(reports) == 1 and '2.png' in reports[0]
+
+
+def test_names_beyond_ascii_are_played(tmp_path: Path) -> None:
+    # \u00b2 is a digit to Unicode and none to int(); \xff is no UTF-8.
+    names = [
+        'frame_1\u00b2.png',
+        '\u00b2\u00b2\u00b2\u00b2\u00b2\u00b2\u00b2\u00b2.png',
+        'a b.png',
+        'ü.png',
+    ]
+    for name in [*names, os.fsdecode(b'a\xff.png')]:
+        (tmp_path / name).write_bytes(cv2.imencode('.png', picture(90))[1].tobytes())
+    assert values_of(play(FrameFolder(tmp_path, 0.0, loop=False))) == [90] * 5
+    superscripts = '\u00b2' * 16
+    assert (
+        len(play(FrameFolder(folder_of(tmp_path / 's', f'{superscripts}.png'), 0.0, False))) == 1
+    )
 
 
 def test_a_folder_of_which_nothing_is_readable_is_an_error(tmp_path: Path) -> None:

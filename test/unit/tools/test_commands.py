@@ -234,7 +234,7 @@ class TestImage:
         good = ['image', pictures / '04.png', '--model', model, '--out', out]
         twin = tmp_path / '04.png'
         for change, expected in (
-            ([text], 'picture must be'),
+            ([text], 'must be a picture'),
             ([tmp_path / 'none.jpg'], 'none.jpg'),
             ([pictures], 'readable'),
             ([twin], 'different names'),
@@ -284,7 +284,7 @@ class TestQuantize:
         bag.write_text('no bag')
         good = ['quantize', '--model', float_model, '--images', pictures, '--out', out / 'm.onnx']
         for change, expected in (
-            (['--images', tmp_path / 'none'], 'folder of pictures must exist'),
+            (['--images', tmp_path / 'none'], 'folder of pictures must be a folder'),
             (['--images', tmp_path / 'out'], 'got none'),
             (['--images', few], 'at least 10'),
             (['--images', bag], 'bag'),

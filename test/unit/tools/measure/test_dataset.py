@@ -112,7 +112,7 @@ def break_scene(folder, how):
         ('empty depth', '16-bit PNG'),
         ('8-bit depth', 'uint8'),
         ('small depth', '64x47'),
-        ('text as picture', 'image file'),
+        ('text as picture', 'must be a picture'),
         ('large picture', '65x48'),
         ('{"k1": 0.1}', 'rectified'),
         ('no pictures', 'got none'),
