@@ -65,7 +65,7 @@ def _graph_as_module(path: Path) -> Any:
         for node in graph.node
     ]
 
-    class Network(torch.nn.Module):  # type: ignore[misc]
+    class Network(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.tensors = torch.nn.ParameterDict(

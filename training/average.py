@@ -19,9 +19,11 @@ are averaged too, which is enough for checkpoints a few epochs apart.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import nn, Tensor
 from tqdm import tqdm
@@ -51,7 +53,12 @@ def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def measure_statistics(network: FcrnLite, batches, total: int, frozen_blocks: int) -> None:
+def measure_statistics(
+    network: FcrnLite,
+    batches: Iterable[tuple[NDArray[np.float32], ...]],
+    total: int,
+    frozen_blocks: int,
+) -> None:
     """Replace the statistics of the batch norms that training moves by those of some batches."""
     train_mode(network, frozen_blocks)
     for module in network.modules():

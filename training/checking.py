@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 import torch
+from torch import nn
 
-from .data import Frame, plain_input, STORED_SIZE
+from .data import Frame, plain_input, Settings, STORED_SIZE
 from .network import IMAGE_MEAN, IMAGE_SCALE
 
 SMALL_WORLD = 0.45  # puts NYU's cameras at a robot's 0.6 m
 
 
 @torch.no_grad()
-def predict(network: torch.nn.Module, frame: Frame, config: dict, mounting: bool, world=1.0):
+def predict(
+    network: nn.Module, frame: Frame, config: Settings, mounting: bool, world: float = 1.0
+) -> NDArray[np.float32]:
     """Return the depth in metres at the frame's size."""
     image, inverse_floor, ratio = plain_input(frame, config, mounting)
     x = (torch.from_numpy(image).permute(2, 0, 1)[None].float() - IMAGE_MEAN) * IMAGE_SCALE
@@ -24,10 +30,13 @@ def predict(network: torch.nn.Module, frame: Frame, config: dict, mounting: bool
         x.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(inverse_floor / np.float32(world))[None, None],
     )
-    return cv2.resize(output[0, 0].exp().numpy() * ratio, STORED_SIZE)
+    depth_m: NDArray[np.float32] = output[0, 0].exp().numpy() * ratio
+    return np.asarray(cv2.resize(depth_m, STORED_SIZE))
 
 
-def frame_errors(predicted, frame: Frame, world: float = 1.0) -> dict[str, float]:
+def frame_errors(
+    predicted: NDArray[np.float32], frame: Frame, world: float = 1.0
+) -> dict[str, float]:
     """Return AbsRel, RMSE and d1 of one frame, and its counts of pixels nearer than 1 m."""
     x0, y0, x1, y1 = frame.crop
     truth = frame.depth_mm[y0:y1, x0:x1] / 1000 * world
@@ -44,7 +53,13 @@ def frame_errors(predicted, frame: Frame, world: float = 1.0) -> dict[str, float
     }
 
 
-def check(network, frames: list[Frame], config: dict, mounting: bool, world=1.0) -> dict:
+def check(
+    network: nn.Module,
+    frames: list[Frame],
+    config: Settings,
+    mounting: bool,
+    world: float = 1.0,
+) -> dict[str, float]:
     """Return the mean errors over frames, and recall and precision of "nearer than 1 m"."""
     rows = [
         frame_errors(predict(network, frame, config, mounting, world), frame, world)
@@ -56,9 +71,11 @@ def check(network, frames: list[Frame], config: dict, mounting: bool, world=1.0)
     return result | {'recall1m': hit / max(near, 1e-9), 'precision1m': hit / max(said, 1e-9)}
 
 
-def check_all(network, checks, config: dict) -> dict[str, str]:
+def check_all(
+    network: nn.Module, checks: Sequence[tuple[Settings, list[Frame]]], config: Settings
+) -> dict[str, str]:
     """Check every set without and with the mounting, and val in a smaller world."""
-    row = {}
+    row: dict[str, str] = {}
     for entry, frames in checks:
         cases = {'': (False, 1.0), '_mounted': (True, 1.0)}
         if entry['name'] == 'val':

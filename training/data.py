@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 import math
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import cv2
 from fcrn_depth_ros.camera.camera_file import read_camera_file
@@ -23,6 +24,9 @@ from fcrn_depth_ros.camera.mounting import fit_floor
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
+
+# What config.yaml sets, or one of its sources or checks.
+Settings: TypeAlias = dict[str, Any]
 
 STORED_SIZE = (320, 240)
 STATISTICS_EPOCH = 10_000  # its random draws are those of no epoch that training reaches
@@ -98,7 +102,7 @@ def scene_folders(root: Path, split: str | None, prefix: str = '') -> list[Path]
     return [root / name for name in names if name.startswith(prefix)]
 
 
-def load_frames(folders: list[Path], entry: dict) -> list[Frame]:
+def load_frames(folders: list[Path], entry: Settings) -> list[Frame]:
     """Load the scenes of one source, with a progress bar."""
     bar = tqdm(folders, desc=entry['name'], mininterval=2)
     height = entry.get('least_height_m', 0.05)
@@ -114,10 +118,10 @@ class Sample:
     depth_m: NDArray[np.float32]
 
 
-def make_sample(frame: Frame, config: dict, rng: np.random.Generator) -> Sample:
+def make_sample(frame: Frame, config: Settings, rng: np.random.Generator) -> Sample:
     """Warp, rescale and disturb one frame."""
     width, height = config['input_width'], config['input_height']
-    to_source = _random_view(frame.camera, rng, config)
+    to_source = _random_view(rng, config)
     image = warp_image(frame.image, to_source, width, height)
     # The output has half the input's size: its pixel centres lie between the input's.
     half = to_source @ np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]])
@@ -132,7 +136,7 @@ def make_sample(frame: Frame, config: dict, rng: np.random.Generator) -> Sample:
     ratio = frame.camera.fx_px / zoom / config['training_fx_px']
     depth = depth_mm.astype(np.float32) / (1000 * ratio)
     floor = frame.floor
-    inverse_floor = np.zeros((height, width), np.float32)
+    inverse_floor = np.zeros((height, width))
     if floor is not None:
         world = 1.0
         if rng.random() < config['rescale_share']:
@@ -156,7 +160,13 @@ def make_sample(frame: Frame, config: dict, rng: np.random.Generator) -> Sample:
     )
 
 
-def floor_map(floor, camera, to_source, width, height):
+def floor_map(
+    floor: NDArray[np.float64],
+    camera: CameraIntrinsics,
+    to_source: NDArray[np.float64],
+    width: int,
+    height: int,
+) -> NDArray[np.float64]:
     """Return max(0, inverse floor depth) of every pixel of a warped view."""
     to_ray = np.array(
         [
@@ -167,10 +177,11 @@ def floor_map(floor, camera, to_source, width, height):
     )
     # Linear in the pixel: n . ray(source(u, v)).
     a, b, c = floor @ to_ray @ np.vstack([to_source, [0, 0, 1]])
-    return np.maximum(a * np.arange(width) + (b * np.arange(height) + c)[:, None], 0)
+    inverse: NDArray[np.float64] = a * np.arange(width) + (b * np.arange(height) + c)[:, None]
+    return np.maximum(inverse, 0)
 
 
-def whole_view(config: dict) -> NDArray[np.float64]:
+def whole_view(config: Settings) -> NDArray[np.float64]:
     """Return the affine map from network pixels to source pixels without augmentation."""
     scale_x = STORED_SIZE[0] / config['input_width']
     scale_y = STORED_SIZE[1] / config['input_height']
@@ -178,7 +189,7 @@ def whole_view(config: dict) -> NDArray[np.float64]:
 
 
 def plain_input(
-    frame: Frame, config: dict, mounting: bool = True
+    frame: Frame, config: Settings, mounting: bool = True
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
     """Return picture and floor map of a whole frame for the network, and metres per its metre."""
     width, height = config['input_width'], config['input_height']
@@ -191,18 +202,21 @@ def plain_input(
     return image, inverse_floor.astype(np.float32), ratio
 
 
-def warp_image(image, to_source, width, height):
+def warp_image(
+    image: NDArray[np.uint8], to_source: NDArray[np.float64], width: int, height: int
+) -> NDArray[np.uint8]:
     """Return the picture as the network sees it through an affine view."""
-    return cv2.warpAffine(
+    warped: NDArray[np.uint8] = cv2.warpAffine(
         image,
         to_source,
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
+    return warped
 
 
-def _random_view(camera, rng, config):
+def _random_view(rng: np.random.Generator, config: Settings) -> NDArray[np.float64]:
     """Draw crop, zoom, aspect, rotation and flip; network pixels -> source pixels."""
     width, height = config['input_width'], config['input_height']
     crop = config['least_crop'] ** (rng.random() ** 2)  # whole pictures are the most frequent
@@ -224,7 +238,13 @@ def _random_view(camera, rng, config):
     return np.column_stack([linear, centre - linear @ middle])
 
 
-def _hidden_floor(depth, camera, to_source, size, rng):
+def _hidden_floor(
+    depth: NDArray[np.float32],
+    camera: CameraIntrinsics,
+    to_source: NDArray[np.float64],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
     """
     Return the map of a floor that lies behind everything in the picture.
 
@@ -238,10 +258,10 @@ def _hidden_floor(depth, camera, to_source, size, rng):
     reached = float(np.max(inverse_floor[::2, ::2] * depth))
     if reached <= 0:
         return np.zeros_like(inverse_floor)
-    return inverse_floor * (rng.uniform(0.4, 0.98) / reached)
+    return inverse_floor * (float(rng.uniform(0.4, 0.98)) / reached)
 
 
-def _erase(image, depth, rng):
+def _erase(image: NDArray[np.uint8], depth: NDArray[np.float32], rng: np.random.Generator) -> None:
     """
     Cover up to three rectangles, in place (random erasing, Zhong et al., AAAI 2020).
 
@@ -256,14 +276,19 @@ def _erase(image, depth, rng):
         patch[:] = rng.integers(0, 256, 3 if rng.random() < 0.5 else patch.shape)
 
 
-def _wrong_mounting(floor, rng, config):
+def _wrong_mounting(
+    floor: NDArray[np.float64], rng: np.random.Generator, config: Settings
+) -> NDArray[np.float64]:
     tilt = np.radians(rng.uniform(-1, 1, 3) * config['wrong_angle_deg'])
-    turned = floor + np.cross([tilt[0], 0, tilt[2]], floor)
-    turned *= np.linalg.norm(floor) / np.linalg.norm(turned)
-    return turned / (1 + rng.uniform(-1, 1) * config['wrong_height'])
+    turned: NDArray[np.float64] = floor + np.cross([tilt[0], 0, tilt[2]], floor)
+    height = 1 + rng.uniform(-1, 1) * config['wrong_height']
+    length = float(np.linalg.norm(floor) / height)
+    return turned * (length / float(np.linalg.norm(turned)))
 
 
-def _disturb(image, rng, config):
+def _disturb(
+    image: NDArray[np.uint8], rng: np.random.Generator, config: Settings
+) -> NDArray[np.uint8]:
     """Change colour, exposure, sharpness and noise as cameras do."""
     levels = np.arange(256, dtype=np.float32) / 255
     gamma = math.exp(rng.normal(0, 0.15))
@@ -294,9 +319,9 @@ def _disturb(image, rng, config):
 
 
 def epoch_batches(
-    frames: list[tuple[Frame, dict]],
+    frames: list[tuple[Frame, Settings]],
     weights: NDArray[np.float64],
-    config: dict,
+    config: Settings,
     epoch: int,
     worker: int = 0,
     workers: int = 1,
@@ -307,12 +332,14 @@ def epoch_batches(
     Each frame comes with its own configuration: a source may override any augmentation.
     """
     order = np.random.default_rng([config['seed'], epoch])
-    drawn = order.choice(len(frames), config['samples_per_epoch'], p=weights / weights.sum())
+    shares = weights / weights.sum()
+    drawn = np.asarray(order.choice(len(frames), config['samples_per_epoch'], p=shares))
     size = config['batch_size']
     for batch in range(worker, len(drawn) // (size * workers) * workers, workers):
         samples = [
-            make_sample(*frames[drawn[i]], np.random.default_rng([config['seed'], epoch, i]))
+            make_sample(frame, settings, np.random.default_rng([config['seed'], epoch, i]))
             for i in range(batch * size, (batch + 1) * size)
+            for frame, settings in [frames[drawn[i]]]
         ]
         yield (
             np.stack([sample.image for sample in samples]),

@@ -17,7 +17,7 @@ and SHA256SUMS.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import copy
 import hashlib
 import math
@@ -29,6 +29,7 @@ from fcrn_depth_ros import __version__
 from fcrn_depth_ros.estimation.model_card import ModelCard
 from fcrn_depth_ros.tools.measure.quantization import quantize_file
 import numpy as np
+from numpy.typing import NDArray
 import onnx
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 import yaml
 
-from .data import Frame, plain_input
+from .data import Frame, plain_input, Settings
 from .network import (
     FcrnLite,
     IMAGE_MEAN,
@@ -62,7 +63,7 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     return module
 
 
-def load_trained(run: str) -> tuple[FcrnLite, dict]:
+def load_trained(run: str) -> tuple[FcrnLite, Settings]:
     """
     Return the averaged network of a run and its configuration, for pictures of a size.
 
@@ -105,7 +106,7 @@ def load_trained(run: str) -> tuple[FcrnLite, dict]:
 
 def load_mean(
     runs: Sequence[str], weights: Sequence[float] | None = None
-) -> tuple[nn.Module, dict]:
+) -> tuple[nn.Module, Settings]:
     """
     Return the network of one run or the mean of several, and the configuration of its input.
 
@@ -142,7 +143,7 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
 
 
 @torch.no_grad()
-def describe_size(network: nn.Module, config: dict) -> str:
+def describe_size(network: nn.Module, config: Settings) -> str:
     """Return the parameters, and the operations (two a multiplication and addition), in words."""
     size = config['input_height'], config['input_width']
     with FlopCounterMode(display=False) as counter:
@@ -152,7 +153,7 @@ def describe_size(network: nn.Module, config: dict) -> str:
     return f'{parameters / 1e6:.1f} M parameters, {operations / 1e9:.2f} GFLOP'
 
 
-def write_float(network: nn.Module, config: dict, path: Path, card: ModelCard) -> None:
+def write_float(network: nn.Module, config: Settings, path: Path, card: ModelCard) -> None:
     """Export the network with its card."""
     height, width = config['input_height'], config['input_width']
     torch.onnx.export(
@@ -193,7 +194,7 @@ def halve_weights(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def make_card(config: dict, metrics: str) -> ModelCard:
+def make_card(config: Settings, metrics: str) -> ModelCard:
     """Return the card of the float model."""
     return ModelCard(
         name='fcrn_lite',
@@ -222,7 +223,9 @@ def make_card(config: dict, metrics: str) -> ModelCard:
     )
 
 
-def calibration_tensors(frames: list[Frame], config: dict):
+def calibration_tensors(
+    frames: list[Frame], config: Settings
+) -> Iterator[dict[str, NDArray[np.float32]]]:
     """
     Yield the inputs of evenly chosen frames, every fourth without its mounting.
 

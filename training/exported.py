@@ -18,7 +18,7 @@ training starts from there as it would from a checkpoint.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 import onnx
 import torch
-from torch import Tensor
+from torch import nn, Tensor
 from tqdm import tqdm
 
 from .data import epoch_batches, STATISTICS_EPOCH
@@ -108,8 +108,8 @@ def load_exported(
 
     moments: dict[str, list[Tensor]] = {name: [] for name in folded}
 
-    def watch(name: str):
-        def hook(_module, _inputs, output: Tensor) -> None:
+    def watch(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             moments[name].append(
                 torch.stack([output.mean((0, 2, 3)), output.square().mean((0, 2, 3))]).double()
             )

@@ -50,7 +50,9 @@ class DepthwiseConv(nn.Conv2d):
             return super().forward(x.float())
 
 
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list:
+def _conv_bn(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
     kind = nn.Conv2d if groups == 1 else DepthwiseConv
     return [
         kind(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),

@@ -82,7 +82,8 @@ def evaluate(
         status = command_line.main(words)
         if status:
             raise SystemExit(status)
-    return json.loads(report.read_text())['results']['auto']['overall']
+    overall: dict[str, Any] = json.loads(report.read_text())['results']['auto']['overall']
+    return overall
 
 
 def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:

@@ -20,6 +20,7 @@ import math
 from pathlib import Path
 import tempfile
 import time
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,16 +31,16 @@ from tqdm import tqdm
 import yaml
 
 from .checking import check_all
-from .data import epoch_batches, Frame, load_frames, scene_folders
+from .data import epoch_batches, Frame, load_frames, scene_folders, Settings
 from .losses import depth_loss
 from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, LITE_MULTIPLIERS
 
 DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
 
 
-def read_config(*paths: Path) -> dict:
+def read_config(*paths: Path) -> Settings:
     """Return the settings of files, the later one first, then those of config.yaml."""
-    config = {}
+    config: Settings = {}
     for path in (DEFAULT_CONFIG, *paths):
         config |= yaml.safe_load(path.read_text())
     return config
@@ -59,13 +60,13 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def configuration(arguments: argparse.Namespace) -> dict:
+def configuration(arguments: argparse.Namespace) -> Settings:
     """Return the settings that the arguments of a command ask for."""
     config = read_config(*arguments.config)
     return config | ({'encoder': arguments.encoder} if arguments.encoder else {})
 
 
-def build_network(config: dict) -> FcrnLite:
+def build_network(config: Settings) -> FcrnLite:
     """Return the network of a configuration, channels last (25 % faster on a CPU)."""
     network = FcrnLite(
         config['input_height'],
@@ -77,16 +78,18 @@ def build_network(config: dict) -> FcrnLite:
         config.get('zoom_x', 1.0),
         config.get('zoom_y', 1.0),
     )
-    return network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
+    return network
 
 
 def averaged_weights(path: Path) -> dict[str, torch.Tensor]:
     """Return the averaged network of an `average_NNN.pt` or a `checkpoint.pt`."""
     state = torch.load(path, weights_only=True)
-    return state.get('average', state)
+    weights: dict[str, torch.Tensor] = state.get('average', state)
+    return weights
 
 
-def save_run(out: Path, config: dict, network: nn.Module) -> None:
+def save_run(out: Path, config: Settings, network: nn.Module) -> None:
     """Write a network as a run, to be exported, checked, averaged or trained further."""
     out.mkdir(parents=True, exist_ok=True)
     (out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
@@ -94,8 +97,8 @@ def save_run(out: Path, config: dict, network: nn.Module) -> None:
 
 
 def load_entries(
-    entries: list[dict], roots: list[Path], most_scenes: int | None = None
-) -> list[tuple[dict, list]]:
+    entries: list[Settings], roots: list[Path], most_scenes: int | None = None
+) -> list[tuple[Settings, list[Frame]]]:
     """Load the frames of each source or check whose root was given, or of some of its scenes."""
     loaded = []
     for entry in entries:
@@ -107,8 +110,8 @@ def load_entries(
 
 
 def weighted_frames(
-    sources: list[tuple[dict, list]], config: dict
-) -> tuple[list[tuple[Frame, dict]], NDArray[np.float64]]:
+    sources: list[tuple[Settings, list[Frame]]], config: Settings
+) -> tuple[list[tuple[Frame, Settings]], NDArray[np.float64]]:
     """Return every frame with its own configuration, and the share of each in the samples."""
     frames = [(frame, config | entry) for entry, found in sources for frame in found]
     weights = np.concatenate(
@@ -117,7 +120,7 @@ def weighted_frames(
     return frames, weights
 
 
-def make_optimiser(network: FcrnLite, config: dict) -> torch.optim.AdamW:
+def make_optimiser(network: FcrnLite, config: Settings) -> torch.optim.AdamW:
     """Return AdamW: slower for the encoder, decay for the matrices only."""
     groups = []
     for encoder in (True, False):
@@ -137,7 +140,7 @@ def make_optimiser(network: FcrnLite, config: dict) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, fused=True)
 
 
-def rate_share(done: float, config: dict, finish: float = math.inf) -> float:
+def rate_share(done: float, config: Settings, finish: float = math.inf) -> float:
     """
     Return the share of the peak rate after a share of the steps: up, level, down to 0.
 
@@ -146,7 +149,8 @@ def rate_share(done: float, config: dict, finish: float = math.inf) -> float:
     """
     rise = min(1.0, done / config['warm_up'])
     time_left = max(0.0, finish - time.time()) / (60 * config['cool_down_minutes'])
-    return min(rise, (1 - done) / config['cool_down'], time_left)
+    share: float = min(rise, (1 - done) / config['cool_down'], time_left)
+    return share
 
 
 def train_mode(network: FcrnLite, frozen_blocks: int) -> None:
@@ -175,7 +179,11 @@ def share_gradients(network: nn.Module) -> None:
 
 
 def train(
-    config: dict, roots: list[Path], out: Path, warm_start: Path | None, finish: float = math.inf
+    config: Settings,
+    roots: list[Path],
+    out: Path,
+    warm_start: Path | None,
+    finish: float = math.inf,
 ) -> None:
     """
     Run or resume one training.
@@ -197,7 +205,16 @@ def train(
     )
 
 
-def _work(worker, config, sources, checks, out, warm_start, finish, address):
+def _work(
+    worker: int,
+    config: Settings,
+    sources: list[tuple[Settings, list[Frame]]],
+    checks: list[tuple[Settings, list[Frame]]],
+    out: Path,
+    warm_start: Path | None,
+    finish: float,
+    address: str,
+) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group(
         'gloo', init_method=address, rank=worker, world_size=config['workers']
@@ -227,7 +244,7 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
     for epoch in range(first, config['epochs']):
         torch.manual_seed(config['seed'] + epoch * config['workers'] + worker)
         train_mode(network, config['frozen_blocks'])
-        losses = []
+        losses: list[float] = []
         batches = tqdm(
             epoch_batches(frames, weights, config, epoch, worker, config['workers']),
             total=steps,
@@ -263,7 +280,7 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
             batches.set_postfix(loss=f'{np.mean(losses[-50:]):.3f}', refresh=False)
         if worker > 0:
             continue
-        row = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
+        row: dict[str, Any] = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
         if (epoch + 1) % config['check_every'] == 0 or epoch + 1 == config['epochs']:
             row |= check_all(average, checks, config)
             print(row, flush=True)
@@ -281,7 +298,7 @@ def _work(worker, config, sources, checks, out, warm_start, finish, address):
         draw_curves(out / 'log.csv', out / 'curves.png')
 
 
-def _append_row(path: Path, row: dict) -> None:
+def _append_row(path: Path, row: dict[str, Any]) -> None:
     rows = [row]
     if path.exists():
         with path.open() as file:
