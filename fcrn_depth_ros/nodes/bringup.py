@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 
+from ..errors import FcrnDepthError
 from ..ros.child_processes import Processes, RestartPolicy, SupervisedProcess
 from ..ros.transport import tune_fast_dds
 
@@ -86,9 +87,9 @@ def main(args: list[str] | None = None) -> int:
     restarts, arguments = parse_command_line((sys.argv if args is None else args)[1:])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, request_stop)
-    tune_fast_dds()
     processes = Processes()
     try:
+        tune_fast_dds()
         nodes = [
             SupervisedProcess(processes, node, arguments, RestartPolicy(restarts))
             for node in _NODES
@@ -100,6 +101,9 @@ def main(args: list[str] | None = None) -> int:
                 if status is not None:
                     # Not positive where a signal killed it, or it ended as if all were well.
                     return max(1, status)
+    except FcrnDepthError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     finally:
         processes.stop_all()
     return 0

@@ -43,7 +43,6 @@ from ..ros.node_settings import MountingSettings
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.ros_version import ros_distro
-from ..ros.transport import tune_fast_dds
 from ..settings import setting, Settings
 
 _PROGRESS_PERIOD_S = 1.0
@@ -298,8 +297,7 @@ def _say(line: str) -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Record one run and write its report."""
-    tune_fast_dds()
-    return run_nodes([DemoRecorder], args)
+    return run_nodes([DemoRecorder], args, tune_transport=True)
 
 
 if __name__ == '__main__':

@@ -46,7 +46,6 @@ from ..ros import quality_of_service as qos
 from ..ros.messages import camera_info_message, image_message
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
-from ..ros.transport import tune_fast_dds
 from ..settings import setting, Settings
 
 _DECODED_AHEAD = 8
@@ -378,10 +377,11 @@ def parse_command_line(arguments: list[str]) -> list[Parameter]:
 
 def main(args: list[str] | None = None) -> int:
     """Play one source to its end or to a signal."""
-    tune_fast_dds()
     arguments = list(sys.argv if args is None else args)
     overrides = parse_command_line(remove_ros_args(arguments)[1:])
-    return run_nodes([lambda: ImageSource(parameter_overrides=overrides)], arguments)
+    return run_nodes(
+        [lambda: ImageSource(parameter_overrides=overrides)], arguments, tune_transport=True
+    )
 
 
 if __name__ == '__main__':

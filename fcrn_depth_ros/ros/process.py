@@ -25,6 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from ..errors import FcrnDepthError
 from .hang_guard import must_end
+from .transport import tune_fast_dds
 
 # How late a signal may be noticed: a blocking wait of the executor is not ended by it.
 _SPIN_TIMEOUT_S = 0.1
@@ -45,7 +46,10 @@ class RunnableNode(Protocol):
 
 
 def run_nodes(
-    node_factories: Sequence[Callable[[], RunnableNode]], args: list[str] | None = None
+    node_factories: Sequence[Callable[[], RunnableNode]],
+    args: list[str] | None = None,
+    *,
+    tune_transport: bool = False,
 ) -> int:
     """
     Create the nodes, spin them until SIGINT or SIGTERM, shut them down in order.
@@ -56,6 +60,8 @@ def run_nodes(
         Each makes one node; a raised FcrnDepthError is printed and ends the process with 2.
     args : list of str or None
         Command line with ROS arguments; None takes that of the process.
+    tune_transport : bool
+        Let Fast DDS carry pictures, as `tune_fast_dds` does.
 
     Returns
     -------
@@ -76,6 +82,8 @@ def run_nodes(
     nodes: list[RunnableNode] = []
     executor: SingleThreadedExecutor | None = None
     try:
+        if tune_transport:
+            tune_fast_dds()
         with must_end('the start'):
             rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
             executor = SingleThreadedExecutor()
