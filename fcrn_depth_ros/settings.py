@@ -50,6 +50,14 @@ class SettingDescription:
     read_only: bool = False
 
 
+_KINDS = {
+    bool: 'true or false',
+    int: 'an integer',
+    float: 'a finite number',
+    str: 'a string',
+    tuple: 'a list of strings',
+}
+
 AnySettings = TypeVar('AnySettings', bound='Settings')
 
 
@@ -69,7 +77,7 @@ class Settings:
 
         """
         for name, (default, description) in describe_settings(self).items():
-            _check_value(name, getattr(self, name), default, description)
+            check_value(name, getattr(self, name), default, description)
 
     def contradiction(self) -> str:
         """
@@ -190,24 +198,56 @@ def describe_settings(config: Any) -> dict[str, tuple[Any, SettingDescription]]:
     }
 
 
-def _check_value(name: str, value: Any, default: Any, description: SettingDescription) -> None:
+def check_value(name: str, value: Any, default: Any, description: SettingDescription) -> None:
+    """
+    Check one value by itself.
+
+    Parameters
+    ----------
+    name : str
+        Name of the setting.
+    value : Any
+        What it is to be; an int is accepted for a float.
+    default : bool, int, float, str or tuple of str
+        Its type is the type that is expected.
+    description : SettingDescription
+        Bounds, choices and meaning.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the setting, what was expected, what was found and what the setting means.
+
+    """
+    if not _is_allowed(value, default, description):
+        found = 'no value' if value is None else repr(value)
+        raise ConfigurationError(
+            f'{name} must be {_expected(default, description)}, got {found}; '
+            f'meaning: {description.description}'
+        )
+
+
+def _is_allowed(value: Any, default: Any, description: SettingDescription) -> bool:
     expected_type = type(default)
     accepted = (int, float) if expected_type is float else (expected_type,)
     if not isinstance(value, accepted) or isinstance(value, bool) != (expected_type is bool):
-        raise ConfigurationError(
-            f'{name} must be a {expected_type.__name__}, got {value!r}; '
-            f'it means: {description.description}'
-        )
-    if description.choices and value not in description.choices:
-        raise ConfigurationError(
-            f'{name} must be one of {", ".join(map(repr, description.choices))}, got {value!r}; '
-            f'it means: {description.description}'
-        )
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return False
+    if isinstance(value, tuple):
+        return all(isinstance(item, str) for item in value)
+    if isinstance(value, (int, float)):
         low = -math.inf if description.minimum is None else description.minimum
         high = math.inf if description.maximum is None else description.maximum
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ConfigurationError(
-                f'{name} must be a finite number in [{low:g}, {high:g}], got {value!r}; '
-                f'it means: {description.description}'
-            )
+        return low <= value <= high and abs(value) < math.inf
+    return not description.choices or value in description.choices
+
+
+def _expected(default: Any, description: SettingDescription) -> str:
+    if description.choices:
+        return f'one of {", ".join(map(repr, description.choices))}'
+    kind = _KINDS[type(default)]
+    low, high = description.minimum, description.maximum
+    if low is None and high is None:
+        return kind
+    low = -math.inf if low is None else low
+    high = math.inf if high is None else high
+    return f'{kind} in [{low:g}, {high:g}]'

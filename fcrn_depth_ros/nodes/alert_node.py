@@ -38,7 +38,7 @@ from ..ros.callbacks import guarded, guarded_service
 from ..ros.diagnostics import diagnostic_array, Level
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
-from ..ros.parameters import ParameterGroup
+from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
 from ..ros.range_reading import range_reading
 from ..ros.real_time import ask_for_real_time
@@ -86,7 +86,7 @@ class AlertNode(SelfStartingNode):
         self._settings = ParameterGroup(
             self, NODE_SETTINGS['alert_node'], self._apply_parameters, lambda: self._is_configured
         )
-        self._config = self._settings.get(AlertConfig)
+        self._config, self._contradiction = self._settings.get(AlertConfig), ''
         self._machine = AlertMachine(self._config)
         self._beeper = Beeper(self._settings.get(BeeperConfig))
         self._velocity: VelocityTopics | None = None
@@ -151,7 +151,7 @@ class AlertNode(SelfStartingNode):
         self._shown = None
         self._was_stopped = False
         self._sent_velocity = ZERO_VELOCITY
-        self._machine.reconfigure(self._activated_s, self._config)
+        self._machine.reconfigure(self._activated_s, self._config, self._contradiction)
         self._follow_graph()
         self._beat()
         distance = (
@@ -213,7 +213,7 @@ class AlertNode(SelfStartingNode):
             return
         self._is_active = False
         # Inactive, nothing is received: that must not count as silence, nor be latched.
-        self._machine.reconfigure(time.monotonic(), self._config)
+        self._machine.reconfigure(time.monotonic(), self._config, self._contradiction)
         self._send_velocity(ZERO_VELOCITY)
         self._publish('stop', Bool(data=True))
         self._show(AlertState.STOP, 'alert_node is no longer active')
@@ -244,14 +244,16 @@ class AlertNode(SelfStartingNode):
         self._is_configured = False
 
     @guarded
-    def _apply_parameters(self) -> None:
-        config = self._settings.get(AlertConfig)
-        if config != self._config:
-            self._config = config
-            self._machine.reconfigure(time.monotonic(), config)
+    def _apply_parameters(self, settings: Snapshot) -> None:
+        config = settings.get(AlertConfig)
+        if (config, settings.contradiction) != (self._config, self._contradiction):
+            self._config, self._contradiction = config, settings.contradiction
+            self._machine.reconfigure(time.monotonic(), config, settings.contradiction)
             self._act()
+        if settings.contradiction:
+            return
         muted = self._beeper.is_muted
-        self._beeper = Beeper(self._settings.get(BeeperConfig))
+        self._beeper = Beeper(settings.get(BeeperConfig))
         self._beeper.is_muted = muted
 
     # Inputs --------------------------------------------------------------------------------

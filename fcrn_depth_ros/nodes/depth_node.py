@@ -38,7 +38,7 @@ from ..ros.image_decoding import compressed_image_decoder
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
 from ..ros.mailbox import FrameMailbox
 from ..ros.node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
-from ..ros.parameters import ParameterGroup
+from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
 from ..ros.tf_mounting import mounting_lookup
 
@@ -76,6 +76,7 @@ class DepthNode(SelfStartingNode):
             NODE_SETTINGS['depth_node'],
             self._apply_parameters,
             lambda: self._processor is not None,
+            lambda settings: self._processor.contradiction_of(settings) if self._processor else '',
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_timer(
@@ -171,8 +172,8 @@ class DepthNode(SelfStartingNode):
         self.get_logger().info(f'{name} runs on {model.provider}')
         return processor
 
-    def _apply_parameters(self) -> None:
-        if self._processor is not None:
+    def _apply_parameters(self, settings: Snapshot) -> None:
+        if self._processor is not None and not settings.contradiction:
             self._processor.apply_settings()
 
     def _subscribe(self) -> None:
@@ -268,6 +269,9 @@ class DepthNode(SelfStartingNode):
         if not outputs.anyone_listens():
             self._status.count_ignored()
             return
+        contradiction = self._settings.snapshot().contradiction
+        if contradiction:
+            raise FrameError(contradiction)
         result = processor.process(frame)
         outputs.publish(result)
         stamp = Time.from_msg(frame.message.header.stamp, self.get_clock().clock_type)

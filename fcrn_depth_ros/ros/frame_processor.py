@@ -26,7 +26,7 @@ from .depth_outputs import DepthResult
 from .depth_status import StatusKeeper
 from .messages import calibration_from_camera_info, is_uncalibrated
 from .node_settings import InputSettings, MountingSettings
-from .parameters import ParameterGroup
+from .parameters import ParameterGroup, Snapshot
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class FrameProcessor:
         self._status = status
         self._decode = decode
         self._look_up_mounting = look_up_mounting
-        self._estimator = self._make_estimator()
+        self._estimator = self._make_estimator(settings.snapshot())
         self._estimator.warm_up()
         self._proximity_config = settings.get(ProximityConfig)
         self.start()
@@ -101,17 +101,17 @@ class FrameProcessor:
         self._identical_frames = 0
         self._picture_stamp = Time()
 
+    def contradiction_of(self, settings: Snapshot) -> str:
+        """Return why the settings do not fit the model; empty where they do."""
+        try:
+            self._make_estimator(settings)
+        except ConfigurationError as error:
+            return str(error)
+        return ''
+
     def apply_settings(self) -> None:
-        """
-        Take changed settings.
-
-        Raises
-        ------
-        ConfigurationError
-            If they do not fit the model.
-
-        """
-        self._estimator = self._make_estimator()
+        """Take changed settings that do not contradict each other or the model."""
+        self._estimator = self._make_estimator(self._settings.snapshot())
         if self._settings.get(ProximityConfig) != self._proximity_config:
             self._proximity_config = self._settings.get(ProximityConfig)
             self._near = NearDebounce(self._proximity_config)
@@ -179,8 +179,8 @@ class FrameProcessor:
         """Tell the debounced nearness after a frame that told nothing."""
         return self._near.update(np.nan)
 
-    def _make_estimator(self) -> DepthEstimator:
-        card, proximity = self._model.card, self._settings.get(ProximityConfig)
+    def _make_estimator(self, settings: Snapshot) -> DepthEstimator:
+        card, proximity = self._model.card, settings.get(ProximityConfig)
         if not card.is_metric and (
             proximity.proximity_mode,
             proximity.relative_polarity,
@@ -191,7 +191,7 @@ class FrameProcessor:
                 f'{proximity.relative_polarity}; set both, or take a metric model'
             )
         return DepthEstimator(
-            self._model, self._settings.get(EstimationConfig), self._settings.get(QualityConfig)
+            self._model, settings.get(EstimationConfig), settings.get(QualityConfig)
         )
 
     def _calibration(self, frame: Frame, image_rgb: np.ndarray) -> LensCalibration | None:

@@ -2,18 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-ROS parameters from settings: declared once, checked as one, applied or refused with a reason.
+ROS parameters from settings: each value is checked by itself, and all are applied as one snapshot.
 
-A node owns one :class:`ParameterGroup`. It declares the fields of the node's settings classes,
-and on every ``ros2 param set`` builds the new settings, so that a rule which spans two fields
-(for example a minimum below a maximum) refuses the change as well as a single bad value does.
+A node owns one :class:`ParameterGroup`. rclpy calls it three times for each change:
+
+    pre-set     an integer becomes a double where a double is meant; a bad value is marked
+    on-set      a marked value, or one that is fixed now, is refused with the reason
+    post-set    the change is in force: one new Snapshot replaces the old one
+
+Values that contradict each other are accepted, because `ros2 param set`, `ros2 param load` and
+rqt set one value at a time. `Snapshot.contradiction` holds the reason until it is gone, and the
+node must not work with such settings. At start there is no such intermediate state: a
+contradiction in a YAML file or at the command line raises ConfigurationError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
-from typing import Any, TypeVar
+from dataclasses import dataclass
+import difflib
+from typing import Any, cast, TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -21,22 +30,54 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from ..errors import ConfigurationError
-from ..settings import describe_settings, SettingDescription, Settings
+from ..settings import check_value, describe_settings, SettingDescription, Settings
+from .node_settings import NODE_SETTINGS
 
-Config = TypeVar('Config')
+Config = TypeVar('Config', bound=Settings)
 
-_PARAMETER_TYPES = {
-    bool: Parameter.Type.BOOL,
-    int: Parameter.Type.INTEGER,
-    float: Parameter.Type.DOUBLE,
-    str: Parameter.Type.STRING,
-    tuple: Parameter.Type.STRING_ARRAY,
-}
+# Parameters that rclpy itself declares, or that belong to a topic.
+_ROS_NAMES = ('use_sim_time', 'start_type_description_service')
+_ROS_PREFIX = 'qos_overrides.'
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    All settings of a node at one moment.
+
+    Attributes
+    ----------
+    configs : mapping of type to Settings
+        One instance of each class.
+    contradiction : str
+        Why the values cannot hold together; empty where they can.
+
+    """
+
+    configs: Mapping[type[Settings], Settings]
+    contradiction: str
+
+    def get(self, config_class: type[Config]) -> Config:
+        """
+        Return the settings of one class.
+
+        Parameters
+        ----------
+        config_class : dataclass type
+            One of the classes of the group.
+
+        Returns
+        -------
+        dataclass instance
+            Immutable.
+
+        """
+        return cast(Config, self.configs[config_class])
 
 
 class ParameterGroup:
@@ -50,15 +91,17 @@ class ParameterGroup:
     config_classes : sequence of dataclass types
         Settings classes whose field names do not overlap.
     on_change : callable or None
-        Called with the new group contents after an accepted change; may raise
-        ConfigurationError to refuse it.
+        Called with the new snapshot after a change of at least one value; must not raise.
     is_configured : callable
-        Tells whether settings that are fixed at configure time can still be changed.
+        Returns whether settings that are read at configure time are fixed now.
+    contradiction_of : callable or None
+        A further rule of the node, for example that the settings fit its model: a snapshot ->
+        the reason, or an empty text. Called after a change, not at start.
 
     Raises
     ------
     ConfigurationError
-        If an initial value is refused.
+        If an initial value is refused, or initial values contradict each other.
 
     """
 
@@ -66,29 +109,36 @@ class ParameterGroup:
         self,
         node: Node,
         config_classes: Sequence[type[Settings]],
-        on_change: Callable[[], None] | None = None,
+        on_change: Callable[[Snapshot], None] | None = None,
         is_configured: Callable[[], bool] = lambda: False,
+        contradiction_of: Callable[[Snapshot], str] | None = None,
     ) -> None:
-        self._node_name = node.get_name()
+        self._node = node
         self._on_change = on_change
         self._is_configured = is_configured
-        self._owners: dict[str, type] = {}
-        self._fixed: set[str] = set()
-        values: dict[str, Any] = {}
-        for config_class in config_classes:
-            for name, (default, description) in describe_settings(config_class).items():
-                self._owners[name] = config_class
-                if description.read_only:
-                    self._fixed.add(name)
-                values[name] = _from_ros(_declare(node, name, default, description))
-        self._configs: dict[type, Settings] = {
-            config_class: self._build(config_class, values) for config_class in config_classes
+        self._contradiction_of = contradiction_of
+        self._owners = {
+            name: config_class
+            for config_class in config_classes
+            for name in describe_settings(config_class)
         }
+        overrides = _overrides_of(node)
+        self._warn_of_unknown_names(overrides)
+        configs = {
+            config_class: _initial(config_class, overrides) for config_class in config_classes
+        }
+        self._snapshot = Snapshot(configs, _contradictions(configs))
+        if self._snapshot.contradiction:
+            raise ConfigurationError(self._snapshot.contradiction)
+        for config in configs.values():
+            _declare(node, config)
+        node.add_pre_set_parameters_callback(self._pre_set)
         node.add_on_set_parameters_callback(self._on_set)
+        node.add_post_set_parameters_callback(self._post_set)
 
     def get(self, config_class: type[Config]) -> Config:
         """
-        Give the settings now in force.
+        Return the settings of one class that are in force now: `snapshot().get(config_class)`.
 
         Parameters
         ----------
@@ -101,99 +151,190 @@ class ParameterGroup:
             Immutable; a later change makes a new one.
 
         """
-        return self._configs[config_class]
+        return self._snapshot.get(config_class)
 
-    def _build(self, config_class: type[Settings], values: dict[str, Any]) -> Any:
-        return config_class(
-            **{name: values[name] for name in describe_settings(config_class)}
-        ).checked()
+    def snapshot(self) -> Snapshot:
+        """
+        Return all settings that are in force now.
+
+        Returns
+        -------
+        Snapshot
+            Immutable; a later change makes a new one. Any thread may call this.
+
+        """
+        return self._snapshot
+
+    def _warn_of_unknown_names(self, overrides: Mapping[str, Parameter]) -> None:
+        elsewhere = {
+            name
+            for config_classes in NODE_SETTINGS.values()
+            for config_class in config_classes
+            for name in describe_settings(config_class)
+        }
+        for name in overrides:
+            if (
+                name in self._owners
+                or name in elsewhere  # one YAML file may serve several nodes
+                or name in _ROS_NAMES
+                or name.startswith(_ROS_PREFIX)
+            ):
+                continue
+            near = difflib.get_close_matches(name, self._owners, 1)
+            advice = f'did you mean {near[0]}?' if near else 'see docs/parameters.md'
+            self._node.get_logger().warning(
+                f'parameter {name} is unknown to {self._node.get_name()} and ignored; {advice}'
+            )
+
+    def _pre_set(self, parameters: list[Parameter]) -> list[Parameter]:
+        return [
+            parameter if parameter.name not in self._owners else self._prepared(parameter)
+            for parameter in parameters
+        ]
+
+    def _prepared(self, parameter: Parameter) -> Parameter:
+        default, description = describe_settings(self._owners[parameter.name])[parameter.name]
+        value = _from_ros(parameter, default)
+        try:
+            check_value(parameter.name, value, default, description)
+        except ConfigurationError as error:
+            return _RefusedParameter(self._node.get_parameter(parameter.name), str(error))
+        return _to_ros(parameter.name, value)
 
     def _on_set(self, parameters: list[Parameter]) -> SetParametersResult:
-        before = self._configs
         try:
-            self._configs = self._changed(parameters)
-            if self._on_change is not None and self._configs != before:
-                self._on_change()
+            self._check_changeable(parameters)
+            self._changed(parameters)
         except ConfigurationError as error:
-            self._configs = before
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _changed(self, parameters: list[Parameter]) -> dict[type, Settings]:
-        changes: dict[type[Settings], dict[str, Any]] = {}
+    def _post_set(self, parameters: list[Parameter]) -> None:
+        before = self._snapshot
+        configs = self._changed(parameters)
+        if configs == before.configs:
+            return
+        after = Snapshot(configs, _contradictions(configs))
+        if not after.contradiction and self._contradiction_of is not None:
+            after = Snapshot(configs, self._contradiction_of(after))
+        self._snapshot = after
+        if after.contradiction and after.contradiction != before.contradiction:
+            self._node.get_logger().warning(
+                f'the parameters contradict each other: {after.contradiction}'
+            )
+        elif before.contradiction and not after.contradiction:
+            self._node.get_logger().info('the parameters no longer contradict each other')
+        if self._on_change is not None:
+            self._on_change(after)
+
+    def _check_changeable(self, parameters: list[Parameter]) -> None:
         for parameter in parameters:
+            if isinstance(parameter, _RefusedParameter):
+                raise ConfigurationError(parameter.reason)
             owner = self._owners.get(parameter.name)
             if owner is None:
                 continue
-            value = _from_ros(parameter)
-            if (
-                parameter.name in self._fixed
-                and self._is_configured()
-                and value != getattr(self._configs[owner], parameter.name)
-            ):
+            default, description = describe_settings(owner)[parameter.name]
+            now, wanted = getattr(self.get(owner), parameter.name), _from_ros(parameter, default)
+            if description.read_only and self._is_configured() and wanted != now:
+                advice = 'give it at start'
+                if isinstance(self._node, LifecycleNode):
+                    name = self._node.get_fully_qualified_name()
+                    advice = (
+                        f'run `ros2 lifecycle set {name} deactivate` and '
+                        f'`ros2 lifecycle set {name} cleanup` first, or {advice}'
+                    )
                 raise ConfigurationError(
-                    f'{parameter.name} must be set before the node is configured; run '
-                    f'`ros2 lifecycle set {self._node_name} deactivate` and `... cleanup` first, '
-                    'or give it at start'
+                    f'{parameter.name} must stay {now!r} while the node is configured, got '
+                    f'{wanted!r}; {advice}'
                 )
-            changes.setdefault(owner, {})[parameter.name] = value
+
+    def _changed(self, parameters: list[Parameter]) -> dict[type[Settings], Settings]:
+        changes: dict[type[Settings], dict[str, Any]] = {}
+        for parameter in parameters:
+            owner = self._owners.get(parameter.name)
+            if owner is not None:
+                default, _ = describe_settings(owner)[parameter.name]
+                changes.setdefault(owner, {})[parameter.name] = _from_ros(parameter, default)
         return {
-            config_class: dataclasses.replace(config, **changes.get(config_class, {})).checked()
-            for config_class, config in self._configs.items()
+            config_class: dataclasses.replace(config, **changes.get(config_class, {}))
+            for config_class, config in self._snapshot.configs.items()
         }
 
 
-def _declare(node: Node, name: str, default: Any, description: SettingDescription) -> Parameter:
+class _RefusedParameter(Parameter):
+    """
+    Stands in for a parameter with a bad value, and carries the reason to the on-set callback.
+
+    rclpy compares type and range between the two callbacks and would refuse with a text of its
+    own, which names neither the meaning nor, for a type, the parameter. It sees the present value.
+    """
+
+    def __init__(self, present: Parameter, reason: str) -> None:
+        super().__init__(present.name, present.type_, present.value)
+        self.reason = reason
+
+
+def _overrides_of(node: Node) -> Mapping[str, Parameter]:
+    """
+    Return the values from YAML files, command line and constructor.
+
+    rclpy has no public way to list them, nor to convert one before it is declared. This is the
+    only place that reads its private attribute (the same in Jazzy, Kilted and Rolling).
+    """
+    return node._parameter_overrides
+
+
+def _initial(config_class: type[Config], overrides: Mapping[str, Parameter]) -> Config:
+    values = {
+        name: _from_ros(overrides[name], default)
+        for name, (default, _) in describe_settings(config_class).items()
+        if name in overrides
+    }
+    return config_class(**values)
+
+
+def _contradictions(configs: Mapping[type[Settings], Settings]) -> str:
+    reasons = [config.contradiction() for config in configs.values()]
+    return '. '.join(filter(None, reasons))
+
+
+def _declare(node: Node, config: Settings) -> None:
+    for name, (default, description) in describe_settings(config).items():
+        parameter = _to_ros(name, getattr(config, name))
+        descriptor = _descriptor(default, description)
+        node.declare_parameter(name, parameter.value, descriptor, ignore_override=True)
+
+
+def _descriptor(default: Any, description: SettingDescription) -> ParameterDescriptor:
     text = description.description
     if description.choices:
         text += f' One of: {", ".join(description.choices)}.'
     if description.read_only:
-        text += ' Taken when the node is configured.'
+        text += ' Read when the node is configured.'
     descriptor = ParameterDescriptor(description=text)
-    if description.minimum is not None and description.maximum is not None:
-        if isinstance(default, float):
-            descriptor.floating_point_range = [
-                FloatingPointRange(
-                    from_value=float(description.minimum), to_value=float(description.maximum)
-                )
-            ]
-        else:
-            descriptor.integer_range = [
-                IntegerRange(
-                    from_value=int(description.minimum), to_value=int(description.maximum), step=1
-                )
-            ]
-    descriptor.type = _PARAMETER_TYPES[type(default)].value
-    # A YAML file that says `1` for 1.0 is what people write; rclpy alone would refuse it.
-    override = node._parameter_overrides.get(name)
-    if (
-        isinstance(default, float)
-        and override is not None
-        and override.type_ == Parameter.Type.INTEGER
-    ):
-        node._parameter_overrides[name] = Parameter(
-            name, Parameter.Type.DOUBLE, float(override.value)
-        )
+    low, high = description.minimum, description.maximum
+    if low is None or high is None:
+        return descriptor
+    if isinstance(default, float):
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high))
+        ]
+    else:
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return descriptor
+
+
+def _to_ros(name: str, value: Any) -> Parameter:
     # rclpy takes an empty list for bytes: one empty text keeps the type, and means nothing.
-    value = (list(default) or ['']) if isinstance(default, tuple) else default
-    try:
-        return node.declare_parameter(name, value, descriptor)
-    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-        raise ConfigurationError(
-            f'{name} must be {_expected(default, description)}, got {override.value!r}; '
-            f'it means: {description.description}'
-        ) from error
+    return Parameter(name, value=(list(value) or ['']) if isinstance(value, tuple) else value)
 
 
-def _expected(default: Any, description: SettingDescription) -> str:
-    kind = _PARAMETER_TYPES[type(default)].name.lower().replace('_', ' ')
-    if description.minimum is None or description.maximum is None:
-        return f'a {kind}'
-    return f'a {kind} in [{description.minimum:g}, {description.maximum:g}]'
-
-
-def _from_ros(parameter: Parameter) -> Any:
+def _from_ros(parameter: Parameter, default: Any) -> Any:
+    """Return a value as settings hold it; one of a wrong type is left for `check_value`."""
     value = parameter.value
-    if isinstance(value, (list, tuple)):
+    if isinstance(default, float) and parameter.type_ == Parameter.Type.INTEGER:
+        return float(value)
+    if isinstance(default, tuple) and not isinstance(value, (str, type(None), bool, int, float)):
         return tuple(item for item in value if item != '')
     return value

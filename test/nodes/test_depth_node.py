@@ -336,8 +336,37 @@ def test_relative_model_only_in_relative_mode(start: Callable[..., RunningNode])
     send(node, picture())
     node.wait_for(lambda: colored and shares)
     assert not images and not ranges
-    result = node.node.set_parameters([Parameter('proximity_mode', value='metric')])[0]
-    assert not result.successful and 'has no unit' in result.reason
+
+
+def test_settings_that_contradict_the_model_make_every_frame_unknown_until_they_fit(
+    start: Callable[..., RunningNode],
+) -> None:
+    card = {'output_kind': 'inverse_relative'}
+    node = start(card=card, proximity_mode='relative', relative_polarity='near_is_high')
+    shares = node.listen(Float32, 'proximity')
+    assert node.node.set_parameters([Parameter('proximity_mode', value='metric')])[0].successful
+    send(node, picture())
+    node.wait_for(lambda: shares)
+    assert np.isnan(shares[-1].data)
+    assert 'has no unit' in status(node).last_rejection
+    assert node.node.set_parameters([Parameter('proximity_mode', value='relative')])[0].successful
+    send(node, picture())
+    node.wait_for(lambda: not np.isnan(shares[-1].data))
+
+
+def test_settings_that_contradict_each_other_make_every_frame_unknown_until_they_fit(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start()
+    shares = node.listen(Float32, 'proximity')
+    assert node.node.set_parameters([Parameter('roi_left', value=1.0)])[0].successful
+    send(node, picture())
+    node.wait_for(lambda: shares)
+    assert np.isnan(shares[-1].data)
+    assert 'roi_left must be below roi_right' in status(node).last_rejection
+    assert node.node.set_parameters([Parameter('roi_left', value=0.5)])[0].successful
+    send(node, picture())
+    node.wait_for(lambda: not np.isnan(shares[-1].data))
 
 
 @pytest.mark.parametrize(
@@ -382,7 +411,7 @@ def _written(path: Path, content: bytes) -> Path:
 def test_fixed_parameters_are_refused_while_configured(start: Callable[..., RunningNode]) -> None:
     node = start()
     result = node.node.set_parameters([Parameter('model_file', value='other.onnx')])[0]
-    assert not result.successful and 'before the node is configured' in result.reason
+    assert not result.successful and 'while the node is configured' in result.reason
 
 
 def test_lifecycle_goes_round_and_depth_comes_back(start: Callable[..., RunningNode]) -> None:

@@ -24,6 +24,7 @@ class Bell(Settings):
     muted: bool = setting(False, 'Make no sound.', read_only=True)
     owners: tuple[str, ...] = setting((), 'Who may ring.')
     offset: float = setting(0.0, 'Any finite number.')
+    size: int = setting(7, 'Size of the bell.', maximum=100)
     weight_kg: float = 1.0
 
 
@@ -40,6 +41,8 @@ class Bell(Settings):
         {'muted': True},
         {'owners': ('ann',)},
         {'offset': -1e9},
+        {'size': 100},
+        {'size': -1000},
         {'offset': 1e9},
     ],
 )
@@ -54,17 +57,21 @@ def test_values_inside_the_bounds_are_accepted(values: dict[str, Any]) -> None:
         ({'loudness': -1e-9}, 'loudness must be a finite number in [0, 1], got -1e-09'),
         ({'loudness': 1.0000001}, 'loudness must be a finite number in [0, 1]'),
         ({'loudness': math.nan}, 'loudness must be a finite number in [0, 1], got nan'),
-        ({'loudness': 'loud'}, "loudness must be a float, got 'loud'"),
-        ({'loudness': True}, 'loudness must be a float, got True'),
-        ({'strokes': 0}, 'strokes must be a finite number in [1, 12], got 0'),
-        ({'strokes': 13}, 'strokes must be a finite number in [1, 12], got 13'),
-        ({'strokes': 3.0}, 'strokes must be a int, got 3.0'),
-        ({'strokes': True}, 'strokes must be a int, got True'),
+        ({'loudness': 'loud'}, "loudness must be a finite number in [0, 1], got 'loud'"),
+        ({'loudness': True}, 'loudness must be a finite number in [0, 1], got True'),
+        ({'strokes': 0}, 'strokes must be an integer in [1, 12], got 0'),
+        ({'strokes': 13}, 'strokes must be an integer in [1, 12], got 13'),
+        ({'strokes': 3.0}, 'strokes must be an integer in [1, 12], got 3.0'),
+        ({'strokes': True}, 'strokes must be an integer in [1, 12], got True'),
         ({'tone': 'middle'}, "tone must be one of 'high', 'low', got 'middle'"),
         ({'tone': ''}, "tone must be one of 'high', 'low', got ''"),
-        ({'muted': 1}, 'muted must be a bool, got 1'),
-        ({'owners': 'ann'}, "owners must be a tuple, got 'ann'"),
-        ({'offset': math.inf}, 'offset must be a finite number in [-inf, inf], got inf'),
+        ({'muted': 1}, 'muted must be true or false, got 1'),
+        ({'tone': None}, "tone must be one of 'high', 'low', got no value"),
+        ({'owners': 'ann'}, "owners must be a list of strings, got 'ann'"),
+        ({'owners': ('ann', 1)}, "owners must be a list of strings, got ('ann', 1)"),
+        ({'size': 101}, 'size must be an integer in [-inf, 100], got 101'),
+        ({'size': 10**400}, 'size must be an integer in [-inf, 100], got 1'),
+        ({'offset': math.inf}, 'offset must be a finite number, got inf'),
     ],
 )
 def test_other_values_are_refused_by_name(values: dict[str, Any], expected: str) -> None:
@@ -72,12 +79,12 @@ def test_other_values_are_refused_by_name(values: dict[str, Any], expected: str)
         Bell(**values)
     assert str(caught.value).startswith(expected)
     meaning = describe_settings(Bell)[next(iter(values))][1].description
-    assert str(caught.value).endswith(f'; it means: {meaning}')
+    assert str(caught.value).endswith(f'; meaning: {meaning}')
 
 
 def test_settings_are_described_in_order_without_other_fields() -> None:
     described = describe_settings(Bell)
-    assert list(described) == ['loudness', 'strokes', 'tone', 'muted', 'owners', 'offset']
+    assert list(described) == ['loudness', 'strokes', 'tone', 'muted', 'owners', 'offset', 'size']
     default, description = described['strokes']
     assert (default, description.minimum, description.maximum) == (3, 1, 12)
     assert [name for name, (_, entry) in described.items() if entry.read_only] == ['muted']
