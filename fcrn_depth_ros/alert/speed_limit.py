@@ -130,7 +130,8 @@ def greatest_safe_speed(distance_m: float, margin_m: float, config: SpeedConfig)
     if free_m <= 0:
         return 0.0
     reaction_s, deceleration = config.reaction_time_s, config.deceleration_mps2
-    return deceleration * (math.sqrt(reaction_s**2 + 2 * free_m / deceleration) - reaction_s)
+    speed_mps = deceleration * (math.sqrt(reaction_s**2 + 2 * free_m / deceleration) - reaction_s)
+    return max(0.0, speed_mps)  # rounding may give less than 0 for a distance next to none
 
 
 def gate_stopped(command: Velocity, is_free_to_leave: bool, config: SpeedConfig) -> Velocity:

@@ -14,7 +14,7 @@ from fcrn_depth_ros.alert.speed_limit import (
     Velocity,
     ZERO_VELOCITY,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 import pytest
 
@@ -37,6 +37,7 @@ def test_the_safe_speed_is_the_inverse(distance_m, speed_mps):
 
 @settings(deadline=None)
 @given(st.floats(0, 50), st.floats(0, 2), st.floats(0, 3), st.floats(0.05, 5))
+@example(5e-324, 0.0, 5e-324, 4.0)
 def test_from_the_safe_speed_the_robot_always_stops_in_time(
     distance_m, margin_m, reaction_s, deceleration
 ):
