@@ -4,19 +4,16 @@
 """
 Stands in for depth_node with the renderer's true depth, to tell the alert's faults from others.
 
-It has depth_node's name, its parameters of mounting and proximity, and the topics that alert_node
-hears; instead of pictures it takes `oracle/depth`.
+It has depth_node's name, its parameters of mounting and proximity, its perception pipeline and
+the topics that alert_node subscribes to; instead of pictures it takes `oracle/depth`.
 """
 
 from __future__ import annotations
 
 import sys
 
-from diagnostic_msgs.msg import DiagnosticArray
-from fcrn_depth_ros.camera.mounting import inverse_floor_depth
-from fcrn_depth_ros.perception.proximity import estimate_proximity, NearDebounce, ProximityConfig
+from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.ros import quality_of_service as qos
-from fcrn_depth_ros.ros.diagnostics import diagnostic_array, Level
 from fcrn_depth_ros.ros.messages import (
     calibration_from_camera_info,
     horizontal_field_of_view_rad,
@@ -25,11 +22,13 @@ from fcrn_depth_ros.ros.messages import (
 from fcrn_depth_ros.ros.node_settings import MountingSettings
 from fcrn_depth_ros.ros.parameters import ParameterGroup
 from fcrn_depth_ros.ros.process import run_nodes
+from fcrn_depth_ros.ros.stamps import nanoseconds
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Bool, Float32
+
+from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
 
 
 class OracleNode(Node):
@@ -38,20 +37,18 @@ class OracleNode(Node):
     def __init__(self) -> None:
         super().__init__('depth_node')
         self._settings = ParameterGroup(self, (MountingSettings, ProximityConfig))
-        self._near = NearDebounce(self._settings.get(ProximityConfig))
+        self._source = TrueDepth()
         self._camera_info: CameraInfo | None = None
         self._range = self.create_publisher(Range, 'proximity/range', qos.signal())
         self._share = self.create_publisher(Float32, 'proximity', qos.signal())
         self._is_near = self.create_publisher(Bool, 'proximity/near', qos.signal())
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_subscription(
             CameraInfo, 'camera_info', self._on_camera_info, qos.sensor_input()
         )
         self.create_subscription(Image, 'oracle/depth', self._on_depth, qos.sensor_input())
-        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def shut_down(self) -> None:
-        """Nothing is left to be said."""
+        """Nothing is left to be done."""
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._camera_info = message
@@ -60,34 +57,27 @@ class OracleNode(Node):
         mounting = self._settings.get(MountingSettings).mounting()
         if self._camera_info is None or mounting is None:
             return
-        depth = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+        size = message.height, message.width
+        self._source.depth_m = np.frombuffer(message.data, np.float32).reshape(size)
         intrinsics = calibration_from_camera_info(
             self._camera_info, message.width, message.height
         ).intrinsics
         config = self._settings.get(ProximityConfig)
-        slope = (np.arange(message.width) - intrinsics.cx_px) / intrinsics.fx_px
-        floor = inverse_floor_depth(intrinsics, mounting)
-        estimate = estimate_proximity(depth, config, floor, slope)
-        view_rad = horizontal_field_of_view_rad(intrinsics)
+        stamp_ns = nanoseconds(message.header.stamp)
+        seen = oracle_pipeline(self._source, config).observe(
+            oracle_frame(self._source.depth_m, intrinsics, mounting, stamp_ns)
+        )
         self._range.publish(
             range_message(
-                message.header, estimate.nearest_distance_m, view_rad, config.max_range_m
+                message.header,
+                seen.nearest_m,
+                horizontal_field_of_view_rad(intrinsics),
+                config.max_range_m,
+                seen.range_variance_m2,
             )
         )
-        self._share.publish(Float32(data=estimate.proximity))
-        self._is_near.publish(Bool(data=self._near.update(estimate.proximity)))
-
-    def _diagnose(self) -> None:
-        self._diagnostics.publish(
-            diagnostic_array(
-                self.get_clock().now().to_msg(),
-                'depth_node: oracle',
-                'renderer',
-                Level.OK,
-                'true depth',
-                {'metric scale': 'verified'},
-            )
-        )
+        self._share.publish(Float32(data=seen.proximity.proximity))
+        self._is_near.publish(Bool(data=seen.proximity.is_near(config)))
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
-from fcrn_depth_ros.perception.quality import QualityConfig
+from fcrn_depth_ros.perception.quality import assess_image
 from fcrn_depth_ros.report.drawing import colorize_depth, write
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,6 @@ def main(arguments: list[str] | None = None) -> None:
     estimator = DepthEstimator(
         load_onnx_model(options.model),
         EstimationConfig(depth_size='input'),
-        QualityConfig(quality_gate=False),
     )
     sheet = draw_sheet(render_cases(), estimator)
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +174,7 @@ def _draw_case(case: FailureCase, estimator: DepthEstimator) -> NDArray[np.uint8
     mounting = CameraMounting(CAMERA_HEIGHT_M, CAMERA_PITCH_DEG)
     depth = estimator.estimate(case.image_rgb, camera, mounting).depth_m
     # The gate is judged at its defaults; the estimate is drawn all the same.
-    gated = DepthEstimator(estimator.model).estimate(case.image_rgb).quality.reason
+    gated = assess_image(case.image_rgb).reason
     known = np.isfinite(case.depth_m) & np.isfinite(depth)
     error = float(np.mean(np.abs(depth[known] / case.depth_m[known] - 1.0)))
     verdict = f'refused: {gated}' if gated else 'not refused'

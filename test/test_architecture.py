@@ -24,7 +24,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {
     'errors': set(),
     'settings': {'errors'},
     'camera': {'errors', 'settings'},
-    'estimation': {'errors', 'settings', 'camera', 'perception'},
+    'estimation': {'errors', 'settings', 'camera'},
     'perception': {'errors', 'settings', 'camera', 'estimation'},
     'alert': {'errors', 'settings'},
     'report': DOMAIN,

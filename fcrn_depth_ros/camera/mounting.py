@@ -64,6 +64,12 @@ class CameraMounting:
                     'give degrees, not radians'
                 )
 
+    def __str__(self) -> str:
+        return (
+            f'{self.height_m:.3g} m high, pitch {self.pitch_deg:.3g} deg, '
+            f'roll {self.roll_deg:.3g} deg'
+        )
+
     @classmethod
     def from_down_vector(cls, down: NDArray[np.floating], height_m: float) -> CameraMounting:
         """Build the mounting from the direction of gravity in the camera's optical frame."""

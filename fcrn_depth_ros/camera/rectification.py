@@ -64,6 +64,21 @@ class LensCalibration:
         """True where straight lines are bent in the raw picture."""
         return self.distortion_model in FISHEYE_MODELS or bool(np.any(self.distortion))
 
+    @property
+    def moves_pixels(self) -> bool:
+        """True where the rectified picture differs from the raw one."""
+        camera = self.intrinsics
+        rectified = [
+            [camera.fx_px, 0.0, camera.cx_px],
+            [0.0, camera.fy_px, camera.cy_px],
+            [0.0, 0.0, 1.0],
+        ]
+        return (
+            self.is_distorted
+            or not np.allclose(self.camera_matrix, rectified)
+            or not np.allclose(self.rectification, np.eye(3))
+        )
+
     def scaled_to(self, width_px: int, height_px: int) -> LensCalibration:
         """Return the calibration of the same picture stretched to another size."""
         camera = self.intrinsics

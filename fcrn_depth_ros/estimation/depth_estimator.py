@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 import time
 
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, floor_scale, inverse_floor_depth
+from ..camera.orientation import quarter_turns, turn_intrinsics, turn_mounting, turn_picture
 from ..errors import CameraInfoError, ConfigurationError
-from ..perception.quality import assess_image, ImageQuality, QualityConfig
 from ..settings import setting, Settings
 from .onnx_model import OnnxModel
 from .postprocessing import limit_depth, network_output_to_depth
-from .preprocessing import place_image, prepare_image
+from .preprocessing import check_image, place_image, prepare_image
 
 
 @dataclass(frozen=True)
@@ -72,36 +73,48 @@ class DepthEstimate:
         value, larger is nearer.
     is_metric : bool
         False for relative models.
-    intrinsics : CameraIntrinsics or None
-        Of the depth map; None where those of the picture are unknown.
+    intrinsics : CameraIntrinsics
+        Of the depth map.
+    is_camera_known : bool
+        False where the intrinsics are those of the training camera's field of view.
     inverse_floor_depth : ndarray of float32, shape (h, w), or None
         Inverse depth of an empty floor in 1/m, 0 above the horizon; None where the mounting is
         unknown.
     inference_s : float
-        Time of the network alone.
+        Time of the network alone; 0 where it did not run.
     focal_corrected : bool
         True where the scale was corrected for the camera's focal length.
     mounting_used : str
         'network' where the network took the mounting, 'floor_scale' where the depth was scaled
         to the known floor, 'none' otherwise.
-    quality : ImageQuality
-        Where it is not usable, the whole depth map is NaN.
+    range_doubts : tuple of str
+        What of mounting and field of view lies outside the range that the network was trained
+        with.
 
     """
 
     depth_m: NDArray[np.float32]
     is_metric: bool
-    intrinsics: CameraIntrinsics | None
+    intrinsics: CameraIntrinsics
+    is_camera_known: bool
     inverse_floor_depth: NDArray[np.float32] | None
     inference_s: float
     focal_corrected: bool
     mounting_used: str
-    quality: ImageQuality
+    range_doubts: tuple[str, ...] = ()
+
+
+_EstimateUpright = Callable[
+    [NDArray[np.uint8], CameraIntrinsics | None, CameraMounting | None], DepthEstimate
+]
 
 
 class DepthEstimator:
     """
     Estimate depth with one network, for any camera.
+
+    A camera that is mounted sideways or upside down is no special case for the caller: its
+    picture is turned upright before the network sees it, and the depth map is turned back.
 
     Parameters
     ----------
@@ -109,30 +122,37 @@ class DepthEstimator:
         The network.
     config : EstimationConfig, optional
         How its output becomes depth.
-    quality : QualityConfig, optional
-        Which pictures are refused.
 
     Raises
     ------
     ConfigurationError
         The limits leave nothing of the network's valid range.
 
+    Examples
+    --------
+    >>> from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
+    >>> estimator = DepthEstimator(load_onnx_model(embedded_model_path()))
+    >>> estimator.estimate(np.zeros((480, 640, 3), np.uint8)).depth_m.dtype
+    dtype('float32')
+
     """
 
-    def __init__(
-        self,
-        model: OnnxModel,
-        config: EstimationConfig | None = None,
-        quality: QualityConfig | None = None,
-    ) -> None:
+    def __init__(self, model: OnnxModel, config: EstimationConfig | None = None) -> None:
         self.model = model
         self.config = (config or EstimationConfig()).checked()
-        self.quality = quality or QualityConfig()
-        card = model.card
-        if card.is_metric:
-            low, high = self.config.min_depth_m, self.config.max_depth_m
-            _check_limit('min_depth_m', low, low < card.valid_max_m, model)
-            _check_limit('max_depth_m', high, not 0.0 < high <= card.valid_min_m, model)
+        contradiction = _limit_contradiction(model, self.config)
+        if contradiction:
+            raise ConfigurationError(contradiction)
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.model.card.name
+
+    @property
+    def is_metric(self) -> bool:
+        """False where the network's depth has no unit."""
+        return self.model.card.is_metric
 
     def estimate(
         self,
@@ -167,35 +187,92 @@ class DepthEstimator:
             The network failed.
 
         """
+        return self._turned(image_rgb, intrinsics, mounting, self._estimate_upright)
+
+    def unknown(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None = None,
+        mounting: CameraMounting | None = None,
+    ) -> DepthEstimate:
+        """
+        Return what `estimate` would, with all depth unknown and without running the network.
+
+        Parameters
+        ----------
+        image_rgb, intrinsics, mounting
+            As for :meth:`estimate`.
+
+        Returns
+        -------
+        DepthEstimate
+            Every depth is NaN.
+
+        Raises
+        ------
+        ImageFormatError, CameraInfoError
+            As for :meth:`estimate`.
+
+        """
+        return self._turned(image_rgb, intrinsics, mounting, self._unknown_upright)
+
+    def warm_up(self) -> None:
+        """Run once on a grey picture, so that the first frame is not the slow one."""
         card = self.model.card
-        tensor = prepare_image(image_rgb, card)
+        self.estimate(np.full((card.input_height, card.input_width, 3), 128, np.uint8))
+
+    def _turned(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None,
+        mounting: CameraMounting | None,
+        estimate_upright: _EstimateUpright,
+    ) -> DepthEstimate:
+        check_image(image_rgb)
         height, width = image_rgb.shape[:2]
         if intrinsics and (intrinsics.width_px, intrinsics.height_px) != (width, height):
             raise CameraInfoError(
                 f'camera info must describe images of {width}x{height}, got '
                 f'{intrinsics.width_px}x{intrinsics.height_px}; publish it for the image in use'
             )
-        quality = assess_image(image_rgb, self.quality)
-        place = place_image(width, height, card)
-        corrects_focal = (
-            intrinsics is not None and card.is_metric and self.config.focal_correction == 'auto'
-        )
-        ratio = 1.0
-        if intrinsics and corrects_focal:
-            ratio = place.to_network(intrinsics).fx_px / card.network_fx_px
-        if not card.is_metric:
+        if not self.model.card.is_metric:
             # A map without a unit has no scale to fix.
             mounting = None
-        # Where the camera is unknown, take the field of view of the training camera.
-        assumed = intrinsics
-        if mounting and not intrinsics:
-            assumed = CameraIntrinsics.from_field(
-                card.training_fx_px, card.training_width_px, width, height
-            )
+        turns = 0 if mounting is None else quarter_turns(mounting)
+        if mounting is None or turns == 0:
+            return estimate_upright(image_rgb, intrinsics, mounting)
+        estimate = estimate_upright(
+            turn_picture(image_rgb, turns),
+            None if intrinsics is None else turn_intrinsics(intrinsics, turns),
+            turn_mounting(mounting, turns),
+        )
+        floor = estimate.inverse_floor_depth
+        return replace(
+            estimate,
+            depth_m=turn_picture(estimate.depth_m, -turns),
+            intrinsics=turn_intrinsics(estimate.intrinsics, -turns),
+            inverse_floor_depth=None if floor is None else turn_picture(floor, -turns),
+        )
+
+    def _estimate_upright(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None,
+        mounting: CameraMounting | None,
+    ) -> DepthEstimate:
+        card = self.model.card
+        height, width = image_rgb.shape[:2]
+        place = place_image(width, height, card)
+        blank = self._unknown_upright(image_rgb, intrinsics, mounting)
+        ratio = 1.0
+        if intrinsics and blank.focal_corrected:
+            ratio = place.to_network(intrinsics).fx_px / card.network_fx_px
         network_floor = None
-        if mounting and assumed and card.mounting_input:
+        if mounting and card.mounting_input:
             # The network sees the world of its training camera, where all is 1/ratio as far.
-            network_floor = _floor_map(place.to_network(assumed), mounting) * np.float32(ratio)
+            camera = intrinsics or self._assumed_camera(width, height)
+            network_floor = _floor_map(place.to_network(camera), mounting) * np.float32(ratio)
+        tensor = prepare_image(image_rgb, card)
 
         start = time.perf_counter()
         raw = self.model.run(tensor, network_floor)
@@ -203,36 +280,86 @@ class DepthEstimator:
 
         size = (height, width) if self.config.depth_size == 'input' else None
         depth = place.to_picture(network_output_to_depth(raw, card, ratio), size)
-        if not quality.usable:
-            depth = np.full_like(depth, np.nan)
-        depth_height, depth_width = depth.shape
-        floor = None
+        camera = (intrinsics or self._assumed_camera(width, height)).scaled_to(
+            depth.shape[1], depth.shape[0]
+        )
+        floor = None if mounting is None else _floor_map(camera, mounting)
         mounting_used = 'none' if network_floor is None else 'network'
-        if mounting and assumed:
-            assumed = assumed.scaled_to(depth_width, depth_height)
-            floor = _floor_map(assumed, mounting)
-            if network_floor is None:
-                scale = floor_scale(depth, assumed, mounting)
-                if scale is not None:
-                    depth = depth * np.float32(scale)
-                    mounting_used = 'floor_scale'
+        if mounting and network_floor is None:
+            scale = floor_scale(depth, camera, mounting)
+            if scale is not None:
+                depth = depth * np.float32(scale)
+                mounting_used = 'floor_scale'
         if card.is_metric:
             depth = limit_depth(depth, self.config.min_depth_m, self.config.max_depth_m)
-        return DepthEstimate(
+        return replace(
+            blank,
             depth_m=depth,
-            is_metric=card.is_metric,
-            intrinsics=intrinsics.scaled_to(depth_width, depth_height) if intrinsics else None,
+            intrinsics=camera,
             inverse_floor_depth=floor,
             inference_s=inference_s,
-            focal_corrected=corrects_focal,
             mounting_used=mounting_used,
-            quality=quality,
         )
 
-    def warm_up(self) -> None:
-        """Run once on a grey picture, so that the first frame is not the slow one."""
+    def _unknown_upright(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None,
+        mounting: CameraMounting | None,
+    ) -> DepthEstimate:
         card = self.model.card
-        self.estimate(np.full((card.input_height, card.input_width, 3), 128, np.uint8))
+        height, width = image_rgb.shape[:2]
+        if self.config.depth_size == 'input':
+            size = (height, width)
+        else:
+            place = place_image(width, height, card)
+            map_hw = self.model.output_size_hw
+            size = place.picture_size_hw(map_hw)
+        camera = (intrinsics or self._assumed_camera(width, height)).scaled_to(size[1], size[0])
+        trained = self.model.trained_range
+        return DepthEstimate(
+            depth_m=np.full(size, np.nan, np.float32),
+            is_metric=card.is_metric,
+            intrinsics=camera,
+            is_camera_known=intrinsics is not None,
+            inverse_floor_depth=None if mounting is None else _floor_map(camera, mounting),
+            inference_s=0.0,
+            focal_corrected=(
+                intrinsics is not None
+                and card.is_metric
+                and self.config.focal_correction == 'auto'
+            ),
+            mounting_used='network' if mounting and card.mounting_input else 'none',
+            range_doubts=()
+            if trained is None or mounting is None
+            else trained.doubts(mounting, intrinsics),
+        )
+
+    def _assumed_camera(self, width_px: int, height_px: int) -> CameraIntrinsics:
+        """Return a camera with the training camera's field of view."""
+        card = self.model.card
+        focal, width = (
+            (card.training_fx_px, card.training_width_px) if card.is_metric else (1.0, 1.0)
+        )
+        return CameraIntrinsics.from_field(focal, width, width_px, height_px)
+
+
+def _limit_contradiction(model: OnnxModel, config: EstimationConfig) -> str:
+    """Return how the limits contradict the model's valid range; empty where they do not."""
+    card = model.card
+    if not card.is_metric:
+        return ''
+    low, high = config.min_depth_m, config.max_depth_m
+    for name, limit_m, is_allowed in (
+        ('min_depth_m', low, low < card.valid_max_m),
+        ('max_depth_m', high, not 0.0 < high <= card.valid_min_m),
+    ):
+        if not is_allowed:
+            return (
+                f'{name} must leave some of the range {card.valid_min_m:g}..{card.valid_max_m:g} '
+                f'm of {card.name}, got {limit_m:g}; set 0 for the limit of the model card'
+            )
+    return ''
 
 
 @lru_cache(maxsize=4)
@@ -240,12 +367,3 @@ def _floor_map(intrinsics: CameraIntrinsics, mounting: CameraMounting) -> NDArra
     floor = inverse_floor_depth(intrinsics, mounting)
     floor.flags.writeable = False
     return floor
-
-
-def _check_limit(name: str, limit_m: float, allowed: bool, model: OnnxModel) -> None:
-    if not allowed:
-        card = model.card
-        raise ConfigurationError(
-            f'{name} must leave some of the range {card.valid_min_m:g}..{card.valid_max_m:g} m '
-            f'of {card.name}, got {limit_m:g}; set 0 for the limit of the model card'
-        )

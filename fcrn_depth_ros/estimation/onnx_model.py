@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..settings import setting, Settings
 from .model_card import ModelCard
+from .trained_range import load_trained_range, TrainedRange
 
 PROVIDERS = {
     'CPU': 'CPUExecutionProvider',
@@ -143,6 +144,8 @@ class OnnxModel:
         What the network expects and returns.
     path : Path
         Where it came from, for messages.
+    trained_range : TrainedRange or None
+        Mountings and fields of view it was trained with; None where nothing is stated.
 
     Raises
     ------
@@ -151,14 +154,33 @@ class OnnxModel:
 
     """
 
-    def __init__(self, session: InferenceSession, card: ModelCard, path: Path) -> None:
+    def __init__(
+        self,
+        session: InferenceSession,
+        card: ModelCard,
+        path: Path,
+        trained_range: TrainedRange | None = None,
+    ) -> None:
         _check_graph(session, card)
         self.card = card
+        self.trained_range = trained_range
         self.path = path
         self.provider = _describe_provider(session)
         self._session = session
         mounting_shape = (1, 1, card.input_height, card.input_width)
         self._unknown_mounting = np.zeros(mounting_shape, np.float32)
+        size = _map_size(
+            next(o for o in session.get_outputs() if o.name == card.output_name).shape
+        )
+        is_static = size is not None and all(isinstance(side, int) for side in size)
+        # A dynamic output is as large as the input until a run shows its size.
+        self._output_size_hw = size if is_static else (card.input_height, card.input_width)
+
+    @property
+    def output_size_hw(self) -> tuple[int, int]:
+        """Height and width of the network's output map in px."""
+        assert self._output_size_hw is not None
+        return self._output_size_hw
 
     def run(
         self, image: NDArray[np.float32], inverse_floor_depth: NDArray[np.float32] | None = None
@@ -205,6 +227,7 @@ class OnnxModel:
                 f'check that {self.path} runs on provider {self.provider}'
             ) from err
         depth = _as_map(np.asarray(output), self.card)
+        self._output_size_hw = depth.shape
         if not np.isfinite(depth).any():
             raise InferenceError(
                 'network output must hold finite values, got none in '
@@ -329,7 +352,8 @@ def load_onnx_model(
         )
     try:
         metadata = opened.get_modelmeta().custom_metadata_map
-        return OnnxModel(opened, ModelCard.from_metadata(metadata, card_overrides), path)
+        card = ModelCard.from_metadata(metadata, card_overrides)
+        return OnnxModel(opened, card, path, load_trained_range(path, metadata))
     except UnicodeDecodeError as err:
         raise ModelFileError(
             f'model file must hold UTF-8 names, got {path}: {_one_line(err)}; get it again'

@@ -51,6 +51,13 @@ class ImagePlacement:
             self.input_height_px,
         )
 
+    def picture_size_hw(self, map_size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Return the size of the picture's part of a map of the network's whole input."""
+        return (
+            max(1, round(self.height_px * map_size_hw[0] / self.input_height_px)),
+            max(1, round(self.width_px * map_size_hw[1] / self.input_width_px)),
+        )
+
     def to_picture(
         self, values: NDArray[np.float32], size_hw: tuple[int, int] | None
     ) -> NDArray[np.float32]:
@@ -77,10 +84,7 @@ class ImagePlacement:
             self.input_height_px,
         )
         if size_hw is None:
-            size_hw = (
-                max(1, round(self.height_px * scale_y)),
-                max(1, round(self.width_px * scale_x)),
-            )
+            size_hw = self.picture_size_hw((height, width))
         if size_hw == values.shape and fills_input:
             return values
         # Pixel centres: result (u + 0.5) * step + offset = map (u' + 0.5).

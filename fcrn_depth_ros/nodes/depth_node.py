@@ -4,46 +4,55 @@
 """
 Image in, metric depth and proximity out: the wiring of depth_node.
 
-The subscription leaves the newest frame in a one-slot mailbox; one worker thread has the frame
-processed and the result published. Every frame that came in is counted as processed, superseded
-by a newer one, rejected with a reason, or ignored because nobody listens.
+The subscription leaves the newest image in a one-slot mailbox; one worker thread gives it to the
+perception pipeline and publishes the observation. Every image that came in is counted as
+processed, superseded by a newer one, rejected with a reason, or ignored because nobody listens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 import sys
-import threading
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ..camera.image_messages import image_to_rgb
-from ..errors import FcrnDepthError, FrameError, InferenceError
+from ..errors import FcrnDepthError
+from ..estimation.depth_estimator import DepthEstimator
 from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
+from ..perception.observation import CameraFrame
+from ..perception.pipeline import PerceptionPipeline
 from ..ros import quality_of_service as qos
+from ..ros.camera_frames import ArrivedImage, read_frame
 from ..ros.depth_outputs import DepthOutputs
 from ..ros.depth_status import assess, StatusKeeper
+from ..ros.depth_worker import DepthWorker
 from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import diagnostic_array
-from ..ros.frame_processor import Frame, FrameProcessor
 from ..ros.hang_guard import LOADING_LIMIT_S, must_end
 from ..ros.image_decoding import compressed_image_decoder
+from ..ros.input_hints import compressed_topic, InputHints
 from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
-from ..ros.mailbox import FrameMailbox
-from ..ros.node_settings import InputSettings, ModelSettings, MountingSettings, NODE_SETTINGS
+from ..ros.node_settings import (
+    InputSettings,
+    ModelSettings,
+    MountingSettings,
+    NODE_SETTINGS,
+    perception_config,
+)
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
-from ..ros.tf_mounting import mounting_lookup
+from ..ros.tf_mounting import TfMounting
 
 _DIAGNOSTICS_PERIOD_S = 1.0
-_WARNING_PERIOD_S = 1.0
 
 
 class DepthNode(SelfStartingNode):
@@ -65,18 +74,19 @@ class DepthNode(SelfStartingNode):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('depth_node', **kwargs)
         self._status = StatusKeeper(time.monotonic)
-        self._processor: FrameProcessor | None = None
+        self._pipeline: PerceptionPipeline | None = None
+        self._decode: Callable[[Any], np.ndarray] = image_to_rgb
+        self._tf_mounting: TfMounting | None = None
         self._outputs: DepthOutputs | None = None
         self._camera_info: CameraInfo | None = None
         self._inputs: list[Any] = []
-        self._mailbox: FrameMailbox[Frame] | None = None
-        self._worker: threading.Thread | None = None
+        self._worker: DepthWorker | None = None
+        self._hints = InputHints(self)
         self._settings = ParameterGroup(
             self,
             NODE_SETTINGS['depth_node'],
-            self._apply_parameters,
-            lambda: self._processor is not None,
-            lambda settings: self._processor.contradiction_of(settings) if self._processor else '',
+            is_configured=lambda: self._pipeline is not None,
+            contradiction_of=self._contradiction_of,
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_timer(
@@ -93,29 +103,31 @@ class DepthNode(SelfStartingNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the network, make the publishers."""
         try:
-            self._processor = self._make_processor()
+            self._pipeline = self._make_pipeline()
         except FcrnDepthError as error:
             self.get_logger().error(f'not configured: {error}')
+            self._release('unconfigured')
             self._status.update(configure_error=str(error))
             return TransitionCallbackReturn.FAILURE
-        self._outputs = DepthOutputs(self, self._settings)
+        self._outputs = DepthOutputs(self)
         self._status.update(lifecycle_state='inactive', configure_error='')
         return super().on_configure(state)
 
     @says_why_it_fails
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe."""
-        assert self._processor is not None and self._outputs is not None
+        assert self._pipeline is not None and self._outputs is not None
         result = super().on_activate(state)
-        self._processor.start()
-        self._mailbox = FrameMailbox()
-        self._worker = threading.Thread(
-            target=self._work,
-            args=(self._mailbox, self._processor, self._outputs),
-            name='depth_worker',
-            daemon=True,
+        self._hints.restart()
+        self._worker = DepthWorker(
+            self,
+            self._settings,
+            self._pipeline,
+            self._read,
+            self._outputs,
+            self._status,
+            self._hints.check_image,
         )
-        self._worker.start()
         self._subscribe()
         self._status.update(lifecycle_state='active')
         return result
@@ -150,71 +162,80 @@ class DepthNode(SelfStartingNode):
         """Stop the worker before the process ends."""
         self._stop()
 
-    def _make_processor(self) -> FrameProcessor:
-        model_settings = self._settings.get(ModelSettings)
-        session = self._settings.get(SessionConfig)
+    def _make_pipeline(self) -> PerceptionPipeline:
+        settings = self._settings.snapshot()
+        model_settings = settings.get(ModelSettings)
+        session = settings.get(SessionConfig)
         path = (
             Path(model_settings.model_file).expanduser()
             if model_settings.model_file
             else embedded_model_path(session.provider)
         )
-        compressed = self._settings.get(InputSettings).image_transport == 'compressed'
-        decode = compressed_image_decoder() if compressed else image_to_rgb
-        floor_frame = self._settings.get(MountingSettings).floor_frame
-        look_up_mounting = mounting_lookup(self, floor_frame) if floor_frame else None
+        compressed = settings.get(InputSettings).image_transport == 'compressed'
+        self._decode = compressed_image_decoder() if compressed else image_to_rgb
+        floor_frame = settings.get(MountingSettings).floor_frame
+        if floor_frame:
+            self._tf_mounting = TfMounting(self, floor_frame)
         with must_end('the loading of the network', LOADING_LIMIT_S):
             model = load_onnx_model(path, session, model_settings.card_overrides())
-            processor = FrameProcessor(
-                model, self._settings, self._status, decode, look_up_mounting
-            )
+            pipeline = PerceptionPipeline.for_model(model, perception_config(settings))
+            DepthEstimator(model).warm_up()
         name = f'{model.card.name} {model.card.version}'
         self._status.update(model=f'{name} ({path.name})', provider=model.provider)
         self.get_logger().info(f'{name} runs on {model.provider}')
-        return processor
+        return pipeline
 
-    def _apply_parameters(self, settings: Snapshot) -> None:
-        if self._processor is not None and not settings.contradiction:
-            self._processor.apply_settings()
+    def _contradiction_of(self, settings: Snapshot) -> str:
+        """Return how settings contradict the network, empty where they do not."""
+        if self._pipeline is None:
+            return ''
+        return self._pipeline.contradiction_with(perception_config(settings))
 
     def _subscribe(self) -> None:
         compressed = self._settings.get(InputSettings).image_transport == 'compressed'
-        image_type, image_topic = (
-            (CompressedImage, 'image/compressed') if compressed else (Image, 'image')
+        image_type, topic = (
+            (CompressedImage, compressed_topic(self)) if compressed else (Image, 'image')
         )
-        self._inputs.append(
+        self._inputs = [
             self.create_subscription(
                 CameraInfo,
                 'camera_info',
                 self._on_camera_info,
                 qos.sensor_input(),
                 qos_overriding_options=qos.overridable(),
-            )
-        )
-        self._inputs.append(
+            ),
             self.create_subscription(
                 image_type,
-                image_topic,
+                topic,
                 self._on_image,
                 qos.sensor_input(),
                 qos_overriding_options=qos.overridable(),
                 event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost),
-            )
-        )
+            ),
+        ]
+        self._status.update(image_topic=self._inputs[-1].topic_name)
 
     def _stop(self) -> None:
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
-        if self._mailbox is not None and self._mailbox.close():
-            self._status.count_superseded()
         if self._worker is not None:
-            self._worker.join()
-        self._mailbox = self._worker = None
+            if not self._worker.close():
+                self.get_logger().error(
+                    'the worker must end with its frame, but hangs in the network or its '
+                    'provider; it is left behind, restart the process'
+                )
+            self._worker = None
+        if self._outputs is not None:
+            self._outputs.withdraw()
+        self._status.forget_frames()
 
     def _release(self, lifecycle_state: str) -> None:
         if self._outputs is not None:
             self._outputs.destroy()
-        self._processor = self._outputs = self._camera_info = None
+        if self._tf_mounting is not None:
+            self._tf_mounting.close()
+        self._pipeline = self._outputs = self._camera_info = self._tf_mounting = None
         self._status.update(lifecycle_state=lifecycle_state, model='', provider='')
 
     # Executor thread -----------------------------------------------------------------------
@@ -223,15 +244,15 @@ class DepthNode(SelfStartingNode):
         self._camera_info = message
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        if self._mailbox is not None:
-            frame = Frame(message, self._camera_info, time.monotonic())
-            self._status.count_received(self._mailbox.put(frame))
+        if self._worker is not None:
+            self._worker.put(ArrivedImage(message, self._camera_info, time.monotonic()))
 
     def _on_image_lost(self, event: Any) -> None:
         self._status.count_lost(event.total_count_change)
 
     def _publish_diagnostics(self) -> None:
         status = self._status.snapshot()
+        self._hints.check_silence(status)
         level, text = assess(status)
         self._diagnostics.publish(
             diagnostic_array(
@@ -246,37 +267,12 @@ class DepthNode(SelfStartingNode):
 
     # Worker thread -------------------------------------------------------------------------
 
-    def _work(
-        self, mailbox: FrameMailbox[Frame], processor: FrameProcessor, outputs: DepthOutputs
-    ) -> None:
-        while (frame := mailbox.take()) is not None:
-            try:
-                self._handle(frame, processor, outputs)
-                continue
-            except (FrameError, InferenceError) as error:
-                reason = str(error)
-            except Exception as error:
-                # The thread's last line of defence: one frame that nobody foresaw must not end
-                # the depth of all later ones. It is counted and shown like any bad frame.
-                reason = f'internal error: {error!r}'
-            self._status.count_rejected(reason)
-            outputs.publish_unknown(processor.near_after_unknown())
-            self.get_logger().warning(
-                f'frame dropped: {reason}', throttle_duration_sec=_WARNING_PERIOD_S
-            )
-
-    def _handle(self, frame: Frame, processor: FrameProcessor, outputs: DepthOutputs) -> None:
-        if not outputs.anyone_listens():
-            self._status.count_ignored()
-            return
-        contradiction = self._settings.snapshot().contradiction
-        if contradiction:
-            raise FrameError(contradiction)
-        result = processor.process(frame)
-        outputs.publish(result)
-        stamp = Time.from_msg(frame.message.header.stamp, self.get_clock().clock_type)
-        age_s = (self.get_clock().now() - stamp).nanoseconds * 1e-9
-        self._status.count_processed(result.estimate.inference_s, age_s)
+    def _read(self, arrived: ArrivedImage) -> CameraFrame:
+        if self._tf_mounting is not None:
+            mounting = self._tf_mounting.look_up(arrived.message.header.frame_id)
+        else:
+            mounting = self._settings.get(MountingSettings).mounting()
+        return read_frame(arrived, self._decode, mounting)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-How near is it: from a depth map to a share, a distance and a debounced yes or no.
+From a depth map to the share of near pixels, and to the nearest distance.
 
 Unknown is never clear: a frame with too few valid pixels gives NaN, and NaN counts as near.
 """
@@ -60,18 +60,6 @@ class ProximityConfig(Settings):
         'What a high value of the map means (relative mode): far_is_high for depth, '
         'near_is_high for inverse depth.',
         choices=('far_is_high', 'near_is_high'),
-    )
-    trigger_count: int = setting(
-        2,
-        'Frames in a row above the threshold before proximity/near turns true.',
-        minimum=1,
-        maximum=1000,
-    )
-    release_count: int = setting(
-        5,
-        'Frames in a row at or below the threshold before proximity/near turns false.',
-        minimum=1,
-        maximum=1000,
     )
     roi_left: float = setting(
         0.0, 'Left edge of the region of interest, as a share of the width.', minimum=0, maximum=1
@@ -166,6 +154,10 @@ class ProximityEstimate:
         """Return whether the frame said anything at all."""
         return not math.isnan(self.proximity)
 
+    def is_near(self, config: ProximityConfig) -> bool:
+        """Return whether the share exceeds the threshold; an unknown frame counts as near."""
+        return not self.proximity <= config.active_threshold
+
 
 def estimate_proximity(
     depth_m: NDArray[np.floating[Any]],
@@ -186,9 +178,9 @@ def estimate_proximity(
     inverse_floor_depth : ndarray of float, shape (H, W), optional
         1 / depth of the empty floor in 1/m, 0 at and above the horizon; metric mode leaves the
         floor out of what can be near. None when the mounting is unknown.
-    lateral_slope : ndarray of float, shape (W,), optional
-        (u - cx) / fx of each column; needed by `corridor_width_m`. None when the intrinsics are
-        unknown: then nothing is left out.
+    lateral_slope : ndarray of float, shape (H, W), optional
+        Sideways distance per metre of depth (:func:`~fcrn_depth_ros.camera.orientation.
+        lateral_slope`); needed by `corridor_width_m`. None leaves nothing out.
 
     Returns
     -------
@@ -214,66 +206,68 @@ def estimate_proximity(
         share = _relative_share(depth, valid, config)
         return ProximityEstimate(share, math.nan, valid_fraction)
 
-    obstacle = valid
-    known_depth = np.where(valid, depth, 0)  # inf x 0 would warn
-    if inverse_floor_depth is not None:
-        floor_share = known_depth * inverse_floor_depth[rows, columns]
-        obstacle = obstacle & (floor_share < 1 - config.floor_tolerance)
-    if lateral_slope is not None and config.corridor_width_m > 0:
-        sideways_m = known_depth * np.abs(lateral_slope[columns])
-        obstacle = obstacle & (sideways_m <= config.corridor_width_m / 2)
+    obstacle = _obstacles(depth_m, config, inverse_floor_depth, lateral_slope)[rows, columns]
     obstacle_depth = depth[obstacle]
     near_count = int(np.count_nonzero(obstacle_depth < config.near_distance_m))
     nearest_m = _nearest_distance(obstacle_depth, valid_count, config)
     return ProximityEstimate(near_count / valid_count, nearest_m, valid_fraction)
 
 
-class NearDebounce:
+def near_pixels(
+    depth_m: NDArray[np.floating[Any]],
+    config: ProximityConfig,
+    inverse_floor_depth: NDArray[np.floating[Any]] | None = None,
+    lateral_slope: NDArray[np.floating[Any]] | None = None,
+) -> NDArray[np.bool_]:
     """
-    Turn the shares of successive frames into one steady yes or no.
-
-    Starts near, and turns near at once when a frame is unknown: silence is not safety.
+    Find the pixels that `estimate_proximity` counts as near, for drawing.
 
     Parameters
     ----------
-    config : ProximityConfig
-        Threshold of the mode, `trigger_count` and `release_count`.
+    depth_m, config, inverse_floor_depth, lateral_slope
+        As for :func:`estimate_proximity`.
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+        False outside the region of interest.
+
+    Raises
+    ------
+    DepthShapeError
+        As :func:`estimate_proximity`.
 
     """
+    _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
+    rows, columns = _region_of_interest(depth_m.shape, config)
+    near = np.zeros(depth_m.shape, np.bool_)
+    if config.proximity_mode == 'relative':
+        depth = depth_m[rows, columns]
+        valid = np.isfinite(depth) & (depth > 0)
+        if valid.any() and depth[valid].min() < depth[valid].max():
+            near[rows, columns][valid] = (
+                _relative_nearness(depth, valid, config) >= config.relative_near_value
+            )
+        return near
+    obstacle = _obstacles(depth_m, config, inverse_floor_depth, lateral_slope)
+    near[rows, columns] = (obstacle & (depth_m < config.near_distance_m))[rows, columns]
+    return near
 
-    def __init__(self, config: ProximityConfig) -> None:
-        self._config = config
-        self._near = True
-        self._contrary_frames = 0
 
-    def update(self, proximity: float) -> bool:
-        """
-        Take one frame's share of near pixels.
-
-        Parameters
-        ----------
-        proximity : float
-            Share (0..1) of near pixels; NaN when unknown.
-
-        Returns
-        -------
-        bool
-            True while something is near, or may be.
-
-        """
-        if math.isnan(proximity):
-            self._near = True
-            self._contrary_frames = 0
-            return self._near
-        if (proximity > self._config.active_threshold) == self._near:
-            self._contrary_frames = 0
-            return self._near
-        self._contrary_frames += 1
-        needed = self._config.release_count if self._near else self._config.trigger_count
-        if self._contrary_frames >= needed:
-            self._near = not self._near
-            self._contrary_frames = 0
-        return self._near
+def _obstacles(
+    depth_m: NDArray[np.floating[Any]],
+    config: ProximityConfig,
+    inverse_floor_depth: NDArray[np.floating[Any]] | None,
+    lateral_slope: NDArray[np.floating[Any]] | None,
+) -> NDArray[np.bool_]:
+    """Return the pixels that are known, not floor, and in the corridor."""
+    obstacle: NDArray[np.bool_] = np.isfinite(depth_m) & (depth_m > 0)
+    known_depth = np.where(obstacle, depth_m, 0)  # inf x 0 would warn
+    if inverse_floor_depth is not None:
+        obstacle &= known_depth * inverse_floor_depth < 1 - config.floor_tolerance
+    if lateral_slope is not None and config.corridor_width_m > 0:
+        obstacle &= known_depth * np.abs(lateral_slope) <= config.corridor_width_m / 2
+    return obstacle
 
 
 def _check_arrays(
@@ -289,7 +283,7 @@ def _check_arrays(
     height, width = depth_m.shape
     for name, array, shape in (
         ('inverse_floor_depth', inverse_floor_depth, (height, width)),
-        ('lateral_slope', lateral_slope, (width,)),
+        ('lateral_slope', lateral_slope, (height, width)),
     ):
         if array is not None and array.shape != shape:
             raise DepthShapeError(
@@ -311,14 +305,20 @@ def _relative_share(
     values: NDArray[np.floating[Any]], valid: NDArray[np.bool_], config: ProximityConfig
 ) -> float:
     """Apply the iOS rule: stretch the positive values to 0..1, binarise, average all pixels."""
+    if values[valid].min() == values[valid].max():
+        return math.nan  # a featureless map has no near and far half
+    nearness = _relative_nearness(values, valid, config)
+    return int(np.count_nonzero(nearness >= config.relative_near_value)) / values.size
+
+
+def _relative_nearness(
+    values: NDArray[np.floating[Any]], valid: NDArray[np.bool_], config: ProximityConfig
+) -> NDArray[np.float64]:
+    """Stretch the valid values to 0 (farthest) .. 1 (nearest); they must differ."""
     positive = values[valid].astype(np.float64)
     low, high = positive.min(), positive.max()
-    if low == high:
-        return math.nan  # a featureless map has no near and far half
-    nearness = (positive - low) / (high - low)
-    if config.relative_polarity == 'far_is_high':
-        nearness = 1 - nearness
-    return int(np.count_nonzero(nearness >= config.relative_near_value)) / values.size
+    nearness: NDArray[np.float64] = (positive - low) / (high - low)
+    return 1 - nearness if config.relative_polarity == 'far_is_high' else nearness
 
 
 def _nearest_distance(

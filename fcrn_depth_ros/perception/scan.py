@@ -11,8 +11,8 @@ import numpy as np
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
+from ..camera.orientation import level_axes
 from ..settings import misordered, setting, Settings
-from .scan_frame import level_axes
 
 
 @dataclass(frozen=True)

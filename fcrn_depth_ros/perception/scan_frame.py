@@ -9,13 +9,9 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..camera.mounting import CameraMounting
-
-# Without a mounting the optical axis is taken as level and the camera as upright.
-_LEVEL_DOWN = np.array([0.0, 1.0, 0.0])
-_LEVEL_AHEAD = np.array([0.0, 0.0, 1.0])
+from ..camera.orientation import level_axes
 
 
 @dataclass(frozen=True)
@@ -53,40 +49,6 @@ def scan_frame_of(image_frame: str) -> str:
     for suffix in ('_optical_frame', '_optical'):
         name = name.removesuffix(suffix)
     return f'{name}_scan' if name else ''
-
-
-def level_axes(
-    mounting: CameraMounting | None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Compute the axes of the level frame in the camera's optical frame.
-
-    Parameters
-    ----------
-    mounting : CameraMounting or None
-        Where the camera sits; None takes the optical axis as level and the camera as upright.
-
-    Returns
-    -------
-    tuple of 3 ndarray of float64, shape (3,)
-        Unit vectors ahead (x), left (y) and up (z), REP 103.
-
-    """
-    if mounting is None:
-        down, ahead = _LEVEL_DOWN, _LEVEL_AHEAD
-    else:
-        down = mounting.down_vector()
-        pitch, roll = math.radians(mounting.pitch_deg), math.radians(mounting.roll_deg)
-        # The optical axis less its vertical part, divided by its length cos(pitch): written so
-        # that a camera that looks straight down has an axis ahead as well.
-        ahead = np.array(
-            [
-                -math.sin(roll) * math.sin(pitch),
-                -math.cos(roll) * math.sin(pitch),
-                math.cos(pitch),
-            ]
-        )
-    return ahead, np.cross(ahead, down), -down
 
 
 def scan_rotation(mounting: CameraMounting | None) -> Quaternion:

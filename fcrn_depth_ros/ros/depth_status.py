@@ -47,6 +47,9 @@ class DepthStatus:
     inference_ms: float = math.nan
     inference_p50_ms: float = math.nan
     inference_p95_ms: float = math.nan
+    processing_p50_ms: float = math.nan
+    processing_p95_ms: float = math.nan
+    image_topic: str = 'image'
     model: str = ''
     provider: str = ''
     camera_info: str = 'none'
@@ -72,6 +75,8 @@ class DepthStatus:
             'inference time (ms)': self.inference_ms,
             keys.INFERENCE_P50_MS: self.inference_p50_ms,
             keys.INFERENCE_P95_MS: self.inference_p95_ms,
+            'processing p50 (ms)': self.processing_p50_ms,
+            'processing p95 (ms)': self.processing_p95_ms,
             keys.FRAMES_RECEIVED: self.frames_received,
             keys.FRAMES_PROCESSED: self.frames_processed,
             keys.FRAMES_DROPPED: self.frames_dropped,
@@ -113,9 +118,9 @@ def assess(status: DepthStatus) -> tuple[Level, str]:
     if status.lifecycle_state != 'active':
         return Level.WARN, f'{status.lifecycle_state}: no depth until the node is activated'
     if status.frames_received == 0:
-        return Level.WARN, 'waiting for the first image'
+        return Level.WARN, f'waiting for the first image on {status.image_topic}'
     if status.input_rate_hz == 0.0:
-        return Level.ERROR, f'no image for more than {_RATE_WINDOW_S:g} s'
+        return Level.ERROR, f'no image on {status.image_topic} for more than {_RATE_WINDOW_S:g} s'
     if status.rejected_lately:
         return Level.ERROR, f'frames are rejected: {status.last_rejection}'
     if not status.image_usable:
@@ -134,6 +139,7 @@ class _Counters:
     processed_s: deque[float] = field(default_factory=deque)
     rejected_s: float = -math.inf
     inference_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
+    processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
 
 
 class StatusKeeper:
@@ -156,6 +162,17 @@ class StatusKeeper:
         """Set fields of the status by name."""
         with self._lock:
             self._counters.status = replace(self._counters.status, **changes)
+
+    def forget_frames(self) -> None:
+        """Forget what the latest frame said: it must not outlive the frames."""
+        fresh = DepthStatus()
+        self.update(
+            camera_info=fresh.camera_info,
+            mounting=fresh.mounting,
+            image_quality=fresh.image_quality,
+            image_usable=fresh.image_usable,
+            scale_unverified_because=fresh.scale_unverified_because,
+        )
 
     def count_received(self, superseded_another: bool) -> None:
         """Count a frame that came in, and the one it replaced."""
@@ -185,12 +202,26 @@ class StatusKeeper:
             self._counters.rejected_s = self._steady_time_s()
             self._counters.status = replace(self._counters.status, last_rejection=reason)
 
-    def count_processed(self, inference_s: float, input_age_s: float) -> None:
-        """Count a frame that became depth."""
+    def count_processed(self, inference_s: float, processing_s: float, input_age_s: float) -> None:
+        """
+        Count a frame that was observed and published.
+
+        Parameters
+        ----------
+        inference_s : float
+            Time of the network; 0 where it did not run.
+        processing_s : float
+            Time from the message to the last published output, the network included.
+        input_age_s : float
+            Age of the image when everything was published, by its stamp.
+
+        """
         with self._lock:
             self._add(frames_processed=1)
             self._counters.processed_s.append(self._steady_time_s())
-            self._counters.inference_ms.append(inference_s * 1e3)
+            if inference_s > 0.0:
+                self._counters.inference_ms.append(inference_s * 1e3)
+            self._counters.processing_ms.append(processing_s * 1e3)
             self._counters.status = replace(
                 self._counters.status,
                 inference_ms=inference_s * 1e3,
@@ -210,18 +241,17 @@ class StatusKeeper:
         with self._lock:
             counters = self._counters
             now_s = self._steady_time_s()
-            p50, p95 = (
-                np.percentile(counters.inference_ms, (50, 95))
-                if counters.inference_ms
-                else (math.nan, math.nan)
-            )
+            inference_p50_ms, inference_p95_ms = _percentiles(counters.inference_ms)
+            processing_p50_ms, processing_p95_ms = _percentiles(counters.processing_ms)
             return replace(
                 counters.status,
                 input_rate_hz=_rate_hz(counters.received_s, now_s),
                 output_rate_hz=_rate_hz(counters.processed_s, now_s),
                 rejected_lately=now_s - counters.rejected_s < _RATE_WINDOW_S,
-                inference_p50_ms=float(p50),
-                inference_p95_ms=float(p95),
+                inference_p50_ms=inference_p50_ms,
+                inference_p95_ms=inference_p95_ms,
+                processing_p50_ms=processing_p50_ms,
+                processing_p95_ms=processing_p95_ms,
             )
 
     def _add(self, **increments: int) -> None:
@@ -235,3 +265,11 @@ def _rate_hz(times_s: deque[float], now_s: float) -> float:
     while times_s and now_s - times_s[0] > _RATE_WINDOW_S:
         times_s.popleft()
     return len(times_s) / _RATE_WINDOW_S
+
+
+def _percentiles(values_ms: deque[float]) -> tuple[float, float]:
+    """Return the 50th and the 95th percentile; NaN without a value."""
+    if not values_ms:
+        return math.nan, math.nan
+    p50, p95 = np.percentile(values_ms, (50, 95))
+    return float(p50), float(p95)

@@ -42,7 +42,7 @@ def diagnostic_array(
     stamp : builtin_interfaces.msg.Time
         Time of the array's header.
     name : str
-        Node and what is diagnosed, for example `depth_node: depth estimation`.
+        As :func:`status_name` returns it, for example `robot1/depth_node: depth estimation`.
     hardware_id : str
         The device or model.
     level : Level

@@ -265,7 +265,11 @@ def scan_message(header: Header, scan: ObstacleScan, config: ScanConfig) -> Lase
 
 
 def range_message(
-    header: Header, nearest_m: float, field_of_view_rad: float, max_range_m: float
+    header: Header,
+    nearest_m: float,
+    field_of_view_rad: float,
+    max_range_m: float,
+    variance_m2: float,
 ) -> Range:
     """
     Make a range reading that every consumer accepts: always finite.
@@ -280,6 +284,8 @@ def range_message(
         Horizontal angle of the region of interest.
     max_range_m : float
         Greatest range.
+    variance_m2 : float
+        Of the distance; 0 where it is unknown, as it is while the metric scale is unverified.
 
     Returns
     -------
@@ -294,6 +300,7 @@ def range_message(
         min_range=0.0,
         max_range=max_range_m,
         range=min(nearest_m, max_range_m),
+        variance=variance_m2,
     )
 
 

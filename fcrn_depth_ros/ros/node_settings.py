@@ -11,6 +11,7 @@ Which settings each node has. ROS-free, so that docs and YAML are generated with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from ..alert.beeper import BeeperConfig
 from ..alert.machine import AlertConfig
@@ -18,6 +19,7 @@ from ..camera.mounting import CameraMounting
 from ..errors import ConfigurationError
 from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import SessionConfig
+from ..perception.pipeline import FrameConfig, PerceptionConfig
 from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
 from ..perception.scan import ScanConfig
@@ -27,7 +29,7 @@ from ..settings import misordered, setting, Settings
 
 @dataclass(frozen=True)
 class InputSettings(Settings):
-    """Where frames come from, and how long the node waits for a calibration."""
+    """Where images come from, and when the node starts."""
 
     autostart: bool = setting(
         True,
@@ -39,25 +41,6 @@ class InputSettings(Settings):
         'Subscribe to `image` (raw) or to `image/compressed` (compressed).',
         choices=('raw', 'compressed'),
         read_only=True,
-    )
-    camera_info_wait_s: float = setting(
-        1.0,
-        'Frames are dropped for this long while no camera_info has come; after it the '
-        'camera is assumed to see as wide as the training camera, which diagnostics warn of.',
-        minimum=0.0,
-        maximum=60.0,
-    )
-    frozen_frame_count: int = setting(
-        60,
-        'So many identical frames after the first mean a frozen camera: depth becomes '
-        'unknown. Before that, proximity/range keeps the stamp of the first, which alert_node '
-        'lets grow old for source_timeout_s only. 0 turns both off, which a simulated camera '
-        'without noise needs.',
-        minimum=0,
-        maximum=100000,
-    )
-    rectify: bool = setting(
-        False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.'
     )
 
 
@@ -122,8 +105,8 @@ class MountingSettings(Settings):
     camera_roll_deg: float = setting(
         0.0,
         'Roll in degrees, positive = camera turned clockwise seen from behind it.',
-        minimum=-80.0,
-        maximum=80.0,
+        minimum=-180.0,
+        maximum=180.0,
     )
     floor_frame: str = setting(
         '',
@@ -230,6 +213,7 @@ class AlertNodeSettings(Settings):
 NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     'depth_node': (
         InputSettings,
+        FrameConfig,
         ModelSettings,
         SessionConfig,
         EstimationConfig,
@@ -241,3 +225,23 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     'alert_node': (AlertNodeSettings, AlertConfig, BeeperConfig),
 }
+
+
+Config = TypeVar('Config', bound=Settings)
+
+
+class AnySnapshot(Protocol):
+    """The settings of a node at one moment."""
+
+    def get(self, config_class: type[Config]) -> Config:
+        """Return the settings of one class."""
+
+
+def perception_config(settings: AnySnapshot) -> PerceptionConfig:
+    """Gather what the perception pipeline needs of depth_node's settings."""
+    return PerceptionConfig(
+        frames=settings.get(FrameConfig),
+        estimation=settings.get(EstimationConfig),
+        quality=settings.get(QualityConfig),
+        proximity=settings.get(ProximityConfig),
+    )

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
@@ -40,21 +38,16 @@ def mounting_from_transform(
     return CameraMounting.from_down_vector(-up, translation_m[2]) if translation_m[2] > 0 else None
 
 
-def mounting_lookup(node: Node, floor_frame: str) -> Callable[[str], CameraMounting | None]:
+class TfMounting:
     """
-    Listen to TF and give a function that looks a camera's mounting up.
+    The mounting of a camera, as TF has it.
 
     Parameters
     ----------
     node : rclpy.node.Node
-        The node that listens.
+        The node that listens to TF.
     floor_frame : str
         Frame on the floor, z up.
-
-    Returns
-    -------
-    callable
-        Optical frame -> mounting; None while TF does not connect the two frames.
 
     Raises
     ------
@@ -62,25 +55,45 @@ def mounting_lookup(node: Node, floor_frame: str) -> Callable[[str], CameraMount
         If tf2_ros is not installed.
 
     """
-    try:
-        from tf2_ros import Buffer, TransformException, TransformListener
-    except ImportError as error:
-        raise ConfigurationError(
-            f'floor_frame must be empty where tf2_ros is not installed, got {floor_frame!r}; '
-            'install tf2_ros, or set camera_height_m and camera_pitch_deg'
-        ) from error
-    buffer = Buffer(node=node)
-    listener = TransformListener(buffer, node)
 
-    def look_up(optical_frame: str) -> CameraMounting | None:
-        assert listener is not None  # it lives as long as this function
+    def __init__(self, node: Node, floor_frame: str) -> None:
         try:
-            transform = buffer.lookup_transform(floor_frame, optical_frame, Time()).transform
-        except TransformException:
+            from tf2_ros import Buffer, TransformException, TransformListener
+        except ImportError as error:
+            raise ConfigurationError(
+                f'floor_frame must be empty where tf2_ros is not installed, got {floor_frame!r}; '
+                'install tf2_ros, or set camera_height_m and camera_pitch_deg'
+            ) from error
+        self._floor_frame = floor_frame
+        self._exception = TransformException
+        # Given a node, the buffer would offer a service that nobody takes away again.
+        self._buffer = Buffer()
+        self._listener = TransformListener(self._buffer, node)
+
+    def look_up(self, optical_frame: str) -> CameraMounting | None:
+        """
+        Return where a camera is now.
+
+        Parameters
+        ----------
+        optical_frame : str
+            Frame of the image.
+
+        Returns
+        -------
+        CameraMounting or None
+            None while TF does not connect the two frames, or has the camera below the floor.
+
+        """
+        try:
+            found = self._buffer.lookup_transform(self._floor_frame, optical_frame, Time())
+        except self._exception:
             return None
-        position, rotation = transform.translation, transform.rotation
+        position, rotation = found.transform.translation, found.transform.rotation
         return mounting_from_transform(
             (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
         )
 
-    return look_up
+    def close(self) -> None:
+        """Stop listening: the node's subscriptions would keep the listener for ever."""
+        self._listener.unregister()

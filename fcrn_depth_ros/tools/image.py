@@ -10,15 +10,16 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..camera.camera_file import CameraFile, read_camera_file
+from ..camera.camera_file import read_camera_file
 from ..camera.depth_encoding import to_millimetres
 from ..camera.mounting import CameraMounting
 from ..camera.picture_files import read_picture
 from ..camera.rectification import Rectifier
 from ..errors import ToolInputError
-from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
+from ..estimation.depth_estimator import EstimationConfig
+from ..perception.observation import CameraFrame, Observation
+from ..perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from ..report.drawing import colorize_depth
 from .model_arguments import add_model_arguments, open_model
 from .output_files import check_target, write_npy, write_png
@@ -78,7 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
             'rename them or use another --out for each'
         )
     for path in arguments.pictures:
-        _undistorted(read_picture(path), camera)
+        height, width = read_picture(path).shape[:2]
+        if camera is not None:
+            Rectifier(camera.fitted_to(width, height).calibration)
     model = open_model(arguments)
     if not model.card.is_metric:
         raise ToolInputError(
@@ -86,25 +89,41 @@ def run(arguments: argparse.Namespace) -> None:
             'model whose output is metres'
         )
     check_target(arguments.out / 'depth.npy')
-    estimator = DepthEstimator(model, EstimationConfig(depth_size='input'))
+    pipeline = PerceptionPipeline.for_model(
+        model,
+        PerceptionConfig(
+            # Two pictures of one folder may well be alike.
+            frames=FrameConfig(frozen_frame_count=0, rectify=True),
+            estimation=EstimationConfig(depth_size='input'),
+        ),
+    )
     for path in track(arguments.pictures, 'pictures'):
-        picture, fitted = _undistorted(read_picture(path), camera)
-        estimate = estimator.estimate(picture, fitted.intrinsics if fitted else None, mounting)
-        write_npy(arguments.out / f'{path.stem}.npy', estimate.depth_m)
-        write_png(arguments.out / f'{path.stem}_depth.png', to_millimetres(estimate.depth_m))
-        preview = colorize_depth(estimate.depth_m, *PREVIEW_RANGE_M)
+        picture = read_picture(path)
+        fitted = camera and camera.fitted_to(picture.shape[1], picture.shape[0])
+        seen = pipeline.observe(
+            CameraFrame(
+                picture,
+                stamp_ns=0,
+                calibration=fitted.calibration if fitted else None,
+                mounting=mounting,
+            )
+        )
+        write_npy(arguments.out / f'{path.stem}.npy', seen.depth_m)
+        write_png(arguments.out / f'{path.stem}_depth.png', to_millimetres(seen.depth_m))
+        preview = colorize_depth(seen.depth_m, *PREVIEW_RANGE_M)
         write_png(arguments.out / f'{path.stem}_color.png', preview)
         note = ''
         if fitted is not None and fitted.calibration.is_distorted:
-            write_png(arguments.out / f'{path.stem}_rect.png', picture)
+            write_png(arguments.out / f'{path.stem}_rect.png', seen.image_rgb)
             note = f'; lens distortion removed, depth belongs to {path.stem}_rect.png'
-        print(f'{path}: {describe(estimate)}{note}')
+        print(f'{path}: {describe(seen)}{note}')
 
 
-def describe(estimate: DepthEstimate) -> str:
-    """Say in one line what was found and how far it can be trusted."""
-    if not estimate.quality.usable:
-        return f'unknown, the picture is {estimate.quality.reason}'
+def describe(seen: Observation) -> str:
+    """Return in one line what was found and how far it can be trusted."""
+    if not seen.quality.usable:
+        return f'unknown, the picture is {seen.quality.reason}'
+    estimate = seen.estimate
     known = estimate.depth_m[np.isfinite(estimate.depth_m)]
     if not len(known):
         return 'unknown, the network gave no depth within its valid range'
@@ -115,7 +134,8 @@ def describe(estimate: DepthEstimate) -> str:
         'floor_scale': 'scaled to the floor',
         'none': 'mounting unknown',
     }[estimate.mounting_used]
-    return f'{near:.2f}..{far:.2f} m, median {middle:.2f} m ({focal}, {mounting})'
+    doubts = ''.join(f', {doubt}' for doubt in estimate.range_doubts)
+    return f'{near:.2f}..{far:.2f} m, median {middle:.2f} m ({focal}, {mounting}{doubts})'
 
 
 def _mounting(arguments: argparse.Namespace) -> CameraMounting | None:
@@ -129,15 +149,3 @@ def _mounting(arguments: argparse.Namespace) -> CameraMounting | None:
             'add --camera-height'
         )
     return None
-
-
-def _undistorted(
-    picture: NDArray[np.uint8], camera: CameraFile | None
-) -> tuple[NDArray[np.uint8], CameraFile | None]:
-    """Return the picture as a pinhole camera sees it, and the camera at its size."""
-    if camera is None:
-        return picture, None
-    fitted = camera.fitted_to(picture.shape[1], picture.shape[0])
-    if fitted.calibration.is_distorted:
-        picture = Rectifier(fitted.calibration).rectify(picture)
-    return picture, fitted

@@ -52,7 +52,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningNode]]:
             overrides['model_file'] = str(
                 write_model(tmp_path / 'tiny.onnx', tiny_card(**(card or {})))
             )
-        running.append(RunningNode(lambda: DepthNode(parameter_overrides=parameters(overrides))))
+        node_arguments = {
+            name: overrides.pop(name) for name in ('cli_args', 'namespace') if name in overrides
+        }
+        running.append(
+            RunningNode(
+                lambda: DepthNode(parameter_overrides=parameters(overrides), **node_arguments)
+            )
+        )
         return running[-1]
 
     yield start_node
@@ -491,3 +498,136 @@ def test_range_is_never_nan(start: Callable[..., RunningNode]) -> None:
         send(node, picture(2.5, seed=seed))
         node.wait_for(lambda count=seed: len(ranges) == count + 1)
     assert all(math.isfinite(message.range) for message in ranges)
+
+
+def test_each_range_carries_whether_its_metres_are_verified(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start(card={'mounting_input': 'mounting'}, camera_height_m=0.5)
+    ranges = node.listen(Range, 'proximity/range')
+    verified = node.listen(Bool, 'proximity/scale_verified')
+    heights = (0.5, 0.0, 0.5)
+    for seed, height_m in enumerate(heights):
+        assert node.node.set_parameters([Parameter('camera_height_m', value=height_m)])[
+            0
+        ].successful
+        send(node, picture(0.9, seed=seed))
+        node.wait_for(lambda count=seed: len(ranges) == count + 1)
+    assert [message.variance > 0.0 for message in ranges] == [True, False, True]
+    assert ranges[0].variance == pytest.approx((0.15 * ranges[0].range) ** 2, rel=1e-3)
+    node.wait_for(lambda: len(verified) == 3)
+    assert [message.data for message in verified] == [True, False, True]
+
+
+def test_a_verified_scale_ends_with_the_frames(start: Callable[..., RunningNode]) -> None:
+    node = start(card={'mounting_input': 'mounting'}, camera_height_m=0.5)
+    verified = node.listen(Bool, 'proximity/scale_verified')
+    send(node, picture())
+    node.wait_for(lambda: status(node).scale_unverified_because == '')
+    node.node.trigger_deactivate()
+    node.wait_for(lambda: [message.data for message in verified] == [True, False])
+    assert status(node).scale_unverified_because == 'no frame yet'
+    assert status(node).mounting == 'unknown'
+
+
+@pytest.mark.parametrize('stamp', [(-1, 0), (-(2**31), 999), (2**31 - 1, 2**32 - 1), (0, 0)])
+def test_a_frame_of_any_stamp_has_one_fate(
+    start: Callable[..., RunningNode], stamp: tuple[int, int]
+) -> None:
+    node = start()
+    images, shares = node.listen(Image, 'depth/image_rect'), node.listen(Float32, 'proximity')
+    message = image(picture())
+    message.header.stamp.sec, message.header.stamp.nanosec = stamp
+    node.publish('camera_info', camera_info_message(Header(), CAMERA))
+    node.wait_for(lambda: node.node._camera_info is not None)
+    node.publish('image', message)
+    node.wait_for(lambda: images and shares)
+    node.spin(5)
+    assert (images[0].header.stamp.sec, images[0].header.stamp.nanosec) == stamp
+    assert [math.isnan(share.data) for share in shares] == [False]
+    assert (status(node).frames_processed, status(node).frames_rejected) == (1, 0)
+
+
+def test_contradictory_settings_make_depth_unknown_until_they_agree(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start()
+    shares = node.listen(Float32, 'proximity')
+    assert node.node.set_parameters([Parameter('roi_right', value=0.0)])[0].successful
+    send(node, picture())
+    node.wait_for(lambda: shares)
+    assert math.isnan(shares[0].data)
+    assert 'roi_left must be below roi_right' in status(node).last_rejection
+    assert node.node.set_parameters([Parameter('roi_right', value=1.0)])[0].successful
+    send(node, picture(seed=1))
+    node.wait_for(lambda: len(shares) == 2)
+    assert not math.isnan(shares[1].data)
+
+
+def test_a_camera_that_lies_on_its_side_gives_a_depth_image_of_its_shape(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start(card={'mounting_input': 'mounting'}, camera_height_m=0.5, camera_roll_deg=90.0)
+    images, infos = (
+        node.listen(Image, 'depth/image_rect'),
+        node.listen(CameraInfo, 'depth/camera_info'),
+    )
+    portrait = np.ascontiguousarray(np.rot90(picture(2.0)))
+    send(node, portrait, camera=CameraIntrinsics(64.0, 64.0, 23.5, 31.5, 48, 64))
+    node.wait_for(lambda: images and infos)
+    assert (images[0].width, images[0].height) == (24, 32)
+    assert (infos[0].width, infos[0].height) == (24, 32)
+
+
+@pytest.mark.parametrize(
+    ('remap', 'topic'),
+    [
+        ((), '/image/compressed'),
+        (('image:=/cam/image_raw',), '/cam/image_raw/compressed'),
+        (('image/compressed:=/cam/jpeg',), '/cam/jpeg'),
+    ],
+)
+def test_a_remapped_image_topic_is_followed_by_its_compressed_one(
+    start: Callable[..., RunningNode], remap: tuple[str, ...], topic: str
+) -> None:
+    pytest.importorskip('cv_bridge')
+    arguments = [word for rule in remap for word in ('-r', rule)]
+    node = start(image_transport='compressed', cli_args=['--ros-args', *arguments])
+    assert status(node).image_topic == topic
+    assert node.peer.count_subscribers(topic) == 1
+
+
+def test_diagnostics_name_the_node_with_its_namespace(start: Callable[..., RunningNode]) -> None:
+    node = start(namespace='robot1')
+    arrays = node.listen(DiagnosticArray, '/diagnostics')
+    node.wait_for(lambda: arrays)
+    assert arrays[0].status[0].name == 'robot1/depth_node: depth estimation'
+    assert arrays[0].status[0].message.endswith('/robot1/image')
+
+
+@pytest.mark.parametrize(
+    ('frame_id', 'distortion', 'text'),
+    [('', 0.0, 'frame_id of the image must be'), ('cam', 0.2, 'set rectify to true')],
+)
+def test_inputs_that_are_probably_not_meant_are_warned_about_once(
+    start: Callable[..., RunningNode],
+    monkeypatch: pytest.MonkeyPatch,
+    frame_id: str,
+    distortion: float,
+    text: str,
+) -> None:
+    node = start()
+    warnings: list[str] = []
+    monkeypatch.setattr(node.node.get_logger(), 'warning', lambda line, **_: warnings.append(line))
+    images = node.listen(Image, 'depth/image_rect')
+    info = camera_info_message(Header(), CAMERA)
+    info.d = [distortion, 0.0, 0.0, 0.0, 0.0]
+    node.publish('camera_info', info)
+    node.wait_for(lambda: node.node._camera_info is not None)
+    for seed in (0, 1):
+        message = image(picture(seed=seed))
+        message.header.frame_id = frame_id
+        node.publish('image', message)
+        node.wait_for(lambda count=seed: len(images) == count + 1)
+    node.spin(3)
+    assert len([line for line in warnings if text in line]) == 1

@@ -51,7 +51,7 @@ def test_every_frame_has_one_fate() -> None:
         keeper.count_received(superseded_another)
     keeper.count_rejected('bad')
     keeper.count_ignored()
-    keeper.count_processed(0.02, 0.05)
+    keeper.count_processed(0.02, 0.03, 0.05)
     status = keeper.snapshot()
     assert status.frames_received == status.frames_processed + status.frames_dropped == 4
     assert status.last_rejection == 'bad'
@@ -86,10 +86,27 @@ def test_rates_and_rejections_fade() -> None:
 def test_percentiles_of_the_inference_time() -> None:
     keeper = StatusKeeper(SteadyClock())
     for milliseconds in range(1, 102):
-        keeper.count_processed(milliseconds * 1e-3, 0.0)
+        keeper.count_processed(milliseconds * 1e-3, 2 * milliseconds * 1e-3, 0.0)
     status = keeper.snapshot()
     assert status.inference_p50_ms == pytest.approx(51)
     assert status.inference_p95_ms == pytest.approx(96)
+    assert status.processing_p50_ms == pytest.approx(102)
+
+
+def test_frames_without_inference_have_no_part_in_its_percentiles() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    keeper.count_processed(0.02, 0.03, 0.0)
+    keeper.count_processed(0.0, 0.001, 0.0)
+    assert keeper.snapshot().inference_p50_ms == pytest.approx(20)
+
+
+def test_what_a_frame_said_does_not_outlive_the_frames() -> None:
+    keeper = StatusKeeper(SteadyClock())
+    keeper.update(scale_unverified_because='', mounting='0.3 m high', camera_info='320x240 px')
+    keeper.forget_frames()
+    status = keeper.snapshot()
+    assert status.scale_unverified_because == 'no frame yet'
+    assert (status.mounting, status.camera_info) == ('unknown', 'none')
 
 
 def test_values_carry_units_and_doubt() -> None:

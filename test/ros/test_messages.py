@@ -154,7 +154,8 @@ def test_cloud_layout() -> None:
 
 @pytest.mark.parametrize(('nearest', 'published'), [(0.5, 0.5), (10.0, 10.0), (10.1, 10.0)])
 def test_range_is_finite(nearest: float, published: float) -> None:
-    message = range_message(Header(), nearest, 1.0, 10.0)
+    message = range_message(Header(), nearest, 1.0, 10.0, 0.25)
+    assert message.variance == 0.25
     assert isinstance(message, Range) and message.range == pytest.approx(published)
 
 

@@ -21,7 +21,7 @@ from ...errors import ToolInputError
 from ...estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ...estimation.onnx_model import OnnxModel
 from ...perception.proximity import estimate_proximity, ProximityConfig
-from ...perception.quality import assess_image, QualityConfig
+from ...perception.quality import assess_image
 from ...report.drawing import colorize_depth, text_width, write
 from ..model_arguments import add_model_arguments, open_model
 from ..output_files import check_target, write_json, write_png
@@ -191,9 +191,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def build_estimator(model: OnnxModel, focal_correction: str = 'auto') -> DepthEstimator:
-    """Return an estimator whose depth has the size of the picture and that refuses none."""
+    """Return an estimator whose depth has the size of the picture."""
     config = EstimationConfig(focal_correction=focal_correction, depth_size='input')
-    return DepthEstimator(model, config, QualityConfig(quality_gate=False))
+    return DepthEstimator(model, config)
 
 
 def score_sample(

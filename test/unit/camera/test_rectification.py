@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 import math
 
@@ -111,3 +112,17 @@ def test_same_as_notices_every_part() -> None:
         {'distortion_model': 'rational_polynomial'},
     ):
         assert not one.same_as(replace(one, **change))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'moves'),
+    [
+        ({}, False),
+        ({'distortion': np.array([0.1, 0.0, 0.0, 0.0])}, True),
+        ({'rectification': np.array([[1.0, 0.1, 0], [-0.1, 1.0, 0], [0, 0, 1.0]])}, True),
+        ({'intrinsics': CameraIntrinsics(55.0, 60.0, 31.5, 23.5, 64, 48)}, True),
+    ],
+)
+def test_pixels_move_only_where_raw_and_rectified_differ(changes, moves):
+    plain = LensCalibration.of_raw_picture(CameraIntrinsics(60.0, 60.0, 31.5, 23.5, 64, 48))
+    assert dataclasses.replace(plain, **changes).moves_pixels is moves

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.camera.orientation import turn_intrinsics, turn_picture
 from fcrn_depth_ros.errors import CameraInfoError, ConfigurationError, ImageFormatError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
-from fcrn_depth_ros.perception.quality import QualityConfig
+from fcrn_depth_ros.estimation.trained_range import TrainedRange
 import numpy as np
 import pytest
 from tiny_models import tiny_card, write_model
@@ -27,9 +30,9 @@ IMAGE = np.repeat((60 + 80 * BLOCKS).astype(np.uint8)[..., None], 3, axis=2)
 
 @pytest.fixture
 def estimator(tmp_path):
-    def build(config=None, quality=None, *, output=None, **card):
+    def build(config=None, *, output=None, **card):
         path = write_model(tmp_path / 'm.onnx', tiny_card(**card), output=output)
-        return DepthEstimator(load_onnx_model(path), config, quality)
+        return DepthEstimator(load_onnx_model(path), config)
 
     return build
 
@@ -39,11 +42,11 @@ def test_depth_without_any_knowledge_of_the_camera(estimator):
     assert estimate.depth_m.shape == (24, 32)
     assert estimate.depth_m.mean() == pytest.approx(1.0)
     assert estimate.is_metric
-    assert estimate.intrinsics is None
+    assert estimate.intrinsics == CameraIntrinsics.from_field(32.0, 32.0, 32, 24)
+    assert not estimate.is_camera_known
     assert estimate.inverse_floor_depth is None
     assert not estimate.focal_corrected
     assert estimate.mounting_used == 'none'
-    assert estimate.quality.usable
     assert estimate.inference_s > 0.0
 
 
@@ -84,7 +87,8 @@ def test_mounting_without_intrinsics_assumes_the_training_camera(estimator):
         inverse_floor_depth(training, LEVEL), abs=1e-5
     )
     assert floor.mounting_used == 'network'
-    assert floor.intrinsics is None
+    assert floor.intrinsics == training
+    assert not floor.is_camera_known
 
 
 def test_floor_scale_for_networks_without_the_input(estimator):
@@ -118,13 +122,59 @@ def test_limits_of_the_user(estimator, known):
 
 
 @pytest.mark.parametrize('size', ['network', 'input'])
-def test_a_picture_of_nothing_is_unknown_everywhere(estimator, size):
-    build = estimator(EstimationConfig(depth_size=size), mounting_input='floor')
-    estimate = build.estimate(np.zeros_like(IMAGE), WIDE, TILTED)
-    assert np.isnan(estimate.depth_m).all()
-    assert estimate.quality.reason == 'dark'
-    ungated = estimator(None, QualityConfig(quality_gate=False))
-    assert not np.isnan(ungated.estimate(IMAGE // 8).depth_m).any()
+@pytest.mark.parametrize(
+    ('card', 'used'),
+    [({'mounting_input': 'floor'}, 'network'), ({'output': np.full((1, 1, 12, 16), 2.0)}, 'none')],
+)
+def test_unknown_depth_has_the_shape_of_an_estimate(estimator, size, card, used):
+    build = estimator(EstimationConfig(depth_size=size), **card)
+    unknown = build.unknown(IMAGE, WIDE, TILTED)
+    estimate = build.estimate(IMAGE, WIDE, TILTED)
+    assert np.isnan(unknown.depth_m).all()
+    assert unknown.depth_m.shape == estimate.depth_m.shape
+    assert unknown.intrinsics == estimate.intrinsics
+    assert unknown.inverse_floor_depth == pytest.approx(estimate.inverse_floor_depth)
+    assert (unknown.mounting_used, unknown.focal_corrected) == (used, True)
+    assert unknown.inference_s == 0.0
+
+
+def test_unknown_depth_of_a_network_of_dynamic_size(tmp_path):
+    path = write_model(tmp_path / 'm.onnx', tiny_card(), dynamic=True)
+    build = DepthEstimator(load_onnx_model(path))
+    assert build.unknown(IMAGE).depth_m.shape == (24, 32)
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_a_camera_on_its_side_is_turned_upright_and_back(estimator, turns):
+    rng = np.random.default_rng(0)
+    upright = rng.integers(40, 220, (48, 64, 3), dtype=np.uint8)
+    build = estimator(mounting_input='floor', valid_max_m=1000.0)
+    expected = build.estimate(upright, WIDE, CameraMounting(0.5, 20.0, 4.0))
+    # The camera's roll is undone by as many clockwise turns, so its picture has the opposite.
+    picture = turn_picture(upright, -turns)
+    camera = turn_intrinsics(WIDE, -turns)
+    rolled = CameraMounting(0.5, 20.0, (4.0 + 90.0 * turns + 180.0) % 360.0 - 180.0)
+    estimate = build.estimate(picture, camera, rolled)
+    np.testing.assert_allclose(estimate.depth_m, turn_picture(expected.depth_m, -turns), rtol=1e-5)
+    np.testing.assert_allclose(
+        estimate.inverse_floor_depth, inverse_floor_depth(estimate.intrinsics, rolled), atol=1e-5
+    )
+    height, width = estimate.depth_m.shape
+    assert (estimate.intrinsics.width_px, estimate.intrinsics.height_px) == (width, height)
+    np.testing.assert_allclose(
+        dataclasses.astuple(estimate.intrinsics),
+        dataclasses.astuple(camera.scaled_to(width, height)),
+    )
+
+
+def test_a_mounting_outside_of_what_was_trained_is_doubted(estimator):
+    build = estimator(mounting_input='floor')
+    assert build.estimate(IMAGE, WIDE, CameraMounting(0.5, 60.0)).range_doubts == ()
+    build.model.trained_range = TrainedRange((0.1, 2.0), (-10, 35), (-10, 10), (38, 95))
+    (doubt,) = build.estimate(IMAGE, WIDE, CameraMounting(0.5, 60.0)).range_doubts
+    assert doubt == 'camera pitch 60 is outside the trained range -10..35 deg'
+    assert build.estimate(IMAGE, WIDE, CameraMounting(0.5, 20.0, -173.0)).range_doubts == ()
+    assert build.estimate(IMAGE, WIDE).range_doubts == ()
 
 
 def test_relative_models_keep_their_values(estimator):

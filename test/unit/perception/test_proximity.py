@@ -6,7 +6,12 @@
 import math
 
 from fcrn_depth_ros.errors import ConfigurationError, DepthShapeError
-from fcrn_depth_ros.perception.proximity import estimate_proximity, NearDebounce, ProximityConfig
+from fcrn_depth_ros.perception.proximity import (
+    estimate_proximity,
+    near_pixels,
+    ProximityConfig,
+    ProximityEstimate,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -104,7 +109,7 @@ def test_the_bounds_of_floor_and_corridor_belong_to_them():
     config = ProximityConfig(floor_tolerance=0.25, corridor_width_m=0.5)
     floor = np.ones((20, 50), np.float32)
     assert estimate_proximity(wall(0.75), config, floor).proximity == 0.0
-    slopes = np.full(50, 0.5, np.float32)
+    slopes = np.full((20, 50), 0.5, np.float32)
     assert estimate_proximity(wall(0.5), config, lateral_slope=slopes).proximity == 1.0
 
 
@@ -116,7 +121,7 @@ def test_above_the_horizon_nothing_is_floor():
 def test_unknown_pixels_over_floor_raise_no_warning_and_stay_unknown():
     depth = with_pixels(with_pixels(wall(3.0), 250, np.nan), 100, np.inf)
     estimate = estimate_proximity(
-        depth, METRIC, np.zeros((20, 50), np.float32), np.zeros(50, np.float32)
+        depth, METRIC, np.zeros((20, 50), np.float32), np.zeros((20, 50), np.float32)
     )
     assert estimate.valid_fraction == pytest.approx(0.75)
     assert estimate.nearest_distance_m == pytest.approx(3.0)
@@ -127,7 +132,7 @@ def test_unknown_pixels_over_floor_raise_no_warning_and_stay_unknown():
 )
 def test_only_the_corridor_is_in_the_way(slope, near):
     config = ProximityConfig(corridor_width_m=0.8)
-    slopes = np.full(50, slope, np.float32)
+    slopes = np.full((20, 50), slope, np.float32)
     estimate = estimate_proximity(wall(0.8), config, lateral_slope=slopes)
     assert estimate.proximity == (1.0 if near else 0.0)
     assert estimate.nearest_distance_m == pytest.approx(0.8 if near else config.max_range_m)
@@ -138,7 +143,7 @@ def test_a_corridor_without_intrinsics_leaves_nothing_out():
 
 
 def test_without_a_corridor_the_slope_leaves_nothing_out():
-    slopes = np.full(50, 9.0, np.float32)
+    slopes = np.full((20, 50), 9.0, np.float32)
     assert estimate_proximity(wall(0.8), METRIC, lateral_slope=slopes).proximity == 1.0
 
 
@@ -168,7 +173,7 @@ def test_the_region_of_interest_has_rows(edges, share):
     depth = wall(3.0)
     depth[10:] = 0.5
     inverse_floor_depth = np.zeros((20, 50), np.float32)
-    slopes = np.zeros(50, np.float32)
+    slopes = np.zeros((20, 50), np.float32)
     config = ProximityConfig(corridor_width_m=1.0, **edges)
     estimate = estimate_proximity(depth, config, inverse_floor_depth, slopes)
     assert estimate.proximity == pytest.approx(share)
@@ -241,8 +246,8 @@ def test_what_is_not_a_depth_map_is_refused(depth):
 def test_maps_of_another_size_are_refused():
     with pytest.raises(DepthShapeError, match=r'inverse_floor_depth must be of shape \(20, 50\)'):
         estimate_proximity(wall(1.0), METRIC, np.zeros((20, 49)))
-    with pytest.raises(DepthShapeError, match=r'lateral_slope must be of shape \(50,\)'):
-        estimate_proximity(wall(1.0), METRIC, lateral_slope=np.zeros(20))
+    with pytest.raises(DepthShapeError, match=r'lateral_slope must be of shape \(20, 50\)'):
+        estimate_proximity(wall(1.0), METRIC, lateral_slope=np.zeros(50))
 
 
 def test_strided_and_double_maps_give_the_same():
@@ -273,7 +278,7 @@ def test_contradictory_settings_name_both(change, text):
     [
         ({'proximity_mode': 'iOS'}, 'proximity_mode must be one of'),
         ({'min_valid_fraction': 0.0}, 'min_valid_fraction must be'),
-        ({'trigger_count': 0}, 'trigger_count must be'),
+        ({'nearest_percentile': 50.1}, 'nearest_percentile must be'),
     ],
 )
 def test_bad_values_are_refused(change, text):
@@ -294,40 +299,43 @@ def test_settings_that_just_agree(change):
     assert ProximityConfig(**change).contradiction() == ''
 
 
-DEBOUNCE = ProximityConfig(near_threshold=0.1, trigger_count=2, release_count=3)
-
-
-def debounced(shares, config=DEBOUNCE):
-    """Feed shares one by one, and collect what is said."""
-    debounce = NearDebounce(config)
-    return ''.join('N' if debounce.update(share) else '.' for share in shares)
-
-
 @pytest.mark.parametrize(
-    ('shares', 'said'),
+    ('config', 'share', 'near'),
     [
-        ([0.0] * 4, 'NN..'),  # starts near, third frame releases
-        ([0.1] * 3, 'NN.'),  # the threshold itself is not near
-        ([0.11] * 3, 'NNN'),
-        ([0, 0, 0.2, 0, 0, 0], 'NNNNN.'),  # release counts anew
-        ([0, 0, 0, 0.2, 0, 0.2, 0.2, 0.2], 'NN....NN'),  # a single near frame is ignored
-        ([0, 0, 0, math.nan, 0, 0, 0], 'NN.NNN.'),  # unknown is near at once
-        ([0, 0, 0, 0.2, math.nan, 0, 0, 0], 'NN..NNN.'),
-        ([0, 0, math.nan, 0, 0, 0], 'NNNNN.'),
+        (ProximityConfig(near_threshold=0.1), 0.1, False),
+        (ProximityConfig(near_threshold=0.1), 0.11, True),
+        (ProximityConfig(near_threshold=0.1), math.nan, True),
+        (RELATIVE_FAR_HIGH, 0.35, False),
+        (RELATIVE_FAR_HIGH, 0.36, True),
     ],
 )
-def test_near_is_debounced_both_ways(shares, said):
-    assert debounced(shares) == said
+def test_a_frame_is_near_above_the_threshold_and_when_unknown(config, share, near):
+    assert ProximityEstimate(share, math.nan, 1.0).is_near(config) is near
 
 
-def test_counts_of_one_follow_every_frame():
-    config = ProximityConfig(trigger_count=1, release_count=1)
-    assert debounced([0.0, 0.2, 0.0, 0.2], config) == '.N.N'
+def test_near_pixels_are_those_that_are_counted():
+    depth = wall(3.0)
+    depth[:, 30:] = 0.5
+    depth[:5, 40:] = np.nan
+    floor = np.zeros((20, 50), np.float32)
+    floor[10:] = 2.0  # the floor is 0.5 m away there
+    slope = np.tile(np.linspace(0, 2, 50, dtype=np.float32), (20, 1))
+    config = ProximityConfig(corridor_width_m=1.6, roi_top=0.1, min_valid_fraction=0.1)
+    near = near_pixels(depth, config, floor, slope)
+    expected = np.zeros((20, 50), bool)
+    expected[2:10, 30:] = slope[2:10, 30:] * 0.5 <= 0.8
+    expected[:5, 40:] = False
+    np.testing.assert_array_equal(near, expected)
+    estimate = estimate_proximity(depth, config, floor, slope)
+    assert near.sum() / np.isfinite(depth[2:]).sum() == pytest.approx(estimate.proximity)
 
 
-def test_relative_mode_has_its_own_threshold():
-    config = ProximityConfig(proximity_mode='relative', trigger_count=1, release_count=1)
-    assert debounced([0.35, 0.36], config) == '.N'
+@pytest.mark.parametrize('config', [RELATIVE_FAR_HIGH, RELATIVE_NEAR_HIGH])
+def test_near_pixels_of_a_relative_map(config):
+    depth = ramp([1.0, 2.0, 3.0, 5.0, 0.0])
+    share = estimate_proximity(depth, config).proximity
+    assert near_pixels(depth, config).sum() / 5 == share
+    assert not near_pixels(wall(2.0), config).any()
 
 
 depth_values = st.one_of(

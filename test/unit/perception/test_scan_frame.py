@@ -6,8 +6,8 @@ from __future__ import annotations
 import itertools
 
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.camera.orientation import level_axes
 from fcrn_depth_ros.perception.scan_frame import (
-    level_axes,
     Quaternion,
     scan_frame_of,
     scan_rotation,

@@ -1,0 +1,315 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+From a picture to one observation: the only place that decides what a frame means.
+
+    frame ─► repeated? ─► rectify ─► shows a scene? ─► depth ─► scale ─► proximity ─► Observation
+
+Without ROS; time is part of the frame. The network does not run for a picture that repeats the
+one before, nor for one that shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting
+from ..camera.orientation import lateral_slope
+from ..camera.rectification import LensCalibration, Rectifier
+from ..errors import ConfigurationError, FrameError
+from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
+from ..estimation.onnx_model import OnnxModel
+from ..settings import setting, Settings
+from .observation import CameraFrame, Observation
+from .proximity import estimate_proximity, ProximityConfig
+from .quality import assess_image, QualityConfig
+from .repeats import RepeatWatch
+from .scale import assess_scale
+
+
+@dataclass(frozen=True)
+class FrameConfig(Settings):
+    """Which frames are used, and how long a calibration is waited for."""
+
+    camera_info_wait_s: float = setting(
+        1.0,
+        'Frames are dropped for this long while no camera_info has come. After it the field of '
+        'view of the training camera is assumed, and diagnostics warn.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    frozen_frame_count: int = setting(
+        60,
+        'So many identical frames after the first one mean that the camera is frozen, and depth '
+        'becomes unknown. proximity/range keeps the stamp of the first of them, so that '
+        'alert_node takes it for stale after source_timeout_s. 0 turns both off; a simulated '
+        'camera without noise needs that.',
+        minimum=0,
+        maximum=100000,
+    )
+    rectify: bool = setting(
+        False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.'
+    )
+
+
+@dataclass(frozen=True)
+class PerceptionConfig:
+    """
+    Everything that can be set in the pipeline, as one unchanging whole.
+
+    Attributes
+    ----------
+    frames, estimation, quality, proximity
+        See each class.
+
+    """
+
+    frames: FrameConfig = field(default_factory=FrameConfig)
+    estimation: EstimationConfig = field(default_factory=EstimationConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+    proximity: ProximityConfig = field(default_factory=ProximityConfig)
+
+    def contradiction(self) -> str:
+        """Return how the settings contradict each other; empty where they do not."""
+        texts = (
+            part.contradiction()
+            for part in (self.frames, self.estimation, self.quality, self.proximity)
+        )
+        return '; '.join(text for text in texts if text)
+
+
+class DepthSource(Protocol):
+    """What gives depth: a network, or the truth of a simulation."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source, for messages."""
+
+    @property
+    def is_metric(self) -> bool:
+        """False where its depth has no unit."""
+
+    def estimate(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None = None,
+        mounting: CameraMounting | None = None,
+    ) -> DepthEstimate:
+        """Return the depth of a picture."""
+
+    def unknown(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None = None,
+        mounting: CameraMounting | None = None,
+    ) -> DepthEstimate:
+        """Return a depth map of the same size in which everything is unknown."""
+
+
+class PerceptionPipeline:
+    """
+    Turn frames into observations, one after the other.
+
+    Parameters
+    ----------
+    make_source : callable
+        Makes the depth source for an EstimationConfig; may raise ConfigurationError.
+    config : PerceptionConfig, optional
+        What can be set.
+
+    Raises
+    ------
+    ConfigurationError
+        If settings contradict each other or the depth source.
+
+    """
+
+    def __init__(
+        self,
+        make_source: Callable[[EstimationConfig], DepthSource],
+        config: PerceptionConfig | None = None,
+    ) -> None:
+        self._make_source = make_source
+        self._source: DepthSource | None = None
+        self._repeats = RepeatWatch()
+        self._last: tuple[CameraFrame, Observation] | None = None
+        self.restart()
+        self.reconfigure(config or PerceptionConfig())
+        if self.contradiction:
+            raise ConfigurationError(self.contradiction)
+
+    @classmethod
+    def for_model(
+        cls, model: OnnxModel, config: PerceptionConfig | None = None
+    ) -> PerceptionPipeline:
+        """Make a pipeline around a network."""
+        return cls(lambda estimation: DepthEstimator(model, estimation), config)
+
+    def reconfigure(self, config: PerceptionConfig) -> None:
+        """
+        Take new settings, which hold from the next frame on.
+
+        Parameters
+        ----------
+        config : PerceptionConfig
+            Settings that contradict each other are taken, too: `contradiction` then says how,
+            and every frame is refused until they no longer do.
+
+        """
+        self.config = config
+        self.contradiction = self.contradiction_with(config)
+        if not self.contradiction:
+            self._source = self._make_source(config.estimation)
+        self._last = None
+
+    def contradiction_with(self, config: PerceptionConfig) -> str:
+        """Return how settings contradict each other or the depth source; empty where not."""
+        if text := config.contradiction():
+            return text
+        try:
+            source = self._make_source(config.estimation)
+        except ConfigurationError as error:
+            return str(error)
+        chosen = config.proximity.proximity_mode, config.proximity.relative_polarity
+        if not source.is_metric and chosen != ('relative', 'near_is_high'):
+            return (
+                'proximity_mode must be relative and relative_polarity near_is_high for '
+                f'{source.name}, whose depth has no unit, got {" and ".join(chosen)}; set both, '
+                'or take a metric model'
+            )
+        return ''
+
+    def restart(self) -> None:
+        """Forget earlier frames."""
+        self._repeats.restart()
+        self._rectifier: Rectifier | None = None
+        self._first_arrival_s: float | None = None
+        self._last = None
+
+    def observe(self, frame: CameraFrame) -> Observation:
+        """
+        Say what a frame means.
+
+        Parameters
+        ----------
+        frame : CameraFrame
+            The picture and what is known with it.
+
+        Returns
+        -------
+        Observation
+            Known or unknown, with the reason.
+
+        Raises
+        ------
+        ConfigurationError
+            While the settings contradict each other.
+        FrameError, InferenceError
+            If the frame cannot be used.
+
+        """
+        if self.contradiction or self._source is None:
+            raise ConfigurationError(self.contradiction)
+        self._await_calibration(frame)
+        repeats = self._count_repeats(frame)
+        if repeats and self._last is not None and _same_view(frame, self._last[0]):
+            seen = replace(self._last[1], stamp_ns=frame.stamp_ns)
+        else:
+            seen = self._look_at(frame, self._source)
+        self._last = frame, seen
+        limit = self.config.frames.frozen_frame_count
+        return seen if not limit or repeats < limit else self._frozen(seen, repeats)
+
+    def _await_calibration(self, frame: CameraFrame) -> None:
+        if self._first_arrival_s is None:
+            self._first_arrival_s = frame.arrival_s
+        wait_s = self.config.frames.camera_info_wait_s
+        waited_s = frame.arrival_s - self._first_arrival_s
+        if frame.calibration is None and frame.awaits_calibration and waited_s < wait_s:
+            raise FrameError(
+                'camera_info must come with the image, got none yet; publish it beside the image '
+                f'(after {wait_s:g} s depth goes on with an assumed field of view)'
+            )
+
+    def _count_repeats(self, frame: CameraFrame) -> int:
+        if not self.config.frames.frozen_frame_count:
+            self._repeats.restart()
+            return 0
+        content = frame.content
+        if content is None:
+            content = np.ascontiguousarray(frame.image_rgb).data.cast('B')
+        return self._repeats.update(content, frame.stamp_ns)
+
+    def _look_at(self, frame: CameraFrame, source: DepthSource) -> Observation:
+        config = self.config
+        image_rgb, calibration = frame.image_rgb, frame.calibration
+        if calibration is not None and config.frames.rectify and calibration.moves_pixels:
+            image_rgb = self._rectified(image_rgb, calibration)
+        intrinsics = None if calibration is None else calibration.intrinsics
+        quality = assess_image(image_rgb, config.quality)
+        look = source.estimate if quality.usable else source.unknown
+        estimate = look(image_rgb, intrinsics, frame.mounting)
+        proximity = estimate_proximity(
+            estimate.depth_m,
+            config.proximity,
+            estimate.inverse_floor_depth,
+            lateral_slope(estimate.intrinsics, frame.mounting),
+        )
+        unknown_reason = quality.reason
+        if not unknown_reason and not proximity.is_known:
+            unknown_reason = (
+                f'only {proximity.valid_fraction:.0%} of the region of interest have a known depth'
+            )
+        return Observation(
+            stamp_ns=frame.stamp_ns,
+            picture_stamp_ns=self._repeats.first_stamp_ns
+            if config.frames.frozen_frame_count
+            else frame.stamp_ns,
+            image_rgb=image_rgb,
+            estimate=estimate,
+            mounting=frame.mounting,
+            quality=quality,
+            proximity=proximity,
+            unknown_reason=unknown_reason,
+            scale=assess_scale(estimate),
+            is_frozen=False,
+            has_unrectified_distortion=calibration is not None
+            and not config.frames.rectify
+            and calibration.is_distorted,
+        )
+
+    def _rectified(
+        self, image_rgb: NDArray[np.uint8], calibration: LensCalibration
+    ) -> NDArray[np.uint8]:
+        if self._rectifier is None or not self._rectifier.calibration.same_as(calibration):
+            self._rectifier = Rectifier(calibration)
+        return self._rectifier.rectify(image_rgb)
+
+    def _frozen(self, seen: Observation, repeats: int) -> Observation:
+        """Return the observation of a picture that has come too often to be believed."""
+        depth_m = np.full_like(seen.depth_m, np.nan)
+        return replace(
+            seen,
+            estimate=replace(seen.estimate, depth_m=depth_m),
+            proximity=estimate_proximity(depth_m, self.config.proximity),
+            unknown_reason=(
+                f'the last {repeats + 1} frames are identical, the camera seems frozen '
+                '(frozen_frame_count: 0 turns this off; a still simulation needs it)'
+            ),
+            is_frozen=True,
+        )
+
+
+def _same_view(frame: CameraFrame, other: CameraFrame) -> bool:
+    """Return whether two frames come from the same camera in the same place."""
+    mine, its = frame.calibration, other.calibration
+    if frame.mounting != other.mounting or (mine is None) != (its is None):
+        return False
+    return mine is None or its is None or mine is its or mine.same_as(its)

@@ -1,0 +1,285 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a frame means: known or unknown, why, and with which scale."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.camera.rectification import LensCalibration
+from fcrn_depth_ros.errors import ConfigurationError, FrameError
+from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationConfig
+from fcrn_depth_ros.perception.observation import CameraFrame
+from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
+from fcrn_depth_ros.perception.proximity import ProximityConfig
+from fcrn_depth_ros.perception.scale import VERIFIED_RELATIVE_SIGMA
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+
+CAMERA = CameraIntrinsics(64.0, 64.0, 31.5, 23.5, 64, 48)
+CALIBRATION = LensCalibration.of_raw_picture(CAMERA)
+MOUNTING = CameraMounting(0.5, 10.0)
+
+
+class Source:
+    """A depth source that returns one depth everywhere, and counts how often it is asked."""
+
+    name = 'fake'
+
+    def __init__(self, depth_m: float = 2.0, is_metric: bool = True) -> None:
+        self.depth_m, self.is_metric = depth_m, is_metric
+        self.estimates = 0
+        self.unknowns = 0
+        self.range_doubts: tuple[str, ...] = ()
+        self.seen: NDArray[np.uint8] | None = None
+
+    def _result(self, depth_m: float, intrinsics: Any, mounting: Any) -> DepthEstimate:
+        return DepthEstimate(
+            depth_m=np.full((24, 32), depth_m, np.float32),
+            is_metric=self.is_metric,
+            intrinsics=CAMERA.scaled_to(32, 24),
+            is_camera_known=intrinsics is not None,
+            inverse_floor_depth=None if mounting is None else np.zeros((24, 32), np.float32),
+            inference_s=0.01,
+            focal_corrected=intrinsics is not None,
+            mounting_used='none' if mounting is None else 'network',
+            range_doubts=self.range_doubts,
+        )
+
+    def estimate(
+        self, image_rgb: NDArray[np.uint8], intrinsics: Any = None, mounting: Any = None
+    ) -> DepthEstimate:
+        self.estimates += 1
+        self.seen = image_rgb
+        return self._result(self.depth_m, intrinsics, mounting)
+
+    def unknown(
+        self, image_rgb: NDArray[np.uint8], intrinsics: Any = None, mounting: Any = None
+    ) -> DepthEstimate:
+        self.unknowns += 1
+        return self._result(math.nan, intrinsics, mounting)
+
+
+def picture(seed: int = 0) -> NDArray[np.uint8]:
+    blocks = np.random.default_rng(seed).integers(20, 220, (6, 8, 1))
+    return np.kron(blocks, np.ones((8, 8, 3))).astype(np.uint8)
+
+
+def frame(stamp_ns: int = 1, seed: int = 0, **changes: Any) -> CameraFrame:
+    settings: dict[str, Any] = {'calibration': CALIBRATION, 'mounting': MOUNTING} | changes
+    return CameraFrame(picture(seed), stamp_ns, **settings)
+
+
+def pipeline(source: Source, **frames: Any) -> PerceptionPipeline:
+    return PerceptionPipeline(lambda _: source, PerceptionConfig(frames=FrameConfig(**frames)))
+
+
+def test_a_good_frame_is_known_and_verified() -> None:
+    seen = pipeline(Source()).observe(frame(7))
+    assert (seen.stamp_ns, seen.picture_stamp_ns) == (7, 7)
+    assert seen.nearest_m == pytest.approx(2.0)
+    assert seen.unknown_reason == '' and not seen.is_frozen
+    assert seen.scale.verified and seen.scale.reason == ''
+    assert seen.range_variance_m2 == pytest.approx((VERIFIED_RELATIVE_SIGMA * 2.0) ** 2)
+
+
+def test_a_distance_of_nothing_is_no_unknown_variance() -> None:
+    assert pipeline(Source(1e-6)).observe(frame()).range_variance_m2 > 0.0
+
+
+@pytest.mark.parametrize(
+    ('changes', 'reason'),
+    [
+        ({'calibration': None}, 'field of view is assumed'),
+        ({'mounting': None}, 'mounting is unknown'),
+    ],
+)
+def test_the_scale_says_why_it_is_unverified(changes: dict[str, Any], reason: str) -> None:
+    seen = pipeline(Source()).observe(frame(**changes))
+    assert not seen.scale.verified and reason in seen.scale.reason
+    assert math.isnan(seen.scale.relative_sigma)
+    assert seen.range_variance_m2 == 0.0 and seen.nearest_m == pytest.approx(2.0)
+
+
+def test_a_camera_outside_of_the_trained_range_is_unverified() -> None:
+    source = Source()
+    source.range_doubts = ('camera roll 40 is outside',)
+    seen = pipeline(source).observe(frame())
+    assert seen.scale.reason == 'camera roll 40 is outside'
+    assert seen.range_variance_m2 == 0.0
+
+
+def test_a_known_mounting_without_a_floor_in_view_is_unverified() -> None:
+    source = Source()
+    found = source.estimate(picture(), CAMERA, MOUNTING)
+    source.estimate = lambda *_: dataclasses.replace(found, mounting_used='none')  # type: ignore
+    assert 'no floor is in view' in pipeline(source).observe(frame()).scale.reason
+
+
+def test_the_scale_follows_the_mounting_from_frame_to_frame() -> None:
+    observed = pipeline(Source())
+    verified = [
+        observed.observe(frame(stamp_ns, seed=0, mounting=mounting)).scale.verified
+        for stamp_ns, mounting in ((1, MOUNTING), (2, None), (3, MOUNTING))
+    ]
+    assert verified == [True, False, True]
+
+
+@pytest.mark.parametrize(('level', 'reason'), [(0, 'dark'), (128, 'featureless'), (255, 'over')])
+def test_a_picture_of_nothing_is_unknown_and_costs_no_inference(level: int, reason: str) -> None:
+    source = Source()
+    blank = np.full((48, 64, 3), level, np.uint8)
+    seen = pipeline(source).observe(dataclasses.replace(frame(), image_rgb=blank))
+    assert reason in seen.unknown_reason and not seen.quality.usable
+    assert math.isnan(seen.nearest_m) and np.isnan(seen.depth_m).all()
+    assert (source.estimates, source.unknowns) == (0, 1)
+    assert seen.range_variance_m2 == 0.0
+
+
+def test_too_little_depth_is_unknown_with_its_share() -> None:
+    seen = pipeline(Source(math.nan)).observe(frame())
+    assert seen.unknown_reason.startswith('only 0% of the region of interest')
+
+
+def test_repeated_frames_cost_no_inference_and_grow_old() -> None:
+    source = Source()
+    observed = pipeline(source, frozen_frame_count=3)
+    seen = [observed.observe(frame(stamp_ns)) for stamp_ns in (10, 20, 30, 40, 50)]
+    assert source.estimates == 1
+    assert [one.stamp_ns for one in seen] == [10, 20, 30, 40, 50]
+    assert {one.picture_stamp_ns for one in seen} == {10}
+    assert [one.is_frozen for one in seen] == [False, False, False, True, True]
+    assert 'the last 4 frames are identical' in seen[3].unknown_reason
+    assert np.isnan(seen[3].depth_m).all() and math.isnan(seen[3].nearest_m)
+    assert not np.isnan(seen[2].depth_m).any()
+    moved = observed.observe(frame(60, seed=1))
+    assert (moved.is_frozen, moved.picture_stamp_ns, source.estimates) == (False, 60, 2)
+
+
+def test_the_same_pixels_of_another_camera_are_looked_at_again() -> None:
+    source = Source()
+    observed = pipeline(source)
+    observed.observe(frame(1))
+    observed.observe(frame(2, calibration=LensCalibration.of_raw_picture(CAMERA)))
+    assert source.estimates == 1
+    observed.observe(frame(3, mounting=None))
+    observed.observe(frame(4, mounting=None, calibration=None))
+    wider = dataclasses.replace(CAMERA, fx_px=50.0)
+    observed.observe(frame(5, calibration=LensCalibration.of_raw_picture(wider)))
+    assert source.estimates == 4
+
+
+def test_repeats_are_told_by_what_the_camera_sent() -> None:
+    source = Source()
+    observed = pipeline(source)
+    observed.observe(frame(1, content=b'one'))
+    observed.observe(frame(2, content=b'two'))
+    assert source.estimates == 2
+    assert observed.observe(frame(3, seed=1, content=b'two')).picture_stamp_ns == 2
+
+
+def test_without_a_limit_repeats_are_ordinary_frames() -> None:
+    source = Source()
+    observed = pipeline(source, frozen_frame_count=0)
+    seen = [observed.observe(frame(stamp_ns)) for stamp_ns in (1, 2, 3)]
+    assert [one.picture_stamp_ns for one in seen] == [1, 2, 3]
+    assert source.estimates == 3
+
+
+def test_a_restart_forgets_repeats() -> None:
+    source = Source()
+    observed = pipeline(source, frozen_frame_count=1)
+    observed.observe(frame(1))
+    assert observed.observe(frame(2)).is_frozen
+    observed.restart()
+    assert not observed.observe(frame(3)).is_frozen
+
+
+@pytest.mark.parametrize(('waited_s', 'refused'), [(0.0, True), (0.99, True), (1.0, False)])
+def test_a_calibration_is_waited_for(waited_s: float, refused: bool) -> None:
+    observed = pipeline(Source(), camera_info_wait_s=1.0)
+    awaited = {'calibration': None, 'awaits_calibration': True}
+    with pytest.raises(FrameError, match='camera_info must come with the image'):
+        observed.observe(frame(1, arrival_s=50.0, **awaited))
+    later = frame(2, arrival_s=50.0 + waited_s, **awaited)
+    if refused:
+        with pytest.raises(FrameError, match='after 1 s'):
+            observed.observe(later)
+    else:
+        assert not observed.observe(later).estimate.is_camera_known
+
+
+def test_an_uncalibrated_camera_is_not_waited_for() -> None:
+    observed = pipeline(Source(), camera_info_wait_s=1.0)
+    assert not observed.observe(frame(calibration=None)).estimate.is_camera_known
+
+
+def test_distortion_is_removed_on_request_and_else_noticed() -> None:
+    bent = dataclasses.replace(CALIBRATION, distortion=np.array([0.4, 0.1, 0.0, 0.0]))
+    source = Source()
+    seen = pipeline(source).observe(frame(calibration=bent))
+    assert seen.has_unrectified_distortion
+    np.testing.assert_array_equal(seen.image_rgb, picture())
+    seen = pipeline(source, rectify=True).observe(frame(calibration=bent))
+    assert not seen.has_unrectified_distortion
+    assert source.seen is not None and (source.seen != picture()).any()
+    assert not pipeline(Source()).observe(frame()).has_unrectified_distortion
+
+
+def test_contradictions_hold_frames_back_until_they_are_gone() -> None:
+    observed = pipeline(Source())
+    crossed = PerceptionConfig(proximity=ProximityConfig(roi_left=0.9, roi_right=0.1))
+    observed.reconfigure(crossed)
+    assert 'roi_left must be below roi_right' in observed.contradiction
+    with pytest.raises(ConfigurationError, match='roi_left must be below roi_right'):
+        observed.observe(frame())
+    observed.reconfigure(PerceptionConfig())
+    assert observed.contradiction == ''
+    assert observed.observe(frame()).unknown_reason == ''
+
+
+def test_a_contradiction_at_the_start_is_an_error() -> None:
+    crossed = PerceptionConfig(proximity=ProximityConfig(roi_top=0.9, roi_bottom=0.1))
+    with pytest.raises(ConfigurationError, match='roi_top'):
+        PerceptionPipeline(lambda _: Source(), crossed)
+
+
+def test_limits_that_the_source_refuses_are_a_contradiction() -> None:
+    def make(config: EstimationConfig) -> Source:
+        if config.min_depth_m > 5.0:
+            raise ConfigurationError('min_depth_m must leave something')
+        return Source()
+
+    observed = PerceptionPipeline(make)
+    observed.reconfigure(PerceptionConfig(estimation=EstimationConfig(min_depth_m=6.0)))
+    with pytest.raises(ConfigurationError, match='min_depth_m must leave'):
+        observed.observe(frame())
+
+
+def test_relative_depth_needs_the_relative_mode() -> None:
+    source = Source(is_metric=False)
+    with pytest.raises(ConfigurationError, match='proximity_mode must be relative'):
+        pipeline(source)
+    relative = ProximityConfig(proximity_mode='relative', relative_polarity='near_is_high')
+    observed = PerceptionPipeline(lambda _: source, PerceptionConfig(proximity=relative))
+    seen = observed.observe(frame())
+    assert not seen.is_metric and seen.scale.reason == 'the model gives relative depth'
+    assert math.isnan(seen.nearest_m)
+
+
+def test_changed_settings_hold_for_a_repeated_picture_too() -> None:
+    observed = pipeline(Source(2.0))
+    assert observed.observe(frame(1)).proximity.proximity == 0.0
+    observed.reconfigure(PerceptionConfig(proximity=ProximityConfig(near_distance_m=3.0)))
+    assert observed.observe(frame(2)).proximity.proximity == 1.0
+
+
+def test_an_observation_draws_what_it_counts() -> None:
+    seen = pipeline(Source(0.5)).observe(frame())
+    assert seen.near_pixels(ProximityConfig()).mean() == seen.proximity.proximity == 1.0
