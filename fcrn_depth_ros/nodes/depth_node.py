@@ -28,7 +28,7 @@ from ..camera.image_messages import image_to_rgb
 from ..errors import FcrnDepthError
 from ..estimation.depth_estimator import DepthEstimator
 from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
-from ..perception.observation import CameraFrame
+from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
 from ..ros import quality_of_service as qos
 from ..ros.camera_frames import ArrivedImage, read_frame
@@ -46,10 +46,12 @@ from ..ros.node_settings import (
     ModelSettings,
     MountingSettings,
     NODE_SETTINGS,
+    OutputSettings,
     perception_config,
 )
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
+from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -77,6 +79,7 @@ class DepthNode(SelfStartingNode):
         self._pipeline: PerceptionPipeline | None = None
         self._decode: Callable[[Any], np.ndarray] = image_to_rgb
         self._tf_mounting: TfMounting | None = None
+        self._scan_transform: ScanTransform | None = None
         self._outputs: DepthOutputs | None = None
         self._camera_info: CameraInfo | None = None
         self._inputs: list[Any] = []
@@ -110,6 +113,8 @@ class DepthNode(SelfStartingNode):
             self._status.update(configure_error=str(error))
             return TransitionCallbackReturn.FAILURE
         self._outputs = DepthOutputs(self)
+        if self._settings.get(OutputSettings).publish_tf:
+            self._scan_transform = ScanTransform(self)
         self._status.update(lifecycle_state='inactive', configure_error='')
         return super().on_configure(state)
 
@@ -126,7 +131,7 @@ class DepthNode(SelfStartingNode):
             self._read,
             self._outputs,
             self._status,
-            self._hints.check_image,
+            self._on_observation,
         )
         self._subscribe()
         self._status.update(lifecycle_state='active')
@@ -235,7 +240,10 @@ class DepthNode(SelfStartingNode):
             self._outputs.destroy()
         if self._tf_mounting is not None:
             self._tf_mounting.close()
-        self._pipeline = self._outputs = self._camera_info = self._tf_mounting = None
+        if self._scan_transform is not None:
+            self._scan_transform.close()
+        self._pipeline = self._outputs = self._camera_info = None
+        self._tf_mounting = self._scan_transform = None
         self._status.update(lifecycle_state=lifecycle_state, model='', provider='')
 
     # Executor thread -----------------------------------------------------------------------
@@ -273,6 +281,14 @@ class DepthNode(SelfStartingNode):
         else:
             mounting = self._settings.get(MountingSettings).mounting()
         return read_frame(arrived, self._decode, mounting)
+
+    def _on_observation(self, message: Image | CompressedImage, seen: Observation) -> None:
+        self._hints.check_image(message, seen)
+        if self._scan_transform is not None:
+            frame = message.header.frame_id
+            scan_frame = self._settings.get(OutputSettings).scan_frame(frame)
+            self._scan_transform.update(frame, scan_frame, seen.mounting, message.header.stamp)
+            self._status.update(scan_transform=self._scan_transform.state)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -18,7 +18,6 @@ from std_msgs.msg import Bool, Float32, Header
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
-from ..perception.scan_frame import scan_frame_of
 from ..report.drawing import colorize_depth, draw_proximity
 from . import quality_of_service as qos
 from .messages import (
@@ -179,5 +178,5 @@ def _colored(seen: Observation, settings: Snapshot) -> np.ndarray:
 
 def _forward_header(header: Header, settings: Snapshot) -> Header:
     # LaserScan and Range look along the x axis of their frame, an optical frame along z.
-    frame_id = settings.get(OutputSettings).scan_frame_id
-    return Header(stamp=header.stamp, frame_id=frame_id or scan_frame_of(header.frame_id))
+    frame_id = settings.get(OutputSettings).scan_frame(header.frame_id)
+    return Header(stamp=header.stamp, frame_id=frame_id)

@@ -50,6 +50,7 @@ class DepthStatus:
     processing_p50_ms: float = math.nan
     processing_p95_ms: float = math.nan
     image_topic: str = 'image'
+    scan_transform: str = 'not published: publish_tf is false'
     model: str = ''
     provider: str = ''
     camera_info: str = 'none'
@@ -95,6 +96,7 @@ class DepthStatus:
                 else 'verified'
             ),
             'image quality': self.image_quality,
+            'transform of the scan': self.scan_transform,
         }
 
 

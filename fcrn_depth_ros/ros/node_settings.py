@@ -23,6 +23,7 @@ from ..perception.pipeline import FrameConfig, PerceptionConfig
 from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
 from ..perception.scan import ScanConfig
+from ..perception.scan_frame import scan_frame_of
 from ..report.drawing import COLOR_MAPS
 from ..settings import misordered, setting, Settings
 
@@ -155,6 +156,17 @@ class OutputSettings(Settings):
         'empty derives it from the image frame: a trailing _optical_frame or _optical is replaced '
         'by _scan.',
     )
+    publish_tf: bool = setting(
+        True,
+        'Publish the transform from the frame of the image to the frame of depth/scan on '
+        '/tf_static, unless another node publishes one. It follows pitch and roll of the camera. '
+        'Needs tf2_msgs.',
+        read_only=True,
+    )
+
+    def scan_frame(self, image_frame: str) -> str:
+        """Return the frame of depth/scan and proximity/range for that of the image."""
+        return self.scan_frame_id or scan_frame_of(image_frame)
 
     def contradiction(self) -> str:
         """Return which two values contradict each other; empty where none do."""
