@@ -51,7 +51,8 @@ def decode_picture(content: bytes, flags: int = cv2.IMREAD_COLOR) -> NDArray[Any
         decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     except cv2.error as err:
         raise ImageFormatError(
-            f'picture must be one that OpenCV reads, got {err.err}; replace it'
+            f'picture must be one that OpenCV reads, got one that fails its check {err.err!r}; '
+            'replace it, or make it smaller'
         ) from err
     if decoded is None:
         raise ImageFormatError(

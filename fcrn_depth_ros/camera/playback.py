@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 import math
 from pathlib import Path
@@ -77,11 +78,23 @@ class FrameSourceConfig(Settings):
             )
             if is_given
         ]
+        for name in ('images', 'video', 'camera_file'):
+            check_utf8(name, getattr(self, name))
         if len(given) != 1:
             raise ConfigurationError(
                 f'source must be one of images, video and camera, got {" and ".join(given)}'
                 f'{"" if given else "none"}; for example --images FOLDER'
             )
+
+
+def check_utf8(name: str, text: str) -> None:
+    """Refuse a path that neither ROS nor OpenCV takes; ConfigurationError with what to do."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as err:
+        raise ConfigurationError(
+            f'{name} must be a path in UTF-8, got {text!r}; rename the file or folder'
+        ) from err
 
 
 @dataclass(frozen=True)
@@ -134,7 +147,7 @@ def open_source(config: FrameSourceConfig) -> FrameSource:
     Raises
     ------
     ToolInputError
-        If it is missing, empty or unreadable.
+        If it is missing, empty or unreadable; a webcam is opened when it is read.
 
     """
     if config.images:
@@ -246,9 +259,11 @@ class VideoFile:
     path : Path
         Anything that OpenCV's build can decode.
     rate_hz : float
-        0 takes the file's own rate.
+        0 keeps the time of each picture as recorded, also where the rate varies.
     loop : bool
         Start again at the end.
+    open_capture : callable
+        Opens the file; OpenCV's by default.
 
     Raises
     ------
@@ -259,47 +274,79 @@ class VideoFile:
 
     is_live = False
 
-    def __init__(self, path: Path, rate_hz: float, loop: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate_hz: float,
+        loop: bool,
+        open_capture: Callable[[str], Any] = cv2.VideoCapture,
+    ) -> None:
         if not path.is_file():
             raise ToolInputError(f'video must be a file, got {path}; check the path')
         self._path = path
-        capture = self._open()
-        own_rate_hz = capture.get(cv2.CAP_PROP_FPS)
-        capture.release()
-        if not (math.isfinite(own_rate_hz) and 0 < own_rate_hz <= 1000):
-            own_rate_hz = DEFAULT_RATE_HZ
-        self._rate_hz = rate_hz or own_rate_hz
+        self._open_capture = open_capture
+        self._rate_hz = rate_hz
         self._loop = loop
-        self.description = f'video {path} at {self._rate_hz:g} Hz'
+        with self._opened() as capture:
+            stated_hz = capture.get(cv2.CAP_PROP_FPS)
+            if not capture.grab():
+                raise self._undecodable()
+        is_rate = math.isfinite(stated_hz) and 0 < stated_hz <= 1000
+        self._interval_s = 1 / (rate_hz or (stated_hz if is_rate else DEFAULT_RATE_HZ))
+        self.description = f'video {path} ' + (f'at {rate_hz:g} Hz' if rate_hz else 'as recorded')
 
     def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
         """Yield the pictures to the end of the file."""
-        count = 0
+        start_s = 0.0
         while True:
-            capture = self._open()
-            read, image = capture.read()
-            while read:
-                yield TimedFrame(count / self._rate_hz, image)
-                count += 1
-                read, image = capture.read()
-            capture.release()
+            due_s = 0.0
+            with self._opened() as capture:
+                for due_s, image in self._timed(capture):
+                    yield TimedFrame(start_s + due_s, image)
             if not self._loop:
                 return
+            start_s += due_s + self._interval_s
 
-    def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path))
-        if not (capture.isOpened() and capture.grab()):
-            raise ToolInputError(
-                f'video must be a file that OpenCV can decode, got {self._path}; convert it to '
-                'MP4, for example with ffmpeg'
-            )
-        capture.release()
-        return cv2.VideoCapture(str(self._path))
+    def _timed(self, capture: Any) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """Yield each picture with the seconds after the first one."""
+        first_s, due_s, count = 0.0, 0.0, 0
+        read, image = capture.read()
+        while read:
+            if self._rate_hz:
+                due_s = count * self._interval_s
+            else:
+                recorded_s = capture.get(cv2.CAP_PROP_POS_MSEC) * 1e-3
+                if not count:
+                    first_s = recorded_s if math.isfinite(recorded_s) else 0.0
+                elif math.isfinite(recorded_s) and recorded_s - first_s > due_s:
+                    due_s = recorded_s - first_s
+                else:
+                    # A container without usable times, or with one that goes back.
+                    due_s += self._interval_s
+            yield due_s, image
+            count += 1
+            read, image = capture.read()
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        capture = self._open_capture(str(self._path))
+        try:
+            if not capture.isOpened():
+                raise self._undecodable()
+            yield capture
+        finally:
+            capture.release()
+
+    def _undecodable(self) -> ToolInputError:
+        return ToolInputError(
+            f'video must be a file that OpenCV can decode, got {self._path}; convert it to '
+            'MP4, for example with ffmpeg'
+        )
 
 
 class Webcam:
     """
-    A camera of this machine.
+    A camera of this machine, opened by :meth:`frames`: a driver may block for as long as it likes.
 
     Parameters
     ----------
@@ -311,11 +358,6 @@ class Webcam:
         Opens the device; OpenCV's by default.
     steady_time_s : callable
         A clock that never jumps.
-
-    Raises
-    ------
-    ToolInputError
-        If there is no such camera, or it gives no picture.
 
     """
 
@@ -330,22 +372,29 @@ class Webcam:
     ) -> None:
         self._number = number
         self._min_interval_s = 1 / rate_hz if rate_hz else 0.0
+        self._open_capture = open_capture
         self._steady_time_s = steady_time_s
-        self._capture = open_capture(number)
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        if not (self._capture.isOpened() and self._capture.read()[0]):
-            raise ToolInputError(
-                f'camera must be the number of a working webcam, got {number}; '
-                'list them with `ls /dev/video*`, and close other programs that use it'
-            )
         self.description = f'webcam {number}'
 
     def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
-        """Yield pictures as they come; FrameError when the webcam is gone."""
+        """Yield pictures as they come; ToolInputError without a camera, FrameError if it goes."""
+        capture = self._open_capture(self._number)
+        try:
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            if not (capture.isOpened() and capture.read()[0]):
+                raise ToolInputError(
+                    f'camera must be the number of a working webcam, got {self._number}; '
+                    'list them with `ls /dev/video*`, and close other programs that use it'
+                )
+            yield from self._read(capture)
+        finally:
+            capture.release()
+
+    def _read(self, capture: Any) -> Iterator[TimedFrame]:
         start_s = self._steady_time_s()
         next_s = 0.0
         while True:
-            read, image = self._capture.read()
+            read, image = capture.read()
             now_s = self._steady_time_s() - start_s
             if not read:
                 raise FrameError(

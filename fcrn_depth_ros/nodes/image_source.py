@@ -8,13 +8,15 @@ A reader thread decodes ahead, a player thread publishes each picture when it is
 is left to parameters. Stamps are the node's time at publishing. The process ends with 0 at the
 end of the recording, with 1 when a webcam stops delivering (it is not reopened: the number of a
 webcam that is plugged in again may be another's; let a supervisor start the node anew), and with
-2 when the source or its calibration is unusable.
+2 when the source or its calibration is unusable. Whatever ends one of the threads ends the
+process, with a line that says why; a driver that never returns cannot hold it.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 import queue
 import sys
@@ -35,13 +37,14 @@ from std_msgs.msg import Header
 
 from ..camera.camera_file import CameraFile
 from ..camera.playback import (
+    check_utf8,
     FrameSource,
     FrameSourceConfig,
     load_camera_file,
     open_source,
     TimedFrame,
 )
-from ..errors import FcrnDepthError
+from ..errors import ConfigurationError, FcrnDepthError, FrameError, ImageFormatError
 from ..ros import quality_of_service as qos
 from ..ros.messages import camera_info_message, image_message
 from ..ros.parameters import ParameterGroup
@@ -57,6 +60,8 @@ _RELIABLE_DEPTH = 60
 _JPEG_QUALITY = 90
 _TOLERATED_DELAY_S = 0.05
 _ACKNOWLEDGE_S = 2.0
+# How long the end of the process waits for a driver that may never return.
+_JOIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -131,25 +136,28 @@ class ImageSource(Node):
         self._image_publishers = self._make_image_publishers()
         self._info_publisher = self._make_publisher(CameraInfo, 'camera_info')
         self._stopping = threading.Event()
-        self._decoded: queue.Queue[TimedFrame | FcrnDepthError | None] = queue.Queue(
-            _DECODED_AHEAD
-        )
-        self._threads = [
-            threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (('reader', self._read), ('player', self._play))
-        ]
+        self._decoded: queue.Queue[TimedFrame | Exception | None] = queue.Queue(_DECODED_AHEAD)
+        # Daemons: one that is blocked in a driver must not keep the process.
+        self._reader = threading.Thread(target=self._read, name='reader', daemon=True)
+        self._player = threading.Thread(target=self._play, name='player', daemon=True)
         self.get_logger().info(
-            f'plays {self._source.description}, '
-            + ('no camera file: uncalibrated' if self._camera_file is None else 'calibrated')
+            _printable(
+                f'plays {self._source.description}, '
+                + ('no camera file: uncalibrated' if self._camera_file is None else 'calibrated')
+            )
         )
-        for thread in self._threads:
-            thread.start()
+        self._reader.start()
+        self._player.start()
 
     def shut_down(self) -> None:
         """Stop playing."""
         self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+        self._player.join(_JOIN_S)
+        self._reader.join(_JOIN_S)
+        if self._reader.is_alive():
+            self.get_logger().warning(
+                f'{self._source.description} has not returned from reading a picture; leaving it'
+            )
 
     def _make_image_publishers(self) -> list[Publisher]:
         types = {
@@ -176,14 +184,16 @@ class ImageSource(Node):
 
     def _read(self) -> None:
         try:
-            for frame in self._source.frames(self.get_logger().warning):
-                if not self._put(frame):
-                    return
+            with closing(self._source.frames(self._warn)) as frames:
+                for frame in frames:
+                    if not self._put(frame):
+                        return
             self._put(None)
-        except FcrnDepthError as error:
+        except Exception as error:
+            # Whatever it is, the player must hear of it, or it would wait for ever.
             self._put(error)
 
-    def _put(self, item: TimedFrame | FcrnDepthError | None) -> bool:
+    def _put(self, item: TimedFrame | Exception | None) -> bool:
         while not self._stopping.is_set():
             try:
                 self._decoded.put(item, timeout=_POLL_S)
@@ -195,33 +205,61 @@ class ImageSource(Node):
     # Player thread -------------------------------------------------------------------------
 
     def _play(self) -> None:
-        status = 0
+        status = 1
+        try:
+            status = self._play_to_the_end()
+        finally:
+            # The executor waits for nothing else.
+            self.exit_status = status
+
+    def _play_to_the_end(self) -> int:
         started_s = time.monotonic()
+        failure = ''
         try:
             frames = self._decoded_frames()
             first = next(frames, None)
             if first is not None and self._wait_for_subscribers(first):
                 started_s = time.monotonic()
                 self._publish_in_time(first, frames, started_s)
+                if not self.published_count:
+                    raise FrameError('pictures must be publishable, got none; see the warnings')
         except FcrnDepthError as error:
-            self.get_logger().error(str(error))
-            status = 1 if self.published_count else 2
+            failure = str(error)
+        except Exception as error:
+            failure = f'internal error: {error!r}'
         played_s = time.monotonic() - started_s
-        if self._config.reliable:
-            for publisher in self._image_publishers:
-                publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+        if failure:
+            self.get_logger().error(_printable(failure))
+        self._wait_until_acknowledged()
         self.get_logger().info(f'published {self.published_count} pictures in {played_s:.1f} s')
-        self.exit_status = status
+        if not failure:
+            return 0
+        return 1 if self.published_count else 2
+
+    def _wait_until_acknowledged(self) -> None:
+        if not self._config.reliable:
+            return
+        deadline_s = time.monotonic() + _ACKNOWLEDGE_S
+        for publisher in self._image_publishers:
+            while not self._stopping.is_set() and time.monotonic() < deadline_s:
+                if publisher.wait_for_all_acked(Duration(seconds=_POLL_S)):
+                    break
 
     def _decoded_frames(self) -> Iterator[TimedFrame]:
         while not self._stopping.is_set():
+            reader_lives = self._reader.is_alive()
             try:
                 item = self._decoded.get(timeout=_POLL_S)
             except queue.Empty:
+                if not reader_lives:
+                    raise FrameError(
+                        'pictures must be read to their end, got an end without a reason; '
+                        'see the log above'
+                    ) from None
                 continue
             if item is None:
                 return
-            if isinstance(item, FcrnDepthError):
+            if isinstance(item, Exception):
                 raise item
             yield item
 
@@ -272,15 +310,24 @@ class ImageSource(Node):
 
     def _publish(self, frame: TimedFrame) -> None:
         header = self._header()
-        self._info_publisher.publish(self._describe_camera(header, frame.image_bgr.shape))
-        for publisher in self._image_publishers:
-            raw = publisher.msg_type is Image
-            publisher.publish(
+        info = self._describe_camera(header, frame.image_bgr.shape)
+        try:
+            messages = [
                 image_message(header, frame.image_bgr, 'bgr8')
-                if raw
+                if publisher.msg_type is Image
                 else _jpeg_message(header, frame.image_bgr)
-            )
+                for publisher in self._image_publishers
+            ]
+        except ImageFormatError as error:
+            self._warn(f'picture passed over: {error}')
+            return
+        self._info_publisher.publish(info)
+        for publisher, message in zip(self._image_publishers, messages, strict=True):
+            publisher.publish(message)
         self.published_count += 1
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(_printable(text))
 
     def _describe_camera(self, header: Header, shape: tuple[int, ...]) -> CameraInfo:
         height, width = shape[:2]
@@ -325,8 +372,22 @@ def raw_camera_info(camera_file: CameraFile | None, width_px: int, height_px: in
 
 
 def _jpeg_message(header: Header, image_bgr: np.ndarray) -> CompressedImage:
-    _, data = cv2.imencode('.jpg', image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    try:
+        encoded, data = cv2.imencode('.jpg', image_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        height, width = image_bgr.shape[:2]
+        raise ImageFormatError(
+            f'picture must be encodable as JPEG, got {width}x{height} px; make it smaller, or '
+            'set image_transport to raw'
+        )
     return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=data.tobytes())
+
+
+def _printable(text: str) -> str:
+    # A file name that is not UTF-8 is no text that rclpy could log.
+    return text.encode('utf-8', 'backslashreplace').decode()
 
 
 def parse_command_line(arguments: list[str]) -> list[Parameter]:
@@ -368,7 +429,9 @@ def parse_command_line(arguments: list[str]) -> list[Parameter]:
         help='stop after this many seconds',
     )
     parser.add_argument(
-        '--camera-file', metavar='FILE', help='camera.json or ROS calibration YAML'
+        '--camera-file',
+        metavar='FILE',
+        help='camera.json or ROS calibration YAML',
     )
     parser.add_argument('--loop', action='store_const', const=True, help='start again at the end')
     options = vars(parser.parse_args(arguments))
@@ -378,6 +441,12 @@ def parse_command_line(arguments: list[str]) -> list[Parameter]:
 def main(args: list[str] | None = None) -> int:
     """Play one source to its end or to a signal."""
     arguments = list(sys.argv if args is None else args)
+    try:
+        for argument in arguments[1:]:
+            check_utf8('argument', argument)
+    except ConfigurationError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     overrides = parse_command_line(remove_ros_args(arguments)[1:])
     return run_nodes(
         [lambda: ImageSource(parameter_overrides=overrides)], arguments, tune_transport=True

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 import json
+import os
 from pathlib import Path
+import threading
 from typing import Any
 
 import cv2
 from fcrn_depth_ros.camera.playback import TimedFrame
 from fcrn_depth_ros.errors import ConfigurationError, FcrnDepthError, FrameError, ToolInputError
-from fcrn_depth_ros.nodes.image_source import ImageSource, parse_command_line
+from fcrn_depth_ros.nodes import image_source
+from fcrn_depth_ros.nodes.image_source import ImageSource, main, parse_command_line
 import numpy as np
 import pytest
 from rclpy.qos import ReliabilityPolicy
@@ -215,6 +218,95 @@ def test_a_camera_that_stops_ends_the_process_with_an_error(
     assert run.node.exit_status == status
 
 
+class OddCamera(BrokenCamera):
+    """Ends in a way that nobody foresaw."""
+
+    def __init__(self, good_frames: int, error: BaseException) -> None:
+        super().__init__(good_frames)
+        self._error = error
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        for index in range(self._good_frames):
+            yield TimedFrame(index / 100, picture(index))
+        raise self._error
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+# SystemExit ends the thread without a word, as nothing else does.
+@pytest.mark.parametrize('error', [ValueError('odd'), MemoryError(), cv2.error(), SystemExit()])
+@pytest.mark.parametrize(('good_frames', 'status'), [(0, 2), (3, 1)])
+def test_whatever_ends_the_reader_ends_the_process(
+    play: Callable[..., RunningNode], good_frames: int, status: int, error: BaseException
+) -> None:
+    run = play(lambda config: OddCamera(good_frames, error), camera=0)
+    images = run.listen(Image, 'image')
+    run.wait_for(lambda: run.node.exit_status is not None)
+    run.wait_for(lambda: len(images) == good_frames)
+    assert run.node.exit_status == status
+
+
+def test_an_error_of_the_player_ends_the_process(
+    play: Callable[..., RunningNode], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_source, 'image_message', lambda *_: 1 / 0)
+    run = play(images=str(folder))
+    run.listen(Image, 'image')
+    run.wait_for(lambda: run.node.exit_status is not None)
+    assert run.node.exit_status == 2
+
+
+class BlockedCamera:
+    """A driver that does not return until the test is over."""
+
+    description, is_live = 'blocked camera', True
+
+    def __init__(self) -> None:
+        self.is_read, self.returns = threading.Event(), threading.Event()
+
+    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+        self.is_read.set()
+        self.returns.wait()
+        yield TimedFrame(0.0, picture(0))
+
+
+def test_a_driver_that_never_returns_cannot_hold_the_process(
+    play: Callable[..., RunningNode],
+) -> None:
+    camera = BlockedCamera()
+    run = play(lambda config: camera, camera=0)
+    assert camera.is_read.wait(10)
+    run.node.shut_down()  # returns although nobody has let the driver go
+    assert not camera.returns.is_set()
+    run.wait_for(lambda: run.node.exit_status is not None)
+    assert (run.node.exit_status, run.node.published_count) == (0, 0)
+    camera.returns.set()
+
+
+def test_pictures_that_cannot_be_read_or_sent_are_passed_over(
+    play: Callable[..., RunningNode], folder: Path
+) -> None:
+    (folder / '1.png').write_bytes(b'no picture')
+    # JPEG ends at 65,500 px.
+    cv2.imwrite(str(folder / '2.png'), np.zeros((1, 70_000, 3), np.uint8))
+    os.rename(folder / '3.png', os.fsencode(folder) + b'/3\xff.png')
+    (folder / '5.png').rename(folder / '5\u00b2.png')
+    (folder.parent / 'camera.json').unlink()
+    run = play(images=str(folder), image_transport='compressed')
+    images = run.listen(CompressedImage, 'image/compressed')
+    run.wait_for(lambda: run.node.exit_status is not None)
+    run.wait_for(lambda: len(images) == 4)
+    assert (run.node.exit_status, run.node.published_count) == (0, 4)
+
+
+def test_nothing_but_pictures_that_cannot_be_sent_is_an_error(
+    play: Callable[..., RunningNode], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / 'wide.png'), np.zeros((1, 70_000, 3), np.uint8))
+    run = play(images=str(tmp_path), image_transport='compressed', wait_for_subscribers=0)
+    run.wait_for(lambda: run.node.exit_status is not None)
+    assert (run.node.exit_status, run.node.published_count) == (2, 0)
+
+
 def test_a_calibration_of_another_shape_ends_it_before_anything_is_published(
     play: Callable[..., RunningNode], folder: Path
 ) -> None:
@@ -261,3 +353,12 @@ def test_a_wrong_command_line_ends_with_2(
         parse_command_line(arguments)
     assert ended.value.code == 2
     assert 'error' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', ['--images', '--video', '--camera-file'])
+def test_a_path_that_is_not_utf8_ends_with_2(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['image_source', option, os.fsdecode(b'a\xff')]) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1 and "must be a path in UTF-8, got 'a\\udcff'" in error

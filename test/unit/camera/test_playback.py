@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_an_absent_webcam_is_a_clear_error() -> None:
     if Path('/dev/video63').exists():
         pytest.skip('this machine has a 64th webcam')
     with pytest.raises(ToolInputError, match='camera must be .*, got 63; '):
-        open_source(FrameSourceConfig(camera=63))
+        next(iter(open_source(FrameSourceConfig(camera=63)).frames(pytest.fail)))
 
 
 class FakeCapture:
@@ -158,7 +159,11 @@ class FakeCapture:
 
     def __init__(self, pictures: int) -> None:
         self.time_s = 0.0
+        self.is_released = False
         self._pictures = pictures
+
+    def release(self) -> None:
+        self.is_released = True
 
     def set(self, name: int, value: float) -> bool:
         return True
@@ -193,11 +198,30 @@ def test_a_webcam_is_thinned_out_to_the_rate_and_its_loss_is_an_error(
         for frame in webcam.frames(pytest.fail):
             played.append(round(frame.due_s * 32))
     assert played == due_32nds
+    assert capture.is_released
+
+
+def test_a_webcam_is_opened_and_released_by_whoever_reads_it() -> None:
+    captures: list[FakeCapture] = []
+
+    def open_capture(number: int) -> FakeCapture:
+        captures.append(FakeCapture(9))
+        return captures[-1]
+
+    webcam = Webcam(0, 0.0, open_capture)
+    assert not captures  # a driver that blocks must not block the node's start
+    frames = webcam.frames(pytest.fail)
+    next(frames)
+    assert not captures[0].is_released
+    frames.close()
+    assert captures[0].is_released
 
 
 def test_a_webcam_that_gives_no_picture_is_an_error() -> None:
+    capture = FakeCapture(0)
     with pytest.raises(ToolInputError, match='camera must be .* working webcam, got 0'):
-        Webcam(0, 0.0, lambda number: FakeCapture(0))
+        next(Webcam(0, 0.0, lambda number: capture).frames(pytest.fail))
+    assert capture.is_released
 
 
 @pytest.mark.parametrize(
@@ -209,6 +233,8 @@ def test_a_webcam_that_gives_no_picture_is_an_error() -> None:
         {'images': 'a', 'rate_hz': -1.0},
         {'images': 'a', 'rate_hz': 1001.0},
         {'camera': 64},
+        {'images': os.fsdecode(b'a\xff')},
+        {'images': 'a', 'camera_file': os.fsdecode(b'a\xff.json')},
     ],
 )
 def test_a_source_must_be_one_and_its_numbers_in_range(config: dict[str, object]) -> None:
@@ -241,6 +267,71 @@ def test_a_video_loops(video: Path) -> None:
     frames = play(VideoFile(video, 10.0, loop=True), 6)
     assert [frame.due_s for frame in frames] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     assert values_of(frames)[4:] == pytest.approx([0, 60], abs=3)
+
+
+class FakeVideo(FakeCapture):
+    """A file whose pictures have the given times in milliseconds."""
+
+    def __init__(self, times_ms: list[float]) -> None:
+        super().__init__(len(times_ms))
+        self._times_ms = times_ms
+
+    def grab(self) -> bool:
+        return self.read()[0]
+
+    def get(self, name: int) -> float:
+        if name == cv2.CAP_PROP_FPS:
+            return 25.0
+        return self._times_ms[len(self._times_ms) - self._pictures - 1]
+
+
+@pytest.mark.parametrize(
+    ('times_ms', 'rate_hz', 'due_s'),
+    [
+        # A pause of four seconds in the recording is a pause when it is played.
+        ([0, 50, 4050, 4100], 0.0, [0, 0.05, 4.05, 4.1]),
+        ([0, 50, 4050, 4100], 10.0, [0, 0.1, 0.2, 0.3]),
+        ([700, 750, 900], 0.0, [0, 0.05, 0.2]),
+        # Times that do not rise, or are none, go on at the rate that the file states.
+        ([0, 0, 0], 0.0, [0, 0.04, 0.08]),
+        ([0, 100, 60, 200], 0.0, [0, 0.1, 0.14, 0.2]),
+        ([math.nan, math.nan, 200], 0.0, [0, 0.04, 0.2]),
+        ([0, math.inf, 200], 0.0, [0, 0.04, 0.2]),
+    ],
+)
+def test_a_video_keeps_the_times_that_were_recorded(
+    video: Path, times_ms: list[float], rate_hz: float, due_s: list[float]
+) -> None:
+    captures: list[FakeVideo] = []
+
+    def open_capture(path: str) -> FakeVideo:
+        captures.append(FakeVideo(times_ms))
+        return captures[-1]
+
+    file = VideoFile(video, rate_hz, False, open_capture)
+    assert [frame.due_s for frame in play(file)] == pytest.approx(due_s)
+    looped = play(VideoFile(video, rate_hz, True, open_capture), len(times_ms) + 1)
+    assert looped[-1].due_s == pytest.approx(due_s[-1] + (0.04 if rate_hz == 0 else 1 / rate_hz))
+    assert all(capture.is_released for capture in captures)
+
+
+def test_a_matroska_file_of_variable_rate(tmp_path: Path) -> None:
+    path = tmp_path / 'clip.mkv'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 20.0, (64, 48))
+    if not writer.isOpened():
+        pytest.skip("this build of OpenCV's writes no Matroska files")
+    for index in range(4):
+        writer.write(picture(60 * index))
+    writer.release()
+    content = path.read_bytes()
+    for old_ms, new_ms in ((100, 4100), (150, 4150)):
+        # Head of a SimpleBlock: track 1, time in the cluster, key frame.
+        old, new = (b'\x81' + ms.to_bytes(2, 'big') + b'\x80' for ms in (old_ms, new_ms))
+        assert content.count(old) == 1
+        content = content.replace(old, new)
+    path.write_bytes(content)
+    frames = play(VideoFile(path, 0.0, loop=False))
+    assert [frame.due_s for frame in frames] == pytest.approx([0.0, 0.05, 4.1, 4.15])
 
 
 @pytest.mark.parametrize('where', ['.', '..'])
