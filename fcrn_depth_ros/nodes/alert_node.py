@@ -36,7 +36,7 @@ from ..ros import quality_of_service as qos
 from ..ros.buzzers import BuzzerThread, make_buzzer
 from ..ros.callbacks import guarded, guarded_service
 from ..ros.diagnostics import diagnostic_array, Level
-from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
+from ..ros.lifecycle import SelfStartingNode
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
@@ -112,7 +112,6 @@ class AlertNode(SelfStartingNode):
 
     # Lifecycle -----------------------------------------------------------------------------
 
-    @says_why_it_fails
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Make the publishers and the buzzer."""
         settings = self._settings.get(AlertNodeSettings)
@@ -140,7 +139,6 @@ class AlertNode(SelfStartingNode):
         self._is_configured = True
         return super().on_configure(state)
 
-    @says_why_it_fails
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Send a stop, then subscribe."""
         result = super().on_activate(state)
@@ -178,19 +176,16 @@ class AlertNode(SelfStartingNode):
         ]
         return result
 
-    @says_why_it_fails
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Send a final stop, then be silent."""
         self._stop_for_good()
         return super().on_deactivate(state)
 
-    @says_why_it_fails
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the publishers and the buzzer."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    @says_why_it_fails
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Send a final stop, then let go of everything."""
         self._stop_for_good()

@@ -40,7 +40,7 @@ from ..ros.diagnostics import diagnostic_array
 from ..ros.hang_guard import LOADING_LIMIT_S, must_end
 from ..ros.image_decoding import compressed_image_decoder
 from ..ros.input_hints import compressed_topic, InputHints
-from ..ros.lifecycle import says_why_it_fails, SelfStartingNode
+from ..ros.lifecycle import SelfStartingNode
 from ..ros.node_settings import (
     InputSettings,
     ModelSettings,
@@ -102,7 +102,6 @@ class DepthNode(SelfStartingNode):
 
     # Lifecycle -----------------------------------------------------------------------------
 
-    @says_why_it_fails
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the network, make the publishers."""
         try:
@@ -118,7 +117,6 @@ class DepthNode(SelfStartingNode):
         self._status.update(lifecycle_state='inactive', configure_error='')
         return super().on_configure(state)
 
-    @says_why_it_fails
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe."""
         assert self._pipeline is not None and self._outputs is not None
@@ -137,20 +135,17 @@ class DepthNode(SelfStartingNode):
         self._status.update(lifecycle_state='active')
         return result
 
-    @says_why_it_fails
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the worker and unsubscribe."""
         self._stop()
         self._status.update(lifecycle_state='inactive')
         return super().on_deactivate(state)
 
-    @says_why_it_fails
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the network and the publishers."""
         self._release('unconfigured')
         return TransitionCallbackReturn.SUCCESS
 
-    @says_why_it_fails
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop for good."""
         self._stop()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 import functools
 import traceback
-from typing import Any, TypeVar
+from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -27,19 +27,12 @@ _GOALS = {
     'on_deactivate': 'inactive',
     'on_cleanup': 'unconfigured',
     'on_shutdown': 'finalized',
-    'on_error': 'unconfigured',
 }
 # These make publishers and subscriptions. The others do not wait for a guard to start: they stop
 # a robot.
 _GUARDED = ('on_configure', 'on_activate')
 
 Callback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
-Transition = TypeVar('Transition')
-
-
-def says_why_it_fails(transition: Transition) -> Transition:
-    """Give the callback back as it is: SelfStartingNode sees to every transition by itself."""
-    return transition
 
 
 class SelfStartingNode(LifecycleNode):
@@ -52,9 +45,19 @@ class SelfStartingNode(LifecycleNode):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in _GOALS:
+        for name in (*_GOALS, 'on_error'):
             if name in vars(cls):
                 setattr(cls, name, _observed(name, vars(cls)[name]))
+
+    def shut_down(self) -> None:
+        """Publish the last words, stop threads; called once more by `destroy_node`."""
+
+    def destroy_node(self) -> None:
+        """Shut down, where the owner of the node has not, and release what it holds."""
+        try:
+            self.shut_down()
+        finally:
+            super().destroy_node()
 
     def start(self) -> None:
         """Configure and activate; a failure is logged and shown in diagnostics."""
@@ -75,10 +78,14 @@ def _observed(name: str, callback: Callback) -> Callback:
         except BaseException:
             log.error(f'{transition} failed unexpectedly:\n{traceback.format_exc()}')
             raise
-        if result == TransitionCallbackReturn.SUCCESS:
+        succeeded = result == TransitionCallbackReturn.SUCCESS
+        if name == 'on_error':
+            end = 'unconfigured' if succeeded else 'finalized, start the process again'
+            log.error(f'after the error: {end}')
+        elif succeeded:
             log.info(f'{state.label} -> {_GOALS[name]}')
         else:
-            log.error(f'{transition} failed: {state.label} as before, the reason is logged above')
+            log.error(f'{transition} failed: still {state.label}, the reason is logged above')
         return result
 
     return observed

@@ -22,7 +22,7 @@ PRELUDE = """
 import ctypes, faulthandler, signal, sys, time
 from fcrn_depth_ros.ros.hang_guard import must_end
 faulthandler.enable()
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit('heard'))
+signal.signal(signal.SIGTERM, lambda number, frame: None)  # as run_nodes: the loop ends later
 def deadlock(library):
     mutex = ctypes.create_string_buffer(64)
     library.pthread_mutex_lock(mutex)
