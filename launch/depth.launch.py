@@ -24,7 +24,7 @@ from launch_ros.actions import Node
 SHARE = share_directory()
 
 BOOL = ('true', 'false')
-AS_IN_PARAMS_FILE = 'Empty: as in params_file'
+AS_IN_PARAMS_FILE = 'Empty: as in params_file, or the default'
 RVIZ_TOPICS = (
     'depth/image_rect',
     'depth/camera_info',
@@ -50,8 +50,9 @@ def declare_arguments():
         argument('namespace', '', 'Namespace of the nodes and of all relative topics'),
         argument(
             'params_file',
-            str(SHARE / 'config' / 'fcrn_depth.yaml'),
-            'YAML file with the parameters of both nodes',
+            '',
+            'YAML file with parameters of the nodes; empty leaves their defaults. '
+            'Start from a copy of config/depth_node.yaml or config/alert_node.yaml',
         ),
         argument('use_sim_time', '', f'Take time from /clock. {AS_IN_PARAMS_FILE}', ('', *BOOL)),
         argument(
@@ -145,7 +146,8 @@ def start_nodes(context):
     """Make the nodes from the values that the arguments have in this launch."""
     arguments = context.launch_configurations
     params_file = Path(arguments['params_file']).expanduser()
-    if not params_file.is_file():
+    params_files = [str(params_file)] if arguments['params_file'] else []
+    if params_files and not params_file.is_file():
         raise RuntimeError(
             f'params_file must be an existing YAML file, got {str(params_file)!r}; leave it out '
             'to use the defaults'
@@ -164,7 +166,7 @@ def start_nodes(context):
         Node(
             **our_executable('depth_node'),
             name='depth_node',
-            parameters=[str(params_file), overrides],
+            parameters=[*params_files, overrides],
             remappings=[
                 ('image', image),
                 ('image/compressed', f'{image}/compressed'),
@@ -178,7 +180,7 @@ def start_nodes(context):
             Node(
                 **our_executable('alert_node'),
                 name='alert_node',
-                parameters=[str(params_file), shared],
+                parameters=[*params_files, shared],
                 **common,
             )
         )

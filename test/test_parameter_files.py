@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""config/fcrn_depth.yaml, docs/parameters.md and README.md say what the code says."""
+"""config/*_node.yaml, docs/parameters.md and README.md say what the code says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = ('config/fcrn_depth.yaml', 'docs/parameters.md')
+YAML_NODES = ('depth_node', 'alert_node')
+GENERATED = ('config/depth_node.yaml', 'config/alert_node.yaml', 'docs/parameters.md')
 
 
 def run_generator(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,10 +68,11 @@ def test_a_wrong_default_in_the_readme_is_reported_and_mended(tmp_path: Path) ->
     assert readme.read_text() == right
 
 
-@pytest.mark.parametrize('node', NODE_SETTINGS)
+@pytest.mark.parametrize('node', YAML_NODES)
 def test_the_yaml_file_holds_the_defaults_of_the_code(node: str) -> None:
-    parameters = yaml.safe_load((ROOT / 'config' / 'fcrn_depth.yaml').read_text())
-    values = parameters[f'/**/{node}']['ros__parameters']
+    parameters = yaml.safe_load((ROOT / 'config' / f'{node}.yaml').read_text())
+    assert list(parameters) == ['/**']
+    values = parameters['/**']['ros__parameters']
     declared = set()
     for config_class in NODE_SETTINGS[node]:
         settings = describe_settings(config_class)

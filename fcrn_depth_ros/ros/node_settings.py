@@ -4,7 +4,7 @@
 """
 Which settings each node has. ROS-free, so that docs and YAML are generated without ROS.
 
-``NODE_SETTINGS`` is what ``nodes/parameters.py`` declares and what
+``NODE_SETTINGS`` is what ``ros/parameters.py`` declares and what
 ``scripts/generate_parameter_files`` writes down.
 """
 

@@ -194,7 +194,7 @@ class ParameterGroup:
 
     def _prepared(self, parameter: Parameter) -> Parameter:
         default, description = describe_settings(self._owners[parameter.name])[parameter.name]
-        value = _from_ros(parameter, default)
+        value = _from_ros(parameter, default, description)
         try:
             check_value(parameter.name, value, default, description)
         except ConfigurationError as error:
@@ -235,7 +235,8 @@ class ParameterGroup:
             if owner is None:
                 continue
             default, description = describe_settings(owner)[parameter.name]
-            now, wanted = getattr(self.get(owner), parameter.name), _from_ros(parameter, default)
+            now = getattr(self.get(owner), parameter.name)
+            wanted = _from_ros(parameter, default, description)
             if description.read_only and self._is_configured() and wanted != now:
                 advice = 'give it at start'
                 if isinstance(self._node, LifecycleNode):
@@ -254,8 +255,8 @@ class ParameterGroup:
         for parameter in parameters:
             owner = self._owners.get(parameter.name)
             if owner is not None:
-                default, _ = describe_settings(owner)[parameter.name]
-                changes.setdefault(owner, {})[parameter.name] = _from_ros(parameter, default)
+                described = describe_settings(owner)[parameter.name]
+                changes.setdefault(owner, {})[parameter.name] = _from_ros(parameter, *described)
         return {
             config_class: dataclasses.replace(config, **changes.get(config_class, {}))
             for config_class, config in self._snapshot.configs.items()
@@ -287,8 +288,8 @@ def _overrides_of(node: Node) -> Mapping[str, Parameter]:
 
 def _initial(config_class: type[Config], overrides: Mapping[str, Parameter]) -> Config:
     values = {
-        name: _from_ros(overrides[name], default)
-        for name, (default, _) in describe_settings(config_class).items()
+        name: _from_ros(overrides[name], *described)
+        for name, described in describe_settings(config_class).items()
         if name in overrides
     }
     return config_class(**values)
@@ -330,11 +331,18 @@ def _to_ros(name: str, value: Any) -> Parameter:
     return Parameter(name, value=(list(value) or ['']) if isinstance(value, tuple) else value)
 
 
-def _from_ros(parameter: Parameter, default: Any) -> Any:
+def _from_ros(parameter: Parameter, default: Any, description: SettingDescription) -> Any:
     """Return a value as settings hold it; one of a wrong type is left for `check_value`."""
     value = parameter.value
     if isinstance(default, float) and parameter.type_ == Parameter.Type.INTEGER:
         return float(value)
-    if isinstance(default, tuple) and not isinstance(value, (str, type(None), bool, int, float)):
-        return tuple(item for item in value if item != '')
+    if isinstance(default, tuple):
+        if value is None:  # an empty list in a YAML file has no type
+            return ()
+        if not isinstance(value, (str, bool, int, float)):
+            return tuple(item for item in value if item != '')
+    if isinstance(value, bool) and description.choices:
+        # Without quotes, off and on are bools in YAML, also at the command line.
+        word = 'on' if value else 'off'
+        return word if word in description.choices else value
     return value

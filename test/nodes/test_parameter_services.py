@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 import itertools
+from pathlib import Path
 from typing import Any
 
 from fcrn_depth_ros.nodes.alert_node import AlertNode
+from fcrn_depth_ros.nodes.depth_node import DepthNode
 import pytest
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
-from rclpy.parameter import Parameter, parameter_value_to_python
+from rclpy.node import Node
+from rclpy.parameter import (
+    Parameter,
+    parameter_dict_from_yaml_file,
+    parameter_value_to_python,
+)
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import Range
 from std_msgs.msg import String
 
+ROOT = Path(__file__).resolve().parents[2]
 NEAR = {
     'stop_distance_m': 0.3,
     'release_distance_m': 0.4,
@@ -39,7 +47,7 @@ class Served(RunningNode):
     """A running node whose parameters are set and read as the tools do."""
 
     def call(self, service_type: type, name: str, **fields: Any) -> Any:
-        path = f'{self.node.get_name()}/{name}'
+        path = f'{self.node.get_fully_qualified_name()}/{name}'
         client = self.peer.create_client(service_type, path)
         assert client.wait_for_service(timeout_sec=20.0)
         future = client.call_async(service_type.Request(**fields))
@@ -129,3 +137,41 @@ def test_a_wrong_type_is_refused_in_our_words(alert: Served) -> None:
         "stop_distance_m must be a finite number in [0.01, 100], got 'near'; meaning: "
     )
     assert alert.read(['stop_distance_m']) == [0.5]
+
+
+@pytest.mark.parametrize('namespace', ['', '/robot'])
+@pytest.mark.parametrize('node_class', [DepthNode, AlertNode])
+def test_the_shipped_file_can_be_given_at_start_and_loaded_while_the_node_runs(
+    node_class: type[Node], namespace: str
+) -> None:
+    """As `--params-file` and `ros2 param load`, which sets one value after the other."""
+    name = 'depth_node' if node_class is DepthNode else 'alert_node'
+    path = str(ROOT / 'config' / f'{name}.yaml')
+    arguments = ['--ros-args', '--params-file', path, '-p', 'realtime_priority:=0']
+    running = Served(lambda: node_class(cli_args=arguments, namespace=namespace))
+    try:
+        loaded = parameter_dict_from_yaml_file(path, True, [f'{namespace}/{name}'])
+        assert len(loaded) > 20
+        for message in loaded.values():
+            if message.name == 'realtime_priority':
+                continue
+            answer = running.call(SetParameters, 'set_parameters', parameters=[message])
+            assert answer.results[0].successful, answer.results[0].reason
+    finally:
+        running.close()
+
+
+def test_a_copy_of_the_shipped_file_holds_in_a_namespace(tmp_path: Path) -> None:
+    shipped = (ROOT / 'config' / 'alert_node.yaml').read_text()
+    path = tmp_path / 'my.yaml'
+    path.write_text(
+        shipped.replace('autostart: true', 'autostart: false').replace(
+            'margin_m: 0.25', 'margin_m: 0'
+        )
+    )
+    arguments = ['--ros-args', '--params-file', str(path)]
+    running = Served(lambda: AlertNode(cli_args=arguments, namespace='/robot'))
+    try:
+        assert running.read(['autostart', 'margin_m']) == [False, 0.0]
+    finally:
+        running.close()

@@ -31,6 +31,7 @@ class Limits(Settings):
     count: int = setting(3, 'Repetitions.', minimum=1, maximum=5)
     kind: str = setting('a', 'Kind.', choices=('a', 'b'))
     names: tuple[str, ...] = setting((), 'Names.')
+    mode: str = setting('auto', 'Mode.', choices=('auto', 'off'))
     loud: bool = setting(False, 'Loudness.')
     file: str = setting('', 'File.', read_only=True)
 
@@ -115,12 +116,27 @@ def test_an_integer_is_a_double_where_one_is_meant() -> None:
 def test_an_empty_list_of_strings_stays_one() -> None:
     holder = Holder(names=[])
     assert holder.limits.names == ()
+    untyped = Parameter('names', Parameter.Type.NOT_SET)
+    assert (
+        ParameterGroup(Node('other', parameter_overrides=[untyped]), (Limits,)).get(Limits)
+        == Limits()
+    )
     assert holder.set(names=['x']).successful and holder.limits.names == ('x',)
     assert holder.set(names=[]).successful and holder.limits.names == ()
     assert holder.node.get_parameter('names').type_ == Parameter.Type.STRING_ARRAY
 
 
+def test_off_without_quotes_is_the_word_where_it_is_a_choice() -> None:
+    holder = Holder(mode=False)
+    assert holder.limits.mode == 'off'
+    assert holder.set(mode='auto').successful and holder.set(mode=False).successful
+    assert holder.limits.mode == 'off'
+    assert holder.node.get_parameter('mode').value == 'off'
+
+
 BAD = [
+    ({'mode': True}, "mode must be one of 'auto', 'off', got True"),
+    ({'kind': False}, "kind must be one of 'a', 'b', got False"),
     ({'low': 11.0}, 'low must be a finite number in [0, 10], got 11.0; meaning: Lower limit.'),
     ({'low': -1}, 'low must be a finite number in [0, 10], got -1.0; meaning: Lower limit.'),
     ({'low': float('nan')}, 'low must be a finite number in [0, 10], got nan'),

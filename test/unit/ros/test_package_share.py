@@ -88,7 +88,8 @@ def test_modules_without_share_files_are_an_error_that_says_what_to_do(
 @pytest.mark.parametrize(
     'path',
     [
-        'config/fcrn_depth.yaml',
+        'config/depth_node.yaml',
+        'config/alert_node.yaml',
         'launch/depth.launch.py',
         'rviz/depth.rviz',
         'package.xml',
