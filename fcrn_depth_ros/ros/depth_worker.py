@@ -129,8 +129,14 @@ class DepthWorker:
         header = image.message.header
         self._outputs.publish(header, seen, settings)
         age_ns = self._node.get_clock().now().nanoseconds - nanoseconds(header.stamp)
-        # Counted before anything else may fail: the image is out, and has one fate only.
         self._status.count_processed(
             seen.estimate.inference_s, time.perf_counter() - started_s, age_ns * 1e-9
         )
-        self._on_observation(image.message, seen)
+        try:
+            self._on_observation(image.message, seen)
+        except Exception as error:
+            # The image is out and counted: it has one fate only.
+            self._node.get_logger().error(
+                f'internal error after a frame was published: {error!r}',
+                throttle_duration_sec=_WARNING_PERIOD_S,
+            )
