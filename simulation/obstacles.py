@@ -386,3 +386,55 @@ OBSTACLE_BUILDERS: dict[str, Callable[[RoomBuilder], tuple[float, float]]] = {
     'lamp': _lamp,
     'partition': _partition,
 }
+
+
+def _low_box(room: RoomBuilder) -> tuple[float, float]:
+    """Shoes, books, a step: what a robot stumbles over."""
+    size = np.exp(room.rng.uniform(np.log((0.08, 0.08, 0.025)), np.log((0.4, 0.6, 0.16))))
+    room.box(size, (0, 0, size[2] / 2), room.furniture_material())
+    return float(np.hypot(*size[:2]) / 2), float(size[2])
+
+
+def _cable(room: RoomBuilder) -> tuple[float, float]:
+    """Lie on the floor in bends, or stand up a hand's breadth."""
+    rng = room.rng
+    radius, material = rng.uniform(0.004, 0.015), room.furniture_material()
+    place, heading, reach = np.zeros(2), rng.uniform(0, 2 * math.pi), 0.0
+    for _ in range(int(rng.integers(4, 9))):
+        heading += rng.normal(0, 0.6)
+        ahead = 0.14 * np.array([math.cos(heading), math.sin(heading)])
+        middle = place + ahead / 2
+        lift = radius + max(0.0, rng.normal(0.0, 0.03))
+        room.geom('capsule', (radius, 0.07), (*middle, lift), material,
+                  (0.0, 90.0, math.degrees(heading)))  # fmt: skip
+        place += ahead
+        reach = max(reach, float(np.hypot(*place)))
+    return reach + radius, 0.1
+
+
+def _thin_post(room: RoomBuilder) -> tuple[float, float]:
+    """Stand as a table leg, a tripod's foot or a barrier post does."""
+    radius, top = room.rng.uniform(0.006, 0.03), room.rng.uniform(0.25, 1.4)
+    room.post(radius, top, 0, 0, room.furniture_material())
+    foot = room.rng.uniform(0.03, 0.16)
+    room.post(foot, 0.015, 0, 0, room.furniture_material())
+    return foot, top
+
+
+def _overhang(room: RoomBuilder) -> tuple[float, float]:
+    """Reach over free floor, as a desk's edge or an open drawer does."""
+    rng = room.rng
+    depth, length, low = rng.uniform(0.2, 0.7), rng.uniform(0.3, 1.2), rng.uniform(0.08, 0.6)
+    material = room.furniture_material()
+    room.box((depth, length, rng.uniform(0.02, 0.2)), (0, 0, low + 0.1), material)
+    room.box((0.05, 0.05, low), (-depth / 2, 0, low / 2), material)
+    return math.hypot(depth, length) / 2, low + 0.2
+
+
+# Low, thin or open below: what is taken for floor most easily. Rooms hold them only on demand.
+LOW_OBSTACLE_BUILDERS: dict[str, Callable[[RoomBuilder], tuple[float, float]]] = {
+    'low_box': _low_box,
+    'cable': _cable,
+    'thin_post': _thin_post,
+    'overhang': _overhang,
+}

@@ -7,16 +7,21 @@ Render pictures with true depth for training and tests.
 `python -m simulation.render_dataset --out DIR --scenes N --frames-per-scene K --seed S` writes
 `DIR/rooms/<scene>/{rgb/NNNN.jpg, depth/NNNN.png, camera.json}` and `DIR/splits/{train,val}.txt`.
 A scene is one room seen by one camera: its intrinsics and mounting stand in camera.json. Scenes
-that are already there are kept, so that an interrupted command goes on where it stopped.
+that are already there are kept, so that an interrupted command goes on where it stopped. With a
+graphics card, `MUJOCO_GL=egl` renders on it; `--workers` then keeps it busy.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 import json
 import math
+import multiprocessing
 from pathlib import Path
 import shutil
 
@@ -30,7 +35,7 @@ from .camera_effects import apply_effects, random_effects
 from .renderer import CameraPose, RenderedView, RoomRenderer
 from .room_builder import Room
 from .rooms import random_room
-from .textures import POOR_FLOORS
+from .textures import FLOORS, POOR_FLOORS
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 _NEAR_SHARE = 0.65  # of the frames look at something 0.15-1.3 m away: an alarm's working range
@@ -44,6 +49,7 @@ class Views(Enum):
     ROOMS = 'rooms'  # rooms from any height, something near in most pictures
     CLOSE_UPS = 'close_ups'  # the view filled by one thing near
     LOW_CAMERAS = 'low_cameras'  # as a low robot sees its way: much floor that shows little
+    HARD_FLOORS = 'hard_floors'  # from any mounting, what is easily taken for floor, at the edges
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,27 @@ def low_rig(rng: np.random.Generator) -> RigCamera:
     )
 
 
+def any_rig(rng: np.random.Generator) -> RigCamera:
+    """Draw any camera: 40-110 degrees wide, pitched -30..60 and rolled up to 15 degrees."""
+    half_view = math.radians(rng.uniform(40.0, 110.0)) / 2
+    usual = rng.random() < 0.6
+    return RigCamera(
+        fx_px=WIDTH_PX / 2 / math.tan(half_view),
+        height_m=math.exp(rng.uniform(math.log(0.1), math.log(1.7))),
+        pitch_deg=rng.uniform(-5.0, 35.0) if usual else rng.uniform(-30.0, 60.0),
+        roll_deg=rng.uniform(-4.0, 4.0) if rng.random() < 0.6 else rng.uniform(-15.0, 15.0),
+    )
+
+
+_RIGS = {Views.LOW_CAMERAS: low_rig, Views.HARD_FLOORS: any_rig}
+
+
 def draw_room(views: Views, rng: np.random.Generator) -> Room:
     """Draw a room for the views wanted of it."""
     seed = int(rng.integers(2**62))
+    if views is Views.HARD_FLOORS:
+        floors = FLOORS if rng.random() < 0.6 else POOR_FLOORS
+        return random_room(seed, WIDTH_PX, HEIGHT_PX, clutter=0.6, floors=floors, hard=True)
     if views is not Views.LOW_CAMERAS:
         return random_room(seed, WIDTH_PX, HEIGHT_PX)
     repeat_m = math.exp(rng.uniform(-0.3, 1.4))
@@ -119,6 +143,14 @@ def _draw_close_pose(room: Room, rig: RigCamera, rng: np.random.Generator) -> Ca
     yaw = math.degrees(math.atan2(*(target - place)[::-1])) + rng.normal(0.0, 12.0)
     x_m, y_m = place
     return CameraPose(x_m, y_m, rig.height_m, yaw, rig.pitch_deg, rig.roll_deg)
+
+
+def _draw_edge_pose(room: Room, rig: RigCamera, rng: np.random.Generator) -> CameraPose:
+    """Draw a pose from which an obstacle is cut by the left or right edge of the picture."""
+    pose = _draw_pose(room, rig, True, rng)
+    half_view = math.degrees(math.atan(WIDTH_PX / 2 / rig.fx_px))
+    aside = rng.uniform(0.5, 1.15) * half_view * rng.choice((-1.0, 1.0))
+    return replace(pose, yaw_deg=pose.yaw_deg + aside)
 
 
 def _draw_pose(room: Room, rig: RigCamera, near: bool, rng: np.random.Generator) -> CameraPose:
@@ -149,6 +181,8 @@ def _useful(view: RenderedView, near: bool, views: Views) -> bool:
         lowest, most = np.nanpercentile(view.depth_m[::4, ::4], (0, 60))
         return bool(lowest > 0.08 and most < 1.2 and np.nanpercentile(lower, 90) < 1.2)
     lowest, low, middle = np.nanpercentile(view.depth_m[::4, ::4], (0, 15, 50))
+    if views is Views.HARD_FLOORS:
+        return bool(lowest > 0.08 and middle > 0.3)
     if near:
         return bool(lowest > 0.1 and low < 1.5 and middle > 0.3)
     return bool(lowest > 0.12 and middle > 0.9)
@@ -188,9 +222,15 @@ def draw_view(
     """
     renders = 0
     close = views is Views.CLOSE_UPS
+    edges = views is Views.HARD_FLOORS and near
     least_clearance_m = 0.06 if close else 0.12
     for _ in range(80):
-        pose = _draw_close_pose(room, rig, rng) if close else _draw_pose(room, rig, near, rng)
+        if close:
+            pose = _draw_close_pose(room, rig, rng)
+        elif edges:
+            pose = _draw_edge_pose(room, rig, rng)
+        else:
+            pose = _draw_pose(room, rig, near, rng)
         inside = (
             abs(pose.x_m) < room.length_m / 2 - 0.15 and abs(pose.y_m) < room.width_m / 2 - 0.15
         )
@@ -258,9 +298,8 @@ def render_scene(
     """
     rng = np.random.default_rng([seed, index])
     room = draw_room(views, rng)
-    low = views is Views.LOW_CAMERAS
-    rig = low_rig(rng) if low else random_rig(rng)
-    near_share = _LOW_NEAR_SHARE if low else _NEAR_SHARE
+    rig = _RIGS.get(views, random_rig)(rng)
+    near_share = _LOW_NEAR_SHARE if views is Views.LOW_CAMERAS else _NEAR_SHARE
     draft = folder.with_name(f'.{folder.name}')
     shutil.rmtree(draft, ignore_errors=True)
     written = 0
@@ -283,6 +322,25 @@ def render_scene(
     draft.rename(folder)
 
 
+def _render_missing(out: Path, seed: int, frame_count: int, views: Views, index: int) -> str:
+    """Render one room unless it is there, and return its name."""
+    name = f'rooms/s{seed}_{index:05d}'
+    if not (out / name).exists():
+        render_scene(out / name, seed, index, frame_count, views)
+    return name
+
+
+def _drawn(draw: Callable[[int], str], scenes: int, workers: int) -> Iterator[str]:
+    """Yield the names of the rooms in their order as they are complete."""
+    if workers <= 1:
+        yield from map(draw, range(scenes))
+        return
+    # A forked child cannot use the GL context of its parent.
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        yield from pool.map(draw, range(scenes))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(
@@ -294,11 +352,15 @@ def main(arguments: list[str] | None = None) -> None:
         '--frames-per-scene', type=int, default=4, help='pictures of each (default 4)'
     )
     parser.add_argument('--seed', type=int, default=0, help='other seeds give other rooms')
+    parser.add_argument(
+        '--workers', type=int, default=1, help='rooms rendered at a time (default 1)'
+    )
     parser.set_defaults(views=Views.ROOMS)
     wanted = parser.add_mutually_exclusive_group()
     for views, text in (
         (Views.CLOSE_UPS, 'only views that something near fills'),
         (Views.LOW_CAMERAS, 'the way of a low robot over plain, dark and large-tiled floors'),
+        (Views.HARD_FLOORS, 'what is easily taken for floor, from any height, pitch and roll'),
     ):
         option = '--' + views.value.replace('_', '-')
         wanted.add_argument(option, dest='views', action='store_const', const=views, help=text)
@@ -312,17 +374,13 @@ def main(arguments: list[str] | None = None) -> None:
     listed = {
         name: path.read_text().split() if path.exists() else [] for name, path in splits.items()
     }
-    for index in tqdm(range(options.scenes), unit='room'):
-        name = f'rooms/s{options.seed}_{index:05d}'
+    draw = partial(
+        _render_missing, options.out, options.seed, options.frames_per_scene, options.views
+    )
+    for index, name in enumerate(
+        tqdm(_drawn(draw, options.scenes, options.workers), total=options.scenes, unit='room')
+    ):
         split = 'val' if index % _VAL_EVERY == _VAL_EVERY - 1 else 'train'
-        if not (options.out / name).exists():
-            render_scene(
-                options.out / name,
-                options.seed,
-                index,
-                options.frames_per_scene,
-                options.views,
-            )
         if (options.out / name).exists() and name not in listed[split]:
             with splits[split].open('a') as file:
                 file.write(name + '\n')

@@ -85,6 +85,8 @@ class RoomBuilder:
         Inner size of the room.
     max_texture_px : int
         Textures are shrunk to this size; they repeat, so little suffices.
+    camouflage : float
+        Share of the furniture that has the floor's texture.
 
     """
 
@@ -93,14 +95,21 @@ class RoomBuilder:
     width_m: float
     height_m: float
     max_texture_px: int = 384
+    camouflage: float = 0.0
     assets: dict[str, bytes] = field(default_factory=dict)
     obstacles: list[Obstacle] = field(default_factory=list)
     _asset_xml: list[str] = field(default_factory=list)
     _world_xml: list[str] = field(default_factory=list)
     _body_xml: list[str] = field(default_factory=list)
+    _floor_texture: Texture | None = None
 
     def material(
-        self, texture: Texture, meters: float | None = None, gloss: float = 0.0, glow: float = 0.0
+        self,
+        texture: Texture,
+        meters: float | None = None,
+        gloss: float = 0.0,
+        glow: float = 0.0,
+        mirror: float = 0.0,
     ) -> str:
         """
         Add a material.
@@ -114,6 +123,8 @@ class RoomBuilder:
             put once on each of the six sides of a box, or once around any other shape.
         gloss, glow : float
             Specular reflection and own light, 0..1.
+        mirror : float
+            Share of the surroundings that a flat box reflects on its upper side, 0..1.
 
         Returns
         -------
@@ -136,7 +147,8 @@ class RoomBuilder:
         self._asset_xml.append(
             f'<texture name="{name}" type="{kind}" file="{name}.png"/>'
             f'<material name="{name}" texture="{name}" {repeat}specular="{gloss:.2f}" '
-            f'shininess="{0.3 + 0.5 * gloss:.2f}" emission="{glow:.2f}"/>'
+            f'shininess="{0.3 + 0.5 * gloss:.2f}" emission="{glow:.2f}"'
+            + (f' reflectance="{mirror:.2f}"/>' if mirror else '/>')
         )
         return name
 
@@ -146,7 +158,11 @@ class RoomBuilder:
         return self.material(image, gloss=gloss)
 
     def furniture_material(self, makers: Sequence[TextureMaker] = textures.FURNITURE) -> str:
-        """Add a material made by one of `makers`."""
+        """Add a material made by one of `makers`, or the floor's where camouflage asks for it."""
+        floor = self._floor_texture
+        if floor is not None and self.camouflage and self.rng.random() < self.camouflage:
+            shade = self.rng.uniform(0.85, 1.12)
+            return self.material(np.clip(floor * shade, 0, 255).astype(np.uint8))
         return self.material(self.choose(makers)(self.rng), gloss=self.rng.uniform(0.0, 0.5))
 
     def choose(self, makers: Sequence[TextureMaker]) -> TextureMaker:
@@ -233,6 +249,7 @@ class RoomBuilder:
         floors: Sequence[TextureMaker] = textures.FLOORS,
         walls: Sequence[TextureMaker] = textures.WALLS,
         floor_repeat_m: float | None = None,
+        floor_mirror: float = 0.0,
     ) -> None:
         """
         Build floor, ceiling, walls, skirting boards, pictures, doors and windows.
@@ -243,12 +260,18 @@ class RoomBuilder:
             Texture makers to choose from.
         floor_repeat_m : float, optional
             Side of one repetition of the floor's texture; by default random.
+        floor_mirror : float
+            Share of its surroundings that the floor reflects, 0..1.
 
         """
         rng, length, width, height = self.rng, self.length_m, self.width_m, self.height_m
         repeat_m = math.exp(rng.uniform(-1.2, 1.1))
+        self._floor_texture = self.choose(floors)(rng)
         floor = self.material(
-            self.choose(floors)(rng), floor_repeat_m or repeat_m, rng.uniform(0, 0.4)
+            self._floor_texture,
+            floor_repeat_m or repeat_m,
+            rng.uniform(0, 0.4),
+            mirror=floor_mirror,
         )
         self.geom('box', (length / 2, width / 2, 0.05), (0, 0, -0.05), floor, name='floor')
         top = self.material(self.choose(textures.CEILINGS)(rng), rng.uniform(0.6, 2.5))

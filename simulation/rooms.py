@@ -11,16 +11,18 @@ import math
 import numpy as np
 
 from . import textures
-from .obstacles import OBSTACLE_BUILDERS
+from .obstacles import LOW_OBSTACLE_BUILDERS, OBSTACLE_BUILDERS
 from .room_builder import Obstacle, Room, RoomBuilder
 from .textures import TextureMaker
+
+_BUILDERS = {**OBSTACLE_BUILDERS, **LOW_OBSTACLE_BUILDERS}
 
 
 def put_obstacle(
     room: RoomBuilder, kind: str, x_m: float, y_m: float, yaw_deg: float = 0.0
 ) -> Obstacle:
     """Put an obstacle at a given place, whatever stands there already."""
-    radius, top = OBSTACLE_BUILDERS[kind](room)
+    radius, top = _BUILDERS[kind](room)
     return room.stand(Obstacle(kind, x_m, y_m, radius, top), yaw_deg)
 
 
@@ -33,7 +35,7 @@ def try_place_obstacle(room: RoomBuilder, kind: str, gap_m: float = 0.15) -> boo
     room : RoomBuilder
         Unchanged when no free place was found.
     kind : str
-        A key of OBSTACLE_BUILDERS.
+        A key of OBSTACLE_BUILDERS or LOW_OBSTACLE_BUILDERS.
     gap_m : float
         Least distance between bounding circles, and to the walls.
 
@@ -44,7 +46,7 @@ def try_place_obstacle(room: RoomBuilder, kind: str, gap_m: float = 0.15) -> boo
 
     """
     rng = room.rng
-    radius, top = OBSTACLE_BUILDERS[kind](room)
+    radius, top = _BUILDERS[kind](room)
     depth_to_wall = radius * 0.75
     for _ in range(12):
         x_m, y_m = (rng.uniform(-0.5, 0.5, 2) * (room.length_m - 0.2, room.width_m - 0.2)).tolist()
@@ -79,6 +81,7 @@ def random_room(
     shadow_px: int = 2048,
     floors: Sequence[TextureMaker] = textures.FLOORS,
     floor_repeat_m: float | None = None,
+    hard: bool = False,
 ) -> Room:
     """
     Make a furnished room or corridor.
@@ -99,6 +102,9 @@ def random_room(
         Sharpness of the shadows.
     floors, floor_repeat_m
         See :meth:`RoomBuilder.shell`.
+    hard : bool
+        Low and thin things lie about, much furniture has the floor's colour, and some floors
+        mirror the room.
 
     Returns
     -------
@@ -112,9 +118,16 @@ def random_room(
     else:
         length, width = rng.uniform(least_length_m, 8.0), rng.uniform(2.4, 5.5)
     builder = RoomBuilder(rng, length, width, rng.uniform(2.2, 3.1))
-    builder.shell(floors, floor_repeat_m=floor_repeat_m)
+    mirror = 0.0
+    if hard:
+        builder.camouflage = 0.45
+        mirror = rng.uniform(0.05, 0.35) if rng.random() < 0.35 else 0.0
+    builder.shell(floors, floor_repeat_m=floor_repeat_m, floor_mirror=mirror)
     area = builder.length_m * builder.width_m
     kinds = tuple(OBSTACLE_BUILDERS)
     for _ in range(int(rng.integers(2, max(4, min(18, round(area * clutter)))))):
         try_place_obstacle(builder, kinds[int(rng.integers(len(kinds)))])
+    low = tuple(LOW_OBSTACLE_BUILDERS) if hard else ()
+    for _ in range(int(rng.integers(3, 9)) if low else 0):
+        try_place_obstacle(builder, low[int(rng.integers(len(low)))], gap_m=0.02)
     return builder.finish(extra_xml, width_px, height_px, shadow_px)

@@ -64,6 +64,14 @@ def _rendered(folder: Path, scenes: int, option: str) -> list[tuple[dict, np.nda
 
 
 @pytest.mark.slow
+def test_workers_render_the_same_rooms(tmp_path: Path) -> None:
+    arguments = ['--frames-per-scene', '1', '--scenes', '2', '--seed', '5', '--out']
+    main([*arguments, str(tmp_path / 'one')])
+    main(['--workers', '2', *arguments, str(tmp_path / 'two')])
+    assert _files(tmp_path / 'one') == _files(tmp_path / 'two')
+
+
+@pytest.mark.slow
 def test_something_near_fills_a_close_up(tmp_path: Path) -> None:
     for _, depth in _rendered(tmp_path, 1, '--close-ups'):
         assert depth[depth > 0].min() > 80
@@ -76,6 +84,14 @@ def test_a_low_camera_sees_its_way_over_floor(tmp_path: Path) -> None:
         assert 0.1 <= camera['height_m'] <= 0.35
         upper = depth[:120]
         assert np.percentile(upper[upper > 0], 15) > 190
+
+
+@pytest.mark.slow
+def test_hard_floors_are_seen_by_cameras_of_any_mounting(tmp_path: Path) -> None:
+    for camera, depth in _rendered(tmp_path, 2, '--hard-floors'):
+        assert 0.1 <= camera['height_m'] <= 1.7
+        assert -30 <= camera['pitch_deg'] <= 60 and abs(camera['roll_deg']) <= 15
+        assert np.median(depth[depth > 0]) > 300
 
 
 def test_close_ups_and_low_cameras_exclude_each_other(tmp_path: Path) -> None:
