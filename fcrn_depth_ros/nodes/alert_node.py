@@ -50,6 +50,8 @@ _WARNING_PERIOD_S = 1.0
 # A source that starts together with this node is not missed; later comes a reminder each minute.
 _SOURCE_GRACE_S = 3.0
 _SOURCE_REMINDER_S = 60.0
+# Diagnostics are an error for this long after an internal error, so that a monitor sees it.
+_ERROR_REPORT_S = 10.0
 # How long each of two last messages may take to be acknowledged by every subscriber.
 _FAREWELL = Duration(nanoseconds=200_000_000)
 _LEVELS = {
@@ -95,7 +97,9 @@ class AlertNode(SelfStartingNode):
         self._timers_while_active: list[Any] = []
         self._buzzer: BuzzerThread | None = None
         self._buzzer_failure = ''
+        self._logged_problem = ''
         self._internal_error = ''
+        self._internal_error_s = -math.inf
         self._internal_error_count = 0
         self._scheduling = 'ordinary'
         self._sent_velocity = ZERO_VELOCITY
@@ -211,7 +215,7 @@ class AlertNode(SelfStartingNode):
         self._machine.reconfigure(time.monotonic(), self._config, self._contradiction)
         self._send_velocity(ZERO_VELOCITY)
         self._publish('stop', Bool(data=True))
-        self._show(AlertState.STOP, 'alert_node is no longer active')
+        self._show(AlertState.STOP, 'STOP: alert_node is no longer active')
         self._send_sound(SILENCE)
         for timer in self._timers_while_active:
             self.destroy_timer(timer)
@@ -291,8 +295,11 @@ class AlertNode(SelfStartingNode):
         if self._velocity.follow_graph():
             self._sent_velocity = ZERO_VELOCITY
             self.get_logger().info(f'type of velocity commands: {self._velocity.type_name}')
-        if self._velocity.problem and self._velocity.problem != problem:
-            self.get_logger().warning(self._velocity.problem)
+        # Names are discovered a moment after types: wait until the text stays the same.
+        if self._velocity.problem == problem and problem != self._logged_problem:
+            self._logged_problem = problem
+            if problem:
+                self.get_logger().warning(problem)
 
     # Services ------------------------------------------------------------------------------
 
@@ -359,8 +366,9 @@ class AlertNode(SelfStartingNode):
 
     def _announce(self, decision: AlertDecision) -> None:
         previous_state = self._shown and self._shown[0]
-        self._shown = decision.state, decision.cause
-        text = self._show(decision.state, decision.reason)
+        text = f'{decision.state.name}: {decision.reason}'
+        if self._show(decision.state, text):
+            self._shown = decision.state, decision.cause
         if decision.state == previous_state:
             return
         if decision.stop:
@@ -368,11 +376,10 @@ class AlertNode(SelfStartingNode):
         else:
             self.get_logger().info(text)
 
-    def _show(self, state: AlertState, reason: str) -> str:
-        text = f'{state.name}: {reason}'
-        self._publish('alert/level', UInt8(data=state.value))
-        self._publish('alert/state', String(data=text))
-        return text
+    def _show(self, state: AlertState, text: str) -> bool:
+        """Return whether both went out; otherwise the next beat tries again."""
+        is_published = self._publish('alert/level', UInt8(data=state.value))
+        return self._publish('alert/state', String(data=text)) and is_published
 
     def _send_velocity(self, velocity: Velocity) -> None:
         self._sent_velocity = velocity
@@ -388,11 +395,13 @@ class AlertNode(SelfStartingNode):
         if self._buzzer is not None:
             self._buzzer.play(sound)
 
-    def _publish(self, topic: str, message: Any) -> None:
+    def _publish(self, topic: str, message: Any) -> bool:
         try:
             self._outputs[topic].publish(message)
         except Exception as error:
             self._note_error(f'publishing on {topic}', error)
+            return False
+        return True
 
     # Failures ------------------------------------------------------------------------------
 
@@ -405,19 +414,24 @@ class AlertNode(SelfStartingNode):
             if self._is_active:
                 self._send_velocity(ZERO_VELOCITY)
                 self._publish('stop', Bool(data=True))
-                self._show(AlertState.STOP, self._internal_error)
+                self._show(AlertState.STOP, f'STOP: {self._internal_error}')
+                self._shown, self._was_stopped = None, True
 
     def _note_error(self, where: str, error: Exception) -> None:
         self._internal_error = f'internal error: {error!r} in {where}'
+        self._internal_error_s = time.monotonic()
         self._internal_error_count += 1
         self.get_logger().error(
             f'{self._internal_error}\n{"".join(traceback.format_exception(error))}',
             throttle_duration_sec=_WARNING_PERIOD_S,
         )
         try:
-            self._machine.fail(time.monotonic(), self._internal_error)
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
+            self._machine.fail(self._internal_error_s, self._internal_error)
+        except Exception as failure:
+            self.get_logger().error(
+                f'the decision itself fails: {failure!r}',
+                throttle_duration_sec=_WARNING_PERIOD_S,
+            )
 
     def _on_buzzer_failure(self, text: str) -> None:
         self._buzzer_failure = text
@@ -434,8 +448,10 @@ class AlertNode(SelfStartingNode):
             if problem:
                 level = max(level, Level.WARN, key=lambda one: one.value)
                 text += f'; {what}: {problem}'
-        if decision.cause == 'error':
+        if time.monotonic() - self._internal_error_s < _ERROR_REPORT_S:
             level = Level.ERROR
+            if decision.cause != 'error':
+                text += f'; lately: {self._internal_error}'
         topic = self.resolve_topic_name(f'proximity/{self._config.alert_source}')
         sources = self.count_publishers(topic)
         self._diagnostics.publish(

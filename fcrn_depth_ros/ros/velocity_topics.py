@@ -23,10 +23,13 @@ from std_msgs.msg import Header
 
 from ..alert.speed_limit import Velocity, ZERO_VELOCITY
 from . import quality_of_service as qos
+from .hang_guard import must_end
 
 AUTO = 'auto'
 _TYPES: dict[str, type] = {'Twist': Twist, 'TwistStamped': TwistStamped}
 _PACKAGE = 'geometry_msgs/msg/'
+# What rmw says of an endpoint whose node it has not discovered yet, or that has no node.
+_UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 
 @dataclass(frozen=True)
@@ -219,19 +222,20 @@ class VelocityTopics:
     def _open(self, type_name: str) -> None:
         message_type = _TYPES[type_name]
         try:
-            self._publisher = self._node.create_publisher(
-                message_type,
-                'cmd_vel_out',
-                qos.signal(),
-                qos_overriding_options=qos.overridable(),
-            )
-            self._subscription = self._node.create_subscription(
-                message_type,
-                'cmd_vel_in',
-                self._on_command,
-                qos.command_input(),
-                qos_overriding_options=qos.overridable(),
-            )
+            with must_end('making the topics of the velocity'):
+                self._publisher = self._node.create_publisher(
+                    message_type,
+                    'cmd_vel_out',
+                    qos.signal(),
+                    qos_overriding_options=qos.overridable(),
+                )
+                self._subscription = self._node.create_subscription(
+                    message_type,
+                    'cmd_vel_in',
+                    self._on_command,
+                    qos.command_input(),
+                    qos_overriding_options=qos.overridable(),
+                )
         except Exception as error:
             # For example where another node of this process has the other type on the topic.
             self.close()
@@ -242,7 +246,9 @@ class VelocityTopics:
     def _endpoints(self, topic: str, query: Callable[[str], Any]) -> list[Endpoint]:
         return [
             Endpoint(
-                f'{info.node_namespace.rstrip("/")}/{info.node_name}',
+                'a node of unknown name'
+                if info.node_name == _UNKNOWN_NAME
+                else f'{info.node_namespace.rstrip("/")}/{info.node_name}',
                 info.topic_type.removeprefix(_PACKAGE),
             )
             for info in query(self._node.resolve_topic_name(topic))

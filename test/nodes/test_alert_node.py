@@ -6,20 +6,26 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
+import subprocess
+import sys
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fcrn_depth_ros.alert.machine import ERROR_HOLD_S
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.nodes.alert_node import AlertNode
 from fcrn_depth_ros.ros.range_reading import scale_variance
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
 import pytest
 from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import Range
-from std_msgs.msg import Bool, Float32, String
+from std_msgs.msg import Bool, Float32, String, UInt8
 from std_srvs.srv import SetBool, Trigger
+from test_real_time import may_set_real_time
 
 # Long timeouts, so that a slow machine cannot make a test fail; the tests of silence shorten them.
 PATIENT = {
@@ -35,12 +41,11 @@ PATIENT = {
 class Alert(RunningNode):
     """A running alert_node, and a world that answers it."""
 
-    def __init__(self, **overrides):
+    def __init__(self, velocity_type=Twist, **overrides):
         values = PATIENT | overrides
         super().__init__(lambda: AlertNode(parameter_overrides=parameters(values)))
-        self.velocity_type = (
-            TwistStamped if values.get('cmd_vel_type') == 'TwistStamped' else Twist
-        )
+        is_stamped = values.get('cmd_vel_type') == 'TwistStamped'
+        self.velocity_type = TwistStamped if is_stamped else velocity_type
         self.states = self.listen(String, 'alert/state')
         self.stops = self.listen(Bool, 'stop')
         self.velocities = self.listen(self.velocity_type, 'cmd_vel_out')
@@ -83,6 +88,13 @@ class Alert(RunningNode):
         return future.result()
 
 
+def stamped(sec, nanosec):
+    """Make a reading that is good but for its stamp."""
+    message = Range(min_range=0.0, max_range=10.0, range=5.0)
+    message.header.stamp.sec, message.header.stamp.nanosec = sec, nanosec
+    return message
+
+
 def values_of(diagnostics):
     """Give the keys and values of the latest diagnostics of alert_node."""
     status = diagnostics[-1].status[0]
@@ -108,8 +120,6 @@ def test_it_starts_stopped_and_beats(alert):
 
 
 def test_a_late_listener_hears_the_state_and_the_reason(alert):
-    from rclpy.qos import DurabilityPolicy, QoSProfile
-
     heard = []
     alert.peer.create_subscription(
         String,
@@ -119,6 +129,25 @@ def test_a_late_listener_hears_the_state_and_the_reason(alert):
     )
     alert.wait_for(lambda: heard)
     assert heard[0].data == 'STOP: no distance received yet'
+
+
+def test_the_level_is_a_number_for_programs(alert):
+    levels = alert.listen(UInt8, 'alert/level')
+    alert.see_until(5.0, 'CLEAR')
+    alert.see_until(1.0, 'CAUTION')
+    alert.see_until(0.3, 'STOP')
+    alert.see(5.0, age_s=3600.0)
+    alert.wait_for(lambda: alert.state == 'STALE')
+    alert.call(SetBool, 'set_enabled', data=False)
+    alert.wait_for(lambda: levels[-1].data == 4)
+    numbers = [level.data for level in levels]
+    changes = [new for old, new in zip([2, *numbers], numbers, strict=False) if new != old]
+    assert changes == [0, 1, 2, 3, 4]
+    late = []
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    alert.peer.create_subscription(UInt8, 'alert/level', late.append, latched)
+    alert.wait_for(lambda: late)
+    assert late[0].data == 4
 
 
 def test_a_free_way_passes_commands_and_an_obstacle_stops_them(alert):
@@ -186,8 +215,24 @@ def test_silence_is_stale_and_sends_zero(alert):
         lambda alert: alert.see(5.0, age_s=3600.0),
         lambda alert: alert.see(5.0, age_s=-3600.0),
         lambda alert: alert.publish('proximity', Float32(data=math.nan)),
+        lambda alert: alert.publish('proximity/range', stamped(-1, 0)),
+        lambda alert: alert.publish('proximity/range', stamped(-(2**31), 2**32 - 1)),
+        lambda alert: alert.publish('proximity/range', stamped(0, 0)),
+        lambda alert: alert.publish('proximity/range', stamped(2**31 - 1, 2**32 - 1)),
+        lambda alert: alert.publish('proximity/range', stamped(int(time.time()) - 5, 2**32 - 1)),
     ],
-    ids=['nan', 'inf', 'an hour old', 'an hour ahead', 'unknown picture'],
+    ids=[
+        'nan',
+        'inf',
+        'an hour old',
+        'an hour ahead',
+        'unknown picture',
+        'negative stamp',
+        'first stamp there is',
+        'zero stamp',
+        'last stamp there is',
+        'malformed stamp of now',
+    ],
 )
 def test_a_fault_sends_zero_at_once(alert, fault):
     alert.see_until(5.0, 'CLEAR')
@@ -195,6 +240,16 @@ def test_a_fault_sends_zero_at_once(alert, fault):
     fault(alert)
     alert.wait_for(lambda: alert.velocities[-1] == Twist())
     alert.wait_for(lambda: alert.state in ('STOP', 'STALE'))
+
+
+@pytest.mark.parametrize('speed', [1e155, 1.7e308, -1e200, 1000.5])
+def test_a_command_beyond_any_speed_is_zero_while_ranges_come(alert, speed):
+    alert.see_until(5.0, 'CLEAR')
+    assert alert.drive(speed) == Twist()
+    for _ in range(3):
+        alert.see(5.0)
+    assert alert.state == 'CLEAR'
+    assert alert.drive(0.2).linear.x == 0.2
 
 
 @with_parameters(command_timeout_s=0.5)
@@ -213,7 +268,12 @@ def test_a_driver_who_falls_silent_is_stopped_once(alert):
     assert [message == Twist() for message in alert.velocities[before:]] == [True]
 
 
-@with_parameters(cmd_vel_type='TwistStamped')
+@pytest.mark.parametrize(
+    'alert',
+    [{'cmd_vel_type': 'TwistStamped'}, {'velocity_type': TwistStamped}],
+    indirect=True,
+    ids=['by setting', 'by what is subscribed'],
+)
 def test_stamped_commands_come_out_stamped(alert):
     alert.see_until(5.0, 'CLEAR')
     out = alert.drive(0.2)
@@ -431,3 +491,183 @@ def test_cleanup_and_shutdown_leave_nothing_behind(alert):
 def test_bad_initial_settings_are_refused():
     with pytest.raises(ConfigurationError, match='stop_distance_m must be below'):
         Alert(stop_distance_m=3.0)
+
+
+class Broken:
+    """Stands in for anything, and fails whatever is asked of it."""
+
+    def __init__(self, error_type, text):
+        self.error_type, self.text = error_type, text
+
+    def __getattr__(self, name):
+        raise (AttributeError if name.startswith('__') else self.error_type)(self.text)
+
+
+def fail_once(thing, name, error=None):
+    """Let the next call of a method raise."""
+    works = getattr(thing, name)
+
+    def fails(*args):
+        setattr(thing, name, works)
+        raise error or RuntimeError('burnt')
+
+    setattr(thing, name, fails)
+
+
+def test_an_exception_in_a_callback_is_a_stop_that_ends(alert, capfd):
+    diagnostics = alert.listen(DiagnosticArray, '/diagnostics')
+    alert.see_until(5.0, 'CLEAR')
+    assert alert.drive().linear.x == 0.2
+    fail_once(alert.node._machine, 'hear')
+    failed_s = time.monotonic()
+    alert.see_until(5.0, 'STOP')
+    reason = "internal error: RuntimeError('burnt') in _on_range"
+    assert alert.states[-1].data == f'STOP: {reason}'
+    alert.wait_for(lambda: alert.velocities[-1] == Twist(), 'zero')
+
+    def reported():
+        status = diagnostics[-1].status[0] if diagnostics else DiagnosticStatus()
+        return status.level == DiagnosticStatus.ERROR and reason in status.message
+
+    alert.see_until(5.0, 'CLEAR')
+    assert time.monotonic() - failed_s >= ERROR_HOLD_S
+    assert alert.drive().linear.x == 0.2
+    alert.wait_for(reported)
+    values = values_of(diagnostics)
+    assert (values['internal errors'], values['last internal error']) == ('1', reason)
+    log = capfd.readouterr().err
+    assert reason in log and 'Traceback' in log
+
+
+@pytest.mark.parametrize('topic', ['stop', 'alert/state', 'alert/level', 'buzzer'])
+def test_a_message_that_cannot_be_published_ends_nothing(alert, topic):
+    alert.see_until(5.0, 'CLEAR')
+    works = alert.node._outputs[topic]
+    alert.node._outputs[topic] = Broken(RuntimeError, 'no such publisher')
+    alert.wait_for(lambda: alert.see(0.3) or alert.node._internal_error_count)
+    alert.node._outputs[topic] = works
+    alert.wait_for(lambda: 'no such publisher' in alert.states[-1].data)
+    assert alert.drive() == Twist()
+    alert.see_until(5.0, 'CLEAR')
+
+
+def test_a_velocity_that_cannot_be_published_ends_nothing(alert):
+    alert.see_until(5.0, 'CLEAR')
+    alert.drive()
+    fail_once(alert.node._velocity._publisher, 'publish')
+    alert.publish('cmd_vel_in', Twist(linear=Vector3(x=0.1)))
+    alert.wait_for(lambda: alert.state == 'STOP')
+    assert alert.states[-1].data.endswith('in publishing on cmd_vel_out')
+    alert.see_until(5.0, 'CLEAR')
+
+
+def test_a_machine_that_always_fails_is_a_heartbeat_of_stops(alert):
+    alert.see_until(5.0, 'CLEAR')
+    alert.drive()
+    machine = alert.node._machine
+    alert.node._machine = Broken(ArithmeticError, 'worn out')
+    alert.wait_for(lambda: alert.velocities[-1] == Twist(), 'zero')
+    alert.stops.clear()
+    alert.wait_for(lambda: len(alert.stops) > 10, 'heartbeats')
+    assert all(stop.data for stop in alert.stops)
+    alert.wait_for(lambda: alert.states[-1].data.startswith('STOP: internal error: Arithmetic'))
+    alert.node._machine = machine
+    alert.see_until(5.0, 'CLEAR')
+
+
+def test_a_service_that_fails_answers(alert):
+    alert.see_until(5.0, 'CLEAR')
+    fail_once(alert.node._machine, 'reset')
+    response = alert.call(Trigger, 'reset')
+    assert (response.success, response.message) == (False, "internal error: RuntimeError('burnt')")
+    alert.see_until(5.0, 'CLEAR')
+
+
+def test_disabled_an_exception_is_only_reported(alert):
+    alert.see_until(5.0, 'CLEAR')
+    alert.call(SetBool, 'set_enabled', data=False)
+    fail_once(alert.node._machine, 'hear')
+    alert.wait_for(lambda: alert.see(5.0) or alert.node._internal_error_count == 1)
+    assert alert.drive(9.0).linear.x == 9.0
+    assert alert.state == 'DISABLED'
+
+
+def test_stops_are_warnings_and_the_rest_is_not(alert, capfd):
+    alert.see_until(5.0, 'CLEAR')
+    alert.see_until(0.3, 'STOP')
+    alert.see(5.0, age_s=3600.0)
+    alert.wait_for(lambda: alert.state == 'STALE')
+    lines = capfd.readouterr().err.splitlines()
+    levels = {
+        state: {line.split('[', 1)[1].split(']')[0] for line in lines if f']: {state}: ' in line}
+        for state in ('CLEAR', 'STOP', 'STALE')
+    }
+    assert levels == {'CLEAR': {'INFO'}, 'STOP': {'WARN'}, 'STALE': {'WARN'}}
+
+
+def test_a_source_that_is_missing_is_named_with_its_resolved_topic(monkeypatch, capfd):
+    monkeypatch.setattr('fcrn_depth_ros.nodes.alert_node._SOURCE_GRACE_S', 0.1)
+    values = PATIENT | {'autostart': True}
+    running = RunningNode(
+        lambda: AlertNode(
+            parameter_overrides=parameters(values),
+            namespace='robot',
+            cli_args=['--ros-args', '-r', 'proximity/range:=front/range'],
+        )
+    )
+    logged = ''
+
+    def named():
+        nonlocal logged
+        logged += capfd.readouterr().err
+        return 'nobody publishes /robot/front/range' in logged
+
+    try:
+        diagnostics = running.listen(DiagnosticArray, '/diagnostics')
+        running.wait_for(named)
+        running.wait_for(lambda: diagnostics)
+        assert diagnostics[-1].status[0].name == 'robot/alert_node: alert'
+        values = values_of(diagnostics)
+        assert values['distance topic'] == '/robot/front/range'
+        assert values['publishers of the distance'] == '0'
+    finally:
+        running.close()
+
+
+def test_shutting_down_takes_less_than_a_second(alert):
+    """The subscriber of `stop` does not spin: nothing is acknowledged by it."""
+    alert.see_until(5.0, 'CLEAR')
+    begin_s = time.monotonic()
+    alert.node.shut_down()
+    assert time.monotonic() - begin_s < 2.0  # stated: 1 s; a busy machine doubles it
+
+
+BUZZER_SCRIPT = """
+import os, sys, threading
+import rclpy
+from rclpy.parameter import Parameter
+from fcrn_depth_ros.nodes.alert_node import AlertNode
+rclpy.init()
+values = {'buzzer': 'sound', 'buzzer_sound_file': sys.argv[1], 'realtime_priority': 5}
+node = AlertNode(parameter_overrides=[Parameter(n, value=v) for n, v in values.items()])
+def policies():
+    schedulers = {t.name: os.sched_getscheduler(t.native_id) for t in threading.enumerate()}
+    return [schedulers[name] & ~os.SCHED_RESET_ON_FORK for name in ('MainThread', 'buzzer')]
+print(policies())
+node.trigger_deactivate(); node.trigger_cleanup()
+node.trigger_configure(); node.trigger_activate()
+print(policies())
+node.shut_down(); node.destroy_node(); rclpy.shutdown()
+"""
+
+
+@pytest.mark.skipif(not may_set_real_time(), reason='needs the right to real-time threads')
+def test_the_buzzer_does_not_compete_with_the_stop(tmp_path):
+    """Its thread is ordinary, also after a second configuration."""
+    result = subprocess.run(
+        [sys.executable, '-c', BUZZER_SCRIPT, str(tmp_path / 'alert.wav')],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines() == [str([os.SCHED_RR, os.SCHED_OTHER])] * 2

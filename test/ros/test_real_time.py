@@ -10,13 +10,27 @@ import sys
 import pytest
 
 SCRIPT = """
-import os, threading
+import ctypes, os, threading, time
+from pathlib import Path
 from fcrn_depth_ros.ros.real_time import ask_for_real_time
 {before}
+asked = threading.Event()
+def is_ordinary(): asked.wait(); print(os.sched_getscheduler(0) == os.SCHED_OTHER)
+earlier, later = threading.Thread(target=is_ordinary), threading.Thread(target=is_ordinary)
+earlier.start()
+# A thread that Python did not make stands for one of the middleware's.
+libc = ctypes.CDLL(None)
+libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None)
+native = {{int(task.name) for task in Path('/proc/self/task').iterdir()}} - {{
+    thread.native_id for thread in threading.enumerate()}}
 print(ask_for_real_time({priority}))
-print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR)
-def later(): print(os.sched_getscheduler(0) == os.SCHED_OTHER)
-thread = threading.Thread(target=later); thread.start(); thread.join()
+def is_real_time(thread):
+    return os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+print(is_real_time(0), [is_real_time(thread) for thread in native])
+asked.set()
+later.start()
+earlier.join(); later.join()
+os._exit(0)
 """
 
 
@@ -39,7 +53,7 @@ def may_set_real_time():
 def run(priority, before=''):
     script = SCRIPT.format(priority=priority, before=before)
     return subprocess.run(
-        [sys.executable, '-c', script],
+        [sys.executable, '-u', '-c', script],
         check=True,
         capture_output=True,
         text=True,
@@ -48,12 +62,12 @@ def run(priority, before=''):
 
 @pytest.mark.skipif(not hasattr(os, 'sched_setscheduler'), reason='needs Linux')
 def test_zero_leaves_scheduling_alone():
-    assert run(0) == ['ordinary', 'False', 'True']
+    assert run(0) == ['ordinary', 'False [False]', 'True', 'True']
 
 
 @pytest.mark.skipif(not may_set_real_time(), reason='needs the right to real-time threads')
-def test_threads_of_now_are_real_time_and_later_ones_are_not():
-    assert run(7) == ['round robin 7', 'True', 'True']
+def test_the_caller_and_the_middleware_are_real_time_and_other_threads_are_not():
+    assert run(7) == ['round robin 7', 'True [True]', 'True', 'True']
 
 
 @pytest.mark.skipif(not hasattr(os, 'sched_setscheduler'), reason='needs Linux')
@@ -62,6 +76,6 @@ def test_a_refusal_is_told_and_changes_nothing():
         'def refuse(*_): raise PermissionError(1, "Operation not permitted")\n'
         'os.sched_setscheduler = refuse'
     )
-    answer, is_real_time, _ = run(7, before)
+    answer, is_real_time, *_ = run(7, before)
     assert answer == ('ordinary, real time was refused: [Errno 1] Operation not permitted')
-    assert is_real_time == 'False'
+    assert is_real_time == 'False [False]'
