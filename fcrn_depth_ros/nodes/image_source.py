@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 import queue
 import sys
 import threading
@@ -47,9 +46,9 @@ from ..camera.playback import (
 from ..errors import ConfigurationError, FcrnDepthError, FrameError, ImageFormatError
 from ..ros import quality_of_service as qos
 from ..ros.messages import camera_info_message, image_message
+from ..ros.node_settings import ImageSourceSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
-from ..settings import setting, Settings
 
 _DECODED_AHEAD = 8
 _POLL_S = 0.1
@@ -62,43 +61,6 @@ _TOLERATED_DELAY_S = 0.05
 _ACKNOWLEDGE_S = 2.0
 # How long the end of the process waits for a driver that may never return.
 _JOIN_S = 1.0
-
-
-@dataclass(frozen=True)
-class ImageSourceConfig(Settings):
-    """How the pictures are published."""
-
-    frame_id: str = setting(
-        'camera_optical_frame',
-        'Frame of the pictures: x right, y down, z forward.',
-        read_only=True,
-    )
-    image_transport: str = setting(
-        'raw',
-        'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
-        choices=('raw', 'compressed', 'both'),
-        read_only=True,
-    )
-    reliable: bool = setting(
-        False,
-        'Publish reliably instead of best effort, so that every subscriber may ask for '
-        'each picture.',
-        read_only=True,
-    )
-    wait_for_subscribers: int = setting(
-        0,
-        'Publish nothing before this many subscribers listen.',
-        minimum=0,
-        maximum=100,
-        read_only=True,
-    )
-    wait_timeout_s: float = setting(
-        30.0,
-        'Give up waiting for subscribers after this many seconds.',
-        minimum=0.1,
-        maximum=3600.0,
-        read_only=True,
-    )
 
 
 class ImageSource(Node):
@@ -126,10 +88,10 @@ class ImageSource(Node):
         self.exit_status: int | None = None
         self.published_count = 0
         parameters = ParameterGroup(
-            self, (FrameSourceConfig, ImageSourceConfig), is_configured=lambda: True
+            self, NODE_SETTINGS['image_source'], is_configured=lambda: True
         )
         self._source_config = parameters.get(FrameSourceConfig)
-        self._config = parameters.get(ImageSourceConfig)
+        self._config = parameters.get(ImageSourceSettings)
         self._source = open_frames(self._source_config)
         self._camera_file = load_camera_file(self._source_config)
         self._camera_info: CameraInfo | None = None

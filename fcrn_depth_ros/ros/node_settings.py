@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from ..alert.beeper import BeeperConfig
 from ..alert.machine import AlertConfig
 from ..camera.mounting import CameraMounting
+from ..camera.playback import FrameSourceConfig
 from ..errors import ConfigurationError
 from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import SessionConfig
@@ -222,6 +223,43 @@ class AlertNodeSettings(Settings):
     )
 
 
+@dataclass(frozen=True)
+class ImageSourceSettings(Settings):
+    """How the pictures are published."""
+
+    frame_id: str = setting(
+        'camera_optical_frame',
+        'Frame of the pictures: x right, y down, z forward.',
+        read_only=True,
+    )
+    image_transport: str = setting(
+        'raw',
+        'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
+        choices=('raw', 'compressed', 'both'),
+        read_only=True,
+    )
+    reliable: bool = setting(
+        False,
+        'Publish reliably instead of best effort, so that every subscriber may ask for '
+        'each picture.',
+        read_only=True,
+    )
+    wait_for_subscribers: int = setting(
+        0,
+        'Publish nothing before this many subscribers listen.',
+        minimum=0,
+        maximum=100,
+        read_only=True,
+    )
+    wait_timeout_s: float = setting(
+        30.0,
+        'Give up waiting for subscribers after this many seconds.',
+        minimum=0.1,
+        maximum=3600.0,
+        read_only=True,
+    )
+
+
 NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     'depth_node': (
         InputSettings,
@@ -236,6 +274,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         ScanConfig,
     ),
     'alert_node': (AlertNodeSettings, AlertConfig, BeeperConfig),
+    'image_source': (FrameSourceConfig, ImageSourceSettings),
 }
 
 
