@@ -19,20 +19,25 @@ BEEP_S = 0.1
 
 @dataclass(frozen=True)
 class BeeperConfig(Settings):
-    """Pitch and pace of the beeps; see each setting's description."""
+    """Pitch and rate of the beeps."""
 
     beep_near_m: float = setting(
-        0.5, 'At this distance and nearer the tone is continuous.', minimum=0.01, maximum=100.0
+        0.5,
+        'Distance at or below which the tone is continuous, in metres.',
+        minimum=0.01,
+        maximum=100.0,
     )
     beep_far_m: float = setting(
-        1.5, 'At this distance the beeps are slowest.', minimum=0.02, maximum=100.0
+        1.5, 'Distance at which the beeps are slowest, in metres.', minimum=0.02, maximum=100.0
     )
     beep_slowest_s: float = setting(
-        1.0, 'From beep to beep at beep_far_m, in seconds.', minimum=0.2, maximum=10.0
+        1.0, 'Period of the beeps at beep_far_m, in seconds.', minimum=0.2, maximum=10.0
     )
-    beep_low_hz: float = setting(440.0, 'Pitch at beep_far_m.', minimum=20.0, maximum=20000.0)
+    beep_low_hz: float = setting(
+        440.0, 'Pitch at beep_far_m, in Hz.', minimum=20.0, maximum=20000.0
+    )
     beep_high_hz: float = setting(
-        1760.0, 'Pitch at beep_near_m and nearer.', minimum=20.0, maximum=20000.0
+        1760.0, 'Pitch at beep_near_m and nearer, in Hz.', minimum=20.0, maximum=20000.0
     )
 
     def contradiction(self) -> str:

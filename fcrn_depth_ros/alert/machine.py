@@ -52,15 +52,16 @@ class AlertConfig(ObstacleConfig, SourceConfig):
 
     command_timeout_s: float = setting(
         0.5,
-        'When cmd_vel_in falls silent for this long, zero goes out once, in seconds.',
+        'Time without a message on cmd_vel_in after which zero velocity is published once, in '
+        'seconds.',
         minimum=0.05,
         maximum=60.0,
     )
     latch: bool = setting(False, 'Hold every stop until ~/reset is called and accepted.')
     assume_scale_verified: bool = setting(
         False,
-        'Take the metric scale as right without hearing so from depth_node; for other range '
-        'sensors.',
+        'Treat the metric scale of every reading as verified. Meant for other range sensors, '
+        'which leave the variance of their Range messages at 0.',
     )
 
 

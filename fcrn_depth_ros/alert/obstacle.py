@@ -23,39 +23,43 @@ TTC_RELEASE_FACTOR = 1.5
 class ObstacleConfig(SpeedConfig):
     """Distances that make the state worse and better, and how the robot brakes."""
 
-    stop_distance_m: float = setting(0.5, 'Nearer than this is STOP.', minimum=0.01, maximum=100.0)
+    stop_distance_m: float = setting(
+        0.5, 'Distance below which the state is STOP, in metres.', minimum=0.01, maximum=100.0
+    )
     release_distance_m: float = setting(
-        0.65, 'A STOP ends when everything is at least this far.', minimum=0.01, maximum=100.0
+        0.65, 'Distance at or above which a STOP ends, in metres.', minimum=0.01, maximum=100.0
     )
     caution_distance_m: float = setting(
-        1.2, 'Nearer than this is CAUTION, at any speed.', minimum=0.01, maximum=100.0
+        1.2,
+        'Distance below which the state is CAUTION at any speed, in metres.',
+        minimum=0.01,
+        maximum=100.0,
     )
     caution_release_distance_m: float = setting(
-        1.4, 'CAUTION ends when everything is at least this far.', minimum=0.01, maximum=100.0
+        1.4, 'Distance at or above which CAUTION ends, in metres.', minimum=0.01, maximum=100.0
     )
     trigger_count: int = setting(
         2,
-        'Readings in a row that must be too near before the state gets worse; a bad or missing '
-        'reading stops at once.',
+        'Number of consecutive readings that must be too near before the state gets worse. A '
+        'bad or missing reading stops at once.',
         minimum=1,
         maximum=100,
     )
     release_count: int = setting(
         5,
-        'Readings in a row that must be far enough before the state gets better.',
+        'Number of consecutive readings that must be far enough before the state gets better.',
         minimum=1,
         maximum=1000,
     )
     ttc_stop_s: float = setting(
         1.0,
-        'STOP when the nearest surface would be reached sooner than this at the rate it comes '
-        'nearer, in seconds; 0 = never.',
+        'Time to collision below which the state is STOP, in seconds. 0 turns this rule off.',
         minimum=0.0,
         maximum=60.0,
     )
     ttc_window_s: float = setting(
         1.0,
-        'The rate of approach is the trend over this long, in seconds.',
+        'Time over which the closing speed is estimated, in seconds.',
         minimum=0.1,
         maximum=10.0,
     )

@@ -19,32 +19,32 @@ from ..settings import setting, Settings
 
 @dataclass(frozen=True)
 class SourceConfig(Settings):
-    """When the distance is no longer trusted; see each setting's description."""
+    """When the distance is stale."""
 
     alert_source: str = setting(
         'range',
-        'What decides: range (proximity/range, metres) or near (proximity/near, yes or no; for '
-        'models without metres).',
+        'Input that decides: range (proximity/range, in metres) or near (proximity/near, true '
+        'or false, for models without metres).',
         choices=('range', 'near'),
         read_only=True,
     )
     source_timeout_s: float = setting(
         0.5,
-        'Without a new reading for this long the state is STALE, in seconds.',
+        'Time without a new reading after which the state is STALE, in seconds.',
         minimum=0.05,
         maximum=60.0,
     )
     max_stamp_age_s: float = setting(
         1.0,
-        'A picture older than this, by its stamp, is STALE, in seconds; it covers the camera, '
-        'the network and the inference.',
+        'Age of a reading, by its stamp, above which the state is STALE, in seconds. It covers '
+        'camera, network and inference.',
         minimum=0.05,
         maximum=60.0,
     )
     max_stamp_ahead_s: float = setting(
         0.1,
-        'A stamp farther in the future than this is STALE, in seconds: the clocks of two '
-        'machines disagree, or one jumped.',
+        'Time by which a stamp may lie in the future, in seconds. Beyond it the state is STALE: '
+        'the clocks of two machines disagree, or one jumped.',
         minimum=0.0,
         maximum=60.0,
     )

@@ -17,35 +17,42 @@ MAX_PLAUSIBLE_SPEED = 1000.0
 
 @dataclass(frozen=True)
 class SpeedConfig(Settings):
-    """How the robot brakes and what it may do while stopped; see each description."""
+    """How the robot brakes, and what it may do while stopped."""
 
     reaction_time_s: float = setting(
         0.4,
-        'From light on the sensor until the brakes act, in seconds: camera, inference, control.',
+        'Time from light on the sensor until the brakes act, in seconds. It covers camera, '
+        'inference and control.',
         minimum=0.0,
         maximum=10.0,
     )
     deceleration_mps2: float = setting(
-        0.5, 'How hard the robot surely brakes, in m/s^2.', minimum=0.01, maximum=20.0
+        0.5,
+        'Deceleration that the robot is guaranteed to achieve, in m/s^2.',
+        minimum=0.01,
+        maximum=20.0,
     )
     margin_m: float = setting(
         0.25,
-        'Distance left after braking: error of the depth, and the robot in front of the camera.',
+        'Distance that remains after braking, in metres. It covers the error of the depth and '
+        'the part of the robot in front of the camera.',
         minimum=0.0,
         maximum=10.0,
     )
     unverified_margin_m: float = setting(
         0.5,
-        'Added to margin and to every distance while the metric scale is unverified (mounting or '
-        'focal length unknown).',
+        'Distance added to margin_m and to each of the four distances while the metric scale of '
+        'a reading is unverified (mounting or focal length unknown), in metres.',
         minimum=0.0,
         maximum=10.0,
     )
     allow_rotation: bool = setting(
-        False, 'While stopped by an obstacle, let commands that only rotate pass.'
+        False, 'Let commands that only rotate pass while an obstacle stops the robot.'
     )
     allow_backward: bool = setting(
-        False, 'While stopped by an obstacle, let commands that drive backward pass (unseen!).'
+        False,
+        'Let commands that drive backward pass while an obstacle stops the robot. The camera '
+        'does not see what is behind.',
     )
 
 

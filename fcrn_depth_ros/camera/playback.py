@@ -31,21 +31,22 @@ _NANOSECOND_DIGITS = 16
 
 @dataclass(frozen=True)
 class FrameSourceConfig(Settings):
-    """Which pictures to play, and how fast; exactly one of the first three is given."""
+    """Source and timing of the images; exactly one of images, video and camera is set."""
 
-    images: str = setting('', 'Folder of pictures to play.', read_only=True)
+    images: str = setting('', 'Folder of images to play.', read_only=True)
     video: str = setting('', 'Video file to play.', read_only=True)
     camera: int = setting(
         -1,
-        'Number of the webcam to read, 0 is the first; -1 is none.',
+        'Number of the webcam to read. 0 is the first one, -1 is none.',
         minimum=-1,
         maximum=63,
         read_only=True,
     )
     rate_hz: float = setting(
         0.0,
-        'Pictures a second; 0 keeps the timing of the recording (file names that are times '
-        'in seconds, the rate of the video, whatever the webcam gives) or else 30.',
+        'Images per second. 0 keeps the timing of the recording: file names that are times in '
+        'seconds, the time stamps of the video, or the rate of the webcam. Images without times '
+        'play at 30 per second.',
         minimum=0.0,
         maximum=1000.0,
         read_only=True,
@@ -53,15 +54,15 @@ class FrameSourceConfig(Settings):
     loop: bool = setting(False, 'Start again at the end of a folder or video.', read_only=True)
     duration_s: float = setting(
         0.0,
-        'Stop after this many seconds; 0 plays to the end.',
+        'Time after which playing stops, in seconds. 0 plays to the end.',
         minimum=0.0,
         maximum=1e6,
         read_only=True,
     )
     camera_file: str = setting(
         '',
-        'Calibration of the camera: camera.json or a ROS calibration YAML; empty looks for '
-        'camera.json, camera.yaml or camera_info.yaml beside the pictures or the video, or one '
+        'Calibration of the camera: camera.json or a ROS calibration YAML. Empty looks for '
+        'camera.json, camera.yaml or camera_info.yaml beside the images or the video, or one '
         'folder up.',
         read_only=True,
     )

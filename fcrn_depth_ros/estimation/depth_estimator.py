@@ -29,25 +29,27 @@ class EstimationConfig(Settings):
 
     focal_correction: str = setting(
         'auto',
-        'Correct the scale for the camera: auto multiplies by its focal length over that of the '
-        "training camera when camera_info is known, off trusts the network's metres.",
+        'auto multiplies the depth by the focal length of the camera over that of the training '
+        'camera, when camera_info is known. off leaves the depth of the network unchanged.',
         choices=('auto', 'off'),
     )
     min_depth_m: float = setting(
         0.0,
-        'Smaller depths are raised to this; 0 takes the limit of the model card.',
+        'Depths below this value are raised to it, in metres. 0 means the limit in the model '
+        'card.',
         minimum=0.0,
         maximum=1000.0,
     )
     max_depth_m: float = setting(
         0.0,
-        'Larger depths are unknown (NaN); 0 takes the limit of the model card.',
+        'Depths above this value are unknown (NaN), in metres. 0 means the limit in the model '
+        'card.',
         minimum=0.0,
         maximum=1000.0,
     )
     depth_size: str = setting(
         'network',
-        "Size of the depth image: the network's own, or that of the input image.",
+        'Size of the depth image: that of the network output, or that of the input image.',
         choices=('network', 'input'),
     )
 

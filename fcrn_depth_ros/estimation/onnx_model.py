@@ -74,35 +74,38 @@ class InferenceSession(Protocol):
 
 @dataclass(frozen=True)
 class SessionConfig(Settings):
-    """How the network is executed."""
+    """Execution of the network."""
 
     provider: str = setting(
         'CPU',
-        f'Execution provider: one of {", ".join(PROVIDERS)}, as far as the installed '
-        'onnxruntime has it.',
+        f'Execution provider of onnxruntime: one of {", ".join(PROVIDERS)}. The installed '
+        'onnxruntime must have it.',
         read_only=True,
     )
     provider_options: str = setting(
         '',
-        'Options of the provider as a JSON object, for example {"device_type": "GPU"}; empty '
-        'for none.',
+        'Options of the provider as a JSON object, for example {"device_type": "GPU"}. Empty '
+        'means none.',
         read_only=True,
     )
     allow_provider_fallback: bool = setting(
         False,
-        'Run on the CPU when the provider is not available, instead of refusing to configure.',
+        'Run on the CPU when the provider is not available. With false, the node refuses to '
+        'configure.',
         read_only=True,
     )
     intra_op_threads: int = setting(
         1,
-        'Threads of one inference; 0 uses all cores. More than one only pays on idle cores.',
+        'Threads of one inference. 0 means one per core. More than one is faster only on idle '
+        'cores.',
         minimum=0,
         maximum=256,
         read_only=True,
     )
     allow_spinning: bool = setting(
         False,
-        'Let idle inference threads spin: a little faster, but it starves other processes.',
+        'Let idle inference threads spin. Inference is a little faster, but other processes get '
+        'less CPU time.',
         read_only=True,
     )
 

@@ -36,26 +36,28 @@ from .scale import assess_scale
 
 @dataclass(frozen=True)
 class FrameConfig(Settings):
-    """Which frames are used, and how long a calibration is waited for."""
+    """Calibration, rectification and frozen cameras."""
 
     camera_info_wait_s: float = setting(
         1.0,
-        'Frames are dropped for this long while no camera_info has come. After it the field of '
-        'view of the training camera is assumed, and diagnostics warn.',
+        'How long frames are dropped while no camera_info has arrived, in seconds. Afterwards '
+        'the node assumes the field of view of the training camera, and diagnostics warn.',
         minimum=0.0,
         maximum=60.0,
     )
     frozen_frame_count: int = setting(
         60,
-        'So many identical frames after the first one mean that the camera is frozen, and depth '
-        'becomes unknown. proximity/range keeps the stamp of the first of them, so that '
-        'alert_node takes it for stale after source_timeout_s. 0 turns both off; a simulated '
-        'camera without noise needs that.',
+        'Number of identical frames after the first one at which the camera counts as frozen '
+        'and depth becomes unknown. Until then proximity/range keeps the stamp of the first of '
+        'them, so that alert_node detects stale data after source_timeout_s. 0 turns both '
+        'checks off; a simulated camera without noise needs that.',
         minimum=0,
         maximum=100000,
     )
     rectify: bool = setting(
-        False, 'Remove the lens distortion of camera_info; set it when `image` is a raw image.'
+        False,
+        'Remove the lens distortion that camera_info describes. Set it when `image` is a raw '
+        'image.',
     )
 
 

@@ -25,87 +25,100 @@ MIN_OBSTACLE_PIXELS = 4
 
 @dataclass(frozen=True)
 class ProximityConfig(Settings):
-    """What counts as near, and where to look; see each setting's description."""
+    """What counts as near, and in which part of the image."""
 
     proximity_mode: str = setting(
         'metric',
-        'metric: a pixel is near when its depth is below near_distance_m; relative: the frame is '
-        'stretched to 0..1 and the nearer half is near (no metres needed, no distance given).',
+        'metric: a pixel is near when its depth is below near_distance_m. relative: the depth '
+        'of each frame is normalised, and a pixel is near from relative_near_value on; this '
+        'needs no metres and gives no distance.',
         choices=('metric', 'relative'),
     )
     near_distance_m: float = setting(
-        1.0, 'A pixel nearer than this is near (metric mode).', minimum=0.05, maximum=100.0
+        1.0,
+        'Depth below which a pixel is near, in metres (metric mode).',
+        minimum=0.05,
+        maximum=100.0,
     )
     near_threshold: float = setting(
         0.05,
-        'proximity/near is true while the share of near pixels exceeds this (metric mode).',
+        'Share of near pixels above which proximity/near is true (metric mode).',
         minimum=0.0,
         maximum=1.0,
     )
     relative_near_value: float = setting(
         0.5,
-        'A pixel whose stretched nearness (0 farthest, 1 nearest) is at least this is near '
-        '(relative mode).',
+        'Normalised nearness (0 farthest, 1 nearest) from which a pixel is near (relative mode).',
         minimum=0.0,
         maximum=1.0,
     )
     relative_threshold: float = setting(
         0.35,
-        'proximity/near is true while the share of near pixels exceeds this (relative mode).',
+        'Share of near pixels above which proximity/near is true (relative mode).',
         minimum=0.0,
         maximum=1.0,
     )
     relative_polarity: str = setting(
         'far_is_high',
-        'What a high value of the map means (relative mode): far_is_high for depth, '
+        'Meaning of a high value of the map (relative mode): far_is_high for depth, '
         'near_is_high for inverse depth.',
         choices=('far_is_high', 'near_is_high'),
     )
     roi_left: float = setting(
-        0.0, 'Left edge of the region of interest, as a share of the width.', minimum=0, maximum=1
+        0.0,
+        'Left edge of the region of interest, as a share of the image width.',
+        minimum=0,
+        maximum=1,
     )
     roi_top: float = setting(
-        0.0, 'Top edge of the region of interest, as a share of the height.', minimum=0, maximum=1
+        0.0,
+        'Top edge of the region of interest, as a share of the image height.',
+        minimum=0,
+        maximum=1,
     )
     roi_right: float = setting(
-        1.0, 'Right edge of the region of interest, as a share of the width.', minimum=0, maximum=1
+        1.0,
+        'Right edge of the region of interest, as a share of the image width.',
+        minimum=0,
+        maximum=1,
     )
     roi_bottom: float = setting(
         1.0,
-        'Bottom edge of the region of interest, as a share of the height.',
+        'Bottom edge of the region of interest, as a share of the image height.',
         minimum=0,
         maximum=1,
     )
     corridor_width_m: float = setting(
         0.0,
-        'Only what lies within half of this to the left or right of the optical axis is in the '
-        'way (metric mode, needs a camera_info); 0 = everything in the region of interest.',
+        'Width of the corridor, centred on the optical axis, in which a surface counts, in '
+        'metres (metric mode, needs camera_info). 0 means the whole region of interest.',
         minimum=0.0,
         maximum=100.0,
     )
     nearest_percentile: float = setting(
         0.5,
-        'The nearest distance is this percentile of the depths: a chair leg covers about 1 % of '
-        'the pixels, single wrong pixels far less.',
+        'Percentile of the depths that is reported as the nearest distance. A chair leg covers '
+        'about 1 % of the pixels, isolated false pixels far less.',
         minimum=0.0,
         maximum=50.0,
     )
     min_valid_fraction: float = setting(
         0.7,
-        'Least share of pixels with a known depth; below it the frame is unknown, never clear.',
+        'Smallest share of pixels with a known depth. Below it the frame is unknown, never clear.',
         minimum=0.01,
         maximum=1.0,
     )
     floor_tolerance: float = setting(
         0.3,
-        'A pixel is floor when its depth is at least (1 - this) x the depth of the floor there '
-        '(needs the mounting); things lower than this x the camera height are not seen.',
+        'A pixel is floor when its depth is at least (1 - floor_tolerance) times the depth of '
+        'the floor there. This needs the mounting. Objects lower than floor_tolerance times the '
+        'camera height are not detected.',
         minimum=0.0,
         maximum=0.9,
     )
     max_range_m: float = setting(
         10.0,
-        'proximity/range says this when nothing is nearer.',
+        'Value of proximity/range when nothing is nearer, in metres.',
         minimum=0.1,
         maximum=1000.0,
     )

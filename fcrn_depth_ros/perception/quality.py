@@ -22,7 +22,7 @@ _SATURATED = 250
 @dataclass(frozen=True)
 class QualityConfig(Settings):
     """
-    When a picture is refused.
+    When an image is too poor for depth.
 
     The defaults lie between what 1,338 real indoor pictures (NYU Depth v2, TUM RGB-D, OSD, boxes
     on a floor) show and what pictures of nothing show: brightness >= 62 against <= 17 of a
@@ -32,11 +32,12 @@ class QualityConfig(Settings):
 
     quality_gate: bool = setting(
         True,
-        'Mark the depth of dark, overexposed, featureless or noise-only images unknown.',
+        'Make depth unknown for images that are dark, overexposed, featureless or only noise.',
     )
     min_brightness: float = setting(
         30.0,
-        'Least 99th percentile of the luma (0..255); darker is a covered lens or night.',
+        'Smallest 99th percentile of the luma (0..255). A darker image is a covered lens or '
+        'night.',
         minimum=0.0,
         maximum=255.0,
     )
@@ -45,14 +46,15 @@ class QualityConfig(Settings):
     )
     min_contrast: float = setting(
         16.0,
-        'Least 99th percentile of the luma step between neighbours of an 80x60 thumbnail; less '
-        'is a blank wall or a covered lens.',
+        'Smallest 99th percentile of the luma step between neighbouring pixels of an 80x60 '
+        'thumbnail. Less is a blank wall or a covered lens.',
         minimum=0.0,
         maximum=255.0,
     )
     min_coherence: float = setting(
         0.12,
-        'Least share of the luma variance that survives averaging to 16x12; less is noise.',
+        'Smallest share of the luma variance that remains after averaging to 16x12 pixels. Less '
+        'is noise.',
         minimum=0.0,
         maximum=1.0,
     )

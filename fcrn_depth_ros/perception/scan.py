@@ -17,35 +17,34 @@ from ..settings import misordered, setting, Settings
 
 @dataclass(frozen=True)
 class ScanConfig(Settings):
-    """Which points become a scan, and its range."""
+    """Points and range of depth/scan."""
 
     scan_range_min_m: float = setting(
-        0.1, 'Nearest range that depth/scan reports, in metres.', minimum=0.01, maximum=100.0
+        0.1, 'Smallest range in depth/scan, in metres.', minimum=0.01, maximum=100.0
     )
     scan_range_max_m: float = setting(
         8.0,
-        'Farthest range that depth/scan reports, in metres; beyond it is +Inf (REP 117).',
+        'Largest range in depth/scan, in metres. Beyond it a ray is +Inf (REP 117).',
         minimum=0.02,
         maximum=1000.0,
     )
     scan_height_min_m: float = setting(
         0.15,
-        'Lowest height above the floor that is an obstacle in depth/scan, in metres; used '
-        'where the mounting is known.',
+        'Smallest height above the floor at which a point is an obstacle in depth/scan, in '
+        'metres. Used when the mounting is known.',
         minimum=0.0,
         maximum=20.0,
     )
     scan_height_max_m: float = setting(
         2.0,
-        'Greatest height above the floor that is an obstacle in depth/scan, in metres; used '
-        'where the mounting is known.',
+        'Largest height above the floor at which a point is an obstacle in depth/scan, in '
+        'metres. Used when the mounting is known.',
         minimum=0.01,
         maximum=20.0,
     )
     scan_band: float = setting(
         0.1,
-        'Share of the image height, centred, that depth/scan looks at where the mounting is '
-        'unknown.',
+        'Share of the image height, centred, that depth/scan uses when the mounting is unknown.',
         minimum=0.001,
         maximum=1.0,
     )

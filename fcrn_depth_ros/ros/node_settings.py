@@ -31,16 +31,17 @@ from ..settings import misordered, setting, Settings
 
 @dataclass(frozen=True)
 class InputSettings(Settings):
-    """Where images come from, and when the node starts."""
+    """Start and image topic."""
 
     autostart: bool = setting(
         True,
-        'Configure and activate at start; false waits for lifecycle transitions.',
+        'Configure and activate the node at start. With false, the node waits for lifecycle '
+        'transitions.',
         read_only=True,
     )
     image_transport: str = setting(
         'raw',
-        'Subscribe to `image` (raw) or to `image/compressed` (compressed).',
+        'Topic of the images: `image` (raw) or `image/compressed` (compressed).',
         choices=('raw', 'compressed'),
         read_only=True,
     )
@@ -48,15 +49,15 @@ class InputSettings(Settings):
 
 @dataclass(frozen=True)
 class ModelSettings(Settings):
-    """Which network runs."""
+    """Which network is used."""
 
     model_file: str = setting(
         '',
-        'Path of an ONNX file with a model card; empty uses the embedded fcrn_lite.',
+        'Path of an ONNX file with a model card. Empty means the embedded fcrn_lite.',
         read_only=True,
     )
     model_card: tuple[str, ...] = setting(
-        (), 'Entries `key=value` for card keys that the file lacks.', read_only=True
+        (), 'Entries `key=value` for keys that the model card of the file lacks.', read_only=True
     )
 
     def __post_init__(self) -> None:
@@ -93,27 +94,30 @@ class ModelSettings(Settings):
 
 @dataclass(frozen=True)
 class MountingSettings(Settings):
-    """Where the camera sits above the floor."""
+    """Mounting of the camera above the floor."""
 
     camera_height_m: float = setting(
         0.0,
-        'Height of the optical centre above the floor in metres; 0 = unknown.',
+        'Height of the optical centre above the floor, in metres. 0 means unknown.',
         minimum=0.0,
         maximum=20.0,
     )
     camera_pitch_deg: float = setting(
-        0.0, 'Pitch of the optical axis in degrees, down positive.', minimum=-80.0, maximum=80.0
+        0.0,
+        'Pitch of the optical axis, in degrees. Positive is down.',
+        minimum=-80.0,
+        maximum=80.0,
     )
     camera_roll_deg: float = setting(
         0.0,
-        'Roll in degrees, positive = camera turned clockwise seen from behind it.',
+        'Roll of the camera, in degrees. Positive is clockwise, seen from behind the camera.',
         minimum=-180.0,
         maximum=180.0,
     )
     floor_frame: str = setting(
         '',
-        'TF frame on the floor (for example base_footprint); when set, height, pitch and roll '
-        'come from TF (needs tf2_ros) instead of the three parameters.',
+        'TF frame on the floor, for example base_footprint. When set, height, pitch and roll '
+        'come from TF (needs tf2_ros) and not from the three parameters.',
         read_only=True,
     )
 
@@ -134,34 +138,34 @@ class MountingSettings(Settings):
 
 @dataclass(frozen=True)
 class OutputSettings(Settings):
-    """What the published pictures look like."""
+    """Encoding, colours and frames of the outputs."""
 
     depth_encoding: str = setting(
         '32FC1',
-        'Encoding of depth/image_rect: 32FC1 metres (NaN unknown) or 16UC1 millimetres '
-        '(0 unknown), REP 118.',
+        'Encoding of depth/image_rect (REP 118): 32FC1 is metres with NaN for unknown, 16UC1 is '
+        'millimetres with 0 for unknown.',
         choices=('32FC1', '16UC1'),
     )
     color_map: str = setting(
         'turbo', 'Colour map of depth/image_color.', choices=tuple(COLOR_MAPS)
     )
     color_min_m: float = setting(
-        0.2, 'Depth drawn with the first colour, in metres.', minimum=0.0, maximum=1000.0
+        0.2, 'Depth that is drawn in the first colour, in metres.', minimum=0.0, maximum=1000.0
     )
     color_max_m: float = setting(
-        5.0, 'Depth drawn with the last colour, in metres.', minimum=0.001, maximum=1000.0
+        5.0, 'Depth that is drawn in the last colour, in metres.', minimum=0.001, maximum=1000.0
     )
     scan_frame_id: str = setting(
         '',
-        'Frame of depth/scan and proximity/range (x forward, z up, origin at the camera); '
-        'empty derives it from the image frame: a trailing _optical_frame or _optical is replaced '
-        'by _scan.',
+        'Frame of depth/scan and proximity/range: x forward, z up, origin at the camera. Empty '
+        'derives it from the frame of the image: a trailing _optical_frame or _optical becomes '
+        '_scan.',
     )
     publish_tf: bool = setting(
         True,
         'Publish the transform from the frame of the image to the frame of depth/scan on '
-        '/tf_static, unless another node publishes one. It follows pitch and roll of the camera. '
-        'Needs tf2_msgs.',
+        '/tf_static, unless another node publishes one. It follows pitch and roll of the '
+        'camera. Needs tf2_msgs.',
         read_only=True,
     )
 
@@ -176,24 +180,25 @@ class OutputSettings(Settings):
 
 @dataclass(frozen=True)
 class AlertNodeSettings(Settings):
-    """How alert_node speaks to the robot."""
+    """Start, heartbeat, velocity type and buzzer."""
 
     autostart: bool = setting(
         True,
-        'Configure and activate at start; false waits for lifecycle transitions.',
+        'Configure and activate the node at start. With false, the node waits for lifecycle '
+        'transitions.',
         read_only=True,
     )
     heartbeat_rate_hz: float = setting(
         25.0,
-        'Rate of `stop`; a twist_mux lock must time out later than two of its periods.',
+        'Rate of `stop`, in Hz. The timeout of a twist_mux lock must be longer than two periods.',
         minimum=10.0,
         maximum=100.0,
         read_only=True,
     )
     realtime_priority: int = setting(
         20,
-        'Real-time priority (round robin) of the process, where it is permitted, so that a '
-        'busy machine does not delay a stop; 0 = ordinary.',
+        'Real-time priority (round robin) of the process, where the system permits it. It keeps '
+        'a busy machine from delaying a stop. 0 means ordinary scheduling.',
         minimum=0,
         maximum=99,
         read_only=True,
@@ -207,53 +212,53 @@ class AlertNodeSettings(Settings):
     )
     buzzer: str = setting(
         'topic',
-        'What sounds beside the topics buzzer and buzzer/frequency: nothing (topic), a '
-        'GPIO pin (gpio), a Create 3 or TurtleBot 4 (create3), a TurtleBot3 (turtlebot3), this '
-        "machine's loudspeaker (sound).",
+        'Buzzer beside the topics buzzer and buzzer/frequency: none (topic), a GPIO pin (gpio), '
+        'Create 3 or TurtleBot 4 (create3), TurtleBot3 (turtlebot3), or the loudspeaker of this '
+        'machine (sound).',
         choices=('topic', 'gpio', 'create3', 'turtlebot3', 'sound'),
         read_only=True,
     )
     buzzer_pin: int = setting(
-        18, 'BCM number of the pin for buzzer: gpio.', minimum=0, maximum=100, read_only=True
+        18, 'BCM number of the GPIO pin (buzzer: gpio).', minimum=0, maximum=100, read_only=True
     )
     buzzer_sound_file: str = setting(
         '',
-        'WAV file that takes the tone instead of the loudspeaker, for buzzer: sound.',
+        'WAV file that receives the tone instead of the loudspeaker (buzzer: sound).',
         read_only=True,
     )
 
 
 @dataclass(frozen=True)
 class ImageSourceSettings(Settings):
-    """How the pictures are published."""
+    """How the images are published."""
 
     frame_id: str = setting(
         'camera_optical_frame',
-        'Frame of the pictures: x right, y down, z forward.',
+        'Frame of the images: x right, y down, z forward.',
         read_only=True,
     )
     image_transport: str = setting(
         'raw',
-        'Publish `image` (raw), `image/compressed` (compressed, JPEG) or both.',
+        'Topics of the images: `image` (raw), `image/compressed` (compressed, as JPEG), or both.',
         choices=('raw', 'compressed', 'both'),
         read_only=True,
     )
     reliable: bool = setting(
         False,
-        'Publish reliably instead of best effort, so that every subscriber may ask for '
-        'each picture.',
+        'Publish with reliable QoS instead of best effort, so that every subscriber may ask for '
+        'each image.',
         read_only=True,
     )
     wait_for_subscribers: int = setting(
         0,
-        'Publish nothing before this many subscribers listen.',
+        'Number of subscribers to wait for before the first image is published.',
         minimum=0,
         maximum=100,
         read_only=True,
     )
     wait_timeout_s: float = setting(
         30.0,
-        'Give up waiting for subscribers after this many seconds.',
+        'Time to wait for subscribers before giving up, in seconds.',
         minimum=0.1,
         maximum=3600.0,
         read_only=True,
