@@ -72,8 +72,9 @@ setup(
     extras_require={
         'kilted': read_requirements('ros-wheels-kilted.txt'),
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
-        # quantize and import-weights; evaluate on NYU's .mat file; pictures from bags.
-        'tools': ['onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10'],
+        # Progress bars; quantize and import-weights; evaluate on NYU's .mat file; pictures from
+        # bags. `image` needs none of them.
+        'tools': ['tqdm>=4.66', 'onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10'],
         # import-weights of a Core ML file.
         'coreml': ['coremltools>=8.0'],
         # benchmark/ with its peers and its chart. ONNX Runtime's own OpenVINO provider is another

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fcrn_depth_ros.report.output_files import write_bytes
 from fcrn_depth_ros.tools.fcrn.graph import build_fcrn, Interleave
 from fcrn_depth_ros.tools.fcrn.import_weights import fcrn_card
 from fcrn_depth_ros.tools.fcrn.weights import BRANCH_KERNELS, fcrn_layout, Weights
 from fcrn_depth_ros.tools.measure.quantization import quantize_file
-from fcrn_depth_ros.tools.output_files import write_bytes
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper

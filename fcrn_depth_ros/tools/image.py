@@ -21,9 +21,13 @@ from ..estimation.depth_estimator import EstimationConfig
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from ..report.drawing import colorize_depth
+from ..report.output_files import (
+    add_overwrite_argument,
+    check_outputs,
+    write_npy,
+    write_png,
+)
 from .model_arguments import add_model_arguments, open_model
-from .output_files import check_target, write_npy, write_png
-from .progress import track
 
 PREVIEW_RANGE_M = (0.3, 8.0)
 
@@ -50,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'is estimated (the picture without it is written as STEM_rect.png)',
     )
     parser.add_argument(
-        '--camera-height', type=float, metavar='M', help='metres of the lens above the floor'
+        '--camera-height',
+        type=float,
+        metavar='M',
+        help='metres of the lens above the floor (default: as the camera file says, else unknown)',
     )
     parser.add_argument(
         '--camera-pitch',
@@ -66,18 +73,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DEG',
         help='degrees clockwise seen from behind (default: 0; needs --camera-height)',
     )
+    add_overwrite_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Estimate and write; nothing is written unless every picture can be read."""
-    mounting = _mounting(arguments)
     camera = read_camera_file(arguments.camera_file) if arguments.camera_file else None
+    mounting = _mounting(arguments)
+    if mounting is None and camera is not None:
+        mounting = camera.mounting
     repeated = [name for name, n in Counter(p.stem for p in arguments.pictures).items() if n > 1]
     if repeated:
         raise ToolInputError(
             f'pictures must have different names, got {", ".join(repeated)} more than once; '
             'rename them or use another --out for each'
         )
+    kinds = ['.npy', '_depth.png', '_color.png']
+    if camera is not None and camera.calibration.is_distorted:
+        kinds.append('_rect.png')
+    check_outputs(
+        [arguments.out / f'{path.stem}{kind}' for path in arguments.pictures for kind in kinds],
+        [
+            *arguments.pictures,
+            *(path for path in (arguments.camera_file, arguments.model) if path),
+        ],
+        arguments.overwrite,
+    )
     for path in arguments.pictures:
         height, width = read_picture(path).shape[:2]
         if camera is not None:
@@ -88,7 +109,6 @@ def run(arguments: argparse.Namespace) -> None:
             f'model must be metric, got {model.card.name} ({model.card.output_kind}); use a '
             'model whose output is metres'
         )
-    check_target(arguments.out / 'depth.npy')
     pipeline = PerceptionPipeline.for_model(
         model,
         PerceptionConfig(
@@ -97,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
             estimation=EstimationConfig(depth_size='input'),
         ),
     )
-    for path in track(arguments.pictures, 'pictures'):
+    for path in arguments.pictures:
         picture = read_picture(path)
         fitted = camera and camera.fitted_to(picture.shape[1], picture.shape[0])
         seen = pipeline.observe(

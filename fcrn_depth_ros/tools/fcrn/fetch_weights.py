@@ -22,7 +22,7 @@ import urllib.parse
 import urllib.request
 
 from ...errors import ToolInputError
-from ..output_files import check_target, write_bytes
+from ...report.output_files import check_target, write_bytes
 
 PUBLISHED_URL = 'http://campar.in.tum.de/files/rupprecht/depthpred/NYU_FCRN-checkpoint.zip'
 # Of the files of the authors, only this one's checksum is public (Open Model Zoo states it).

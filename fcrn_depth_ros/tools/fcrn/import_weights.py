@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -16,9 +17,9 @@ import onnx
 from ...errors import ToolInputError
 from ...estimation.model_card import ModelCard
 from ...estimation.onnx_model import load_onnx_model, SessionConfig
+from ...report.output_files import add_overwrite_argument, check_outputs, write_bytes
 from ..measure.quantization import quantize_file
 from ..measure.quantize import calibration_feeds, compare, read_pictures
-from ..output_files import check_target, write_bytes
 from .checkpoint import read_checkpoint
 from .coreml import read_coreml
 from .graph import build_fcrn, INPUT_HEIGHT, INPUT_WIDTH, Interleave
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help='pictures of what the camera will see, for int8; 100 varied ones are enough',
     )
+    add_overwrite_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -58,7 +60,18 @@ def run(arguments: argparse.Namespace) -> None:
             'calibration must be given for int8 and for nothing else, got '
             f'{arguments.calibration} for {arguments.precision}; correct --calibration'
         )
-    target = check_target(arguments.out)
+    target = arguments.out
+    source = arguments.source
+    check_outputs(
+        [target],
+        # A checkpoint is a prefix of several files.
+        [
+            source,
+            *source.parent.glob(f'{glob.escape(source.name)}.*'),
+            *(path for path in (arguments.calibration,) if path),
+        ],
+        arguments.overwrite,
+    )
     pictures = read_pictures([arguments.calibration], None, _MAX_PICTURES) if is_int8 else []
     # INT8 is made from a float file.
     card = fcrn_card(arguments.source, 'fp32' if is_int8 else arguments.precision)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ... import __version__
 from ...camera.mounting import CameraMounting, fit_floor
@@ -23,9 +24,13 @@ from ...estimation.onnx_model import OnnxModel
 from ...perception.proximity import estimate_proximity, ProximityConfig
 from ...perception.quality import assess_image
 from ...report.drawing import colorize_depth, text_width, write
+from ...report.output_files import (
+    add_overwrite_argument,
+    check_outputs,
+    write_json,
+    write_png,
+)
 from ..model_arguments import add_model_arguments, open_model
-from ..output_files import check_target, write_json, write_png
-from ..progress import track
 from .dataset import open_dataset, Sample, SampleSource
 from .metrics import (
     depth_errors,
@@ -157,13 +162,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--sheet', type=Path, metavar='PNG', help='write best, median and worst pictures here'
     )
+    add_overwrite_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print a table, write report and sheet."""
-    for target in (arguments.json, arguments.sheet):
-        if target is not None:
-            check_target(target)
+    check_outputs(
+        [path for path in (arguments.json, arguments.sheet) if path],
+        [path for path in (arguments.dataset, arguments.split, arguments.model) if path],
+        arguments.overwrite,
+    )
     model = open_model(arguments)
     if not model.card.is_metric:
         raise ToolInputError(
@@ -175,7 +183,7 @@ def run(arguments: argparse.Namespace) -> None:
     scores = {
         correction: [
             score_sample(build_estimator(model, correction), source.load(), mounting)
-            for source in track(sources, f'focal correction {correction}')
+            for source in tqdm(sources, f'focal correction {correction}', disable=None)
         ]
         for correction in FOCAL_CORRECTIONS
     }

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ...camera.intrinsics import CameraIntrinsics
 from ...camera.mounting import CameraMounting, inverse_floor_depth
@@ -20,8 +21,7 @@ from ...errors import ToolInputError
 from ...estimation.model_card import ModelCard
 from ...estimation.onnx_model import load_onnx_model, OnnxModel, SessionConfig
 from ...estimation.preprocessing import prepare_image
-from ..output_files import check_target, write_json
-from ..progress import track
+from ...report.output_files import add_overwrite_argument, check_outputs, write_json
 from .bag_pictures import is_bag, read_bag_pictures
 from .dataset import open_dataset
 from .evaluate import build_estimator, MOUNTINGS_FROM, MountingSource, score_sample, summarise
@@ -70,13 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--mounting', choices=MOUNTINGS_FROM, default='none', help='as of evaluate'
     )
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the comparison here')
+    add_overwrite_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Quantise, then measure what was lost; the model is written last."""
-    for target in (arguments.out, arguments.json):
-        if target is not None:
-            check_target(target)
+    inputs = (arguments.model, *arguments.images, arguments.dataset, arguments.split)
+    check_outputs(
+        [path for path in (arguments.out, arguments.json) if path],
+        [path for path in inputs if path],
+        arguments.overwrite,
+    )
     if arguments.split and not arguments.dataset:
         raise ToolInputError('dataset must be given with --split, got none; add --dataset')
     if arguments.limit < _MIN_PICTURES:
@@ -113,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
                 name: summarise(
                     [
                         score_sample(build_estimator(candidate), source.load(), mounting)
-                        for source in track(samples, name)
+                        for source in tqdm(samples, name, disable=None)
                     ]
                 )['overall']
                 for name, candidate in (('float', model), ('int8', quantised))
@@ -177,7 +181,7 @@ def calibration_feeds(
     pictures: Sequence[NDArray[np.uint8]], card: ModelCard
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Yield the network's inputs; the mounting, where it takes one, varies and may be unknown."""
-    for index, picture in enumerate(track(pictures, 'calibration')):
+    for index, picture in enumerate(tqdm(pictures, 'calibration', disable=None)):
         feed = {card.input_name: prepare_image(picture, card)}
         if card.mounting_input:
             feed[card.mounting_input] = _floor_map(card, _MOUNTINGS[index % len(_MOUNTINGS)])
@@ -215,7 +219,7 @@ def compare(
 
     """
     differences = []
-    for picture in track(pictures, 'comparison'):
+    for picture in tqdm(pictures, 'comparison', disable=None):
         tensor = prepare_image(picture, model.card)
         raw, other = (candidate.run(tensor).astype(np.float64) for candidate in (model, quantised))
         if model.card.output_kind == 'log_depth':

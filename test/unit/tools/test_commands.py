@@ -192,15 +192,22 @@ class TestImage:
         command = ['image', pictures / '04.png', '--model', model, '--out', out]
         assert run(*command, '--camera-file', camera) == 0
         assert np.load(out / '04.npy').mean() == pytest.approx(0.5, abs=0.01)
+        command.append('--overwrite')
         assert run(*command, '--camera-height', '0.5', '--camera-pitch', '10') == 0
         depth = np.load(out / '04.npy')
         assert depth[47].mean() > depth[0].mean() + 0.5
         assert 'mounting used' in capsys.readouterr().out
+        # The camera file may say the mounting as well; the command line wins.
+        camera.write_text(json.dumps({**CAMERA, 'height_m': 0.5, 'pitch_deg': 10}))
+        assert run(*command, '--camera-file', camera) == 0
+        np.testing.assert_allclose(np.load(out / '04.npy'), depth, atol=0.05)
+        assert run(*command, '--camera-file', camera, '--camera-height', '1.5') == 0
+        assert np.load(out / '04.npy')[47].mean() < depth[47].mean() - 0.5
 
     def test_distortion_is_removed_and_said(self, tmp_path, pictures, model, capsys):
         camera = tmp_path / 'camera.json'
         out = tmp_path / 'out'
-        command = ['image', pictures / '04.png', '--model', model, '--out', out]
+        command = ['image', pictures / '04.png', '--model', model, '--out', out, '--overwrite']
         for lens, removed in (({'k1': 0.0}, False), ({'k1': -0.4}, True)):
             camera.write_text(json.dumps({**CAMERA, **lens}))
             assert run(*command, '--camera-info', camera) == 0
@@ -251,6 +258,60 @@ class TestImage:
             assert expected in line
         assert files_in(out) == []
         assert 'output must lie' in refused(capsys, *good[:-1], text / 'out')
+
+
+class TestNoFileIsLost:
+    """Outputs replace neither inputs nor, without a word, anything that exists."""
+
+    def test_image_beside_its_pictures(self, tmp_path, model, capsys, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        names = ('0001.png', '0001_depth.png', '0001_color.png')
+        for name in names:
+            cv2.imwrite(name, blocks(100.0))
+        before = {name: (tmp_path / name).read_bytes() for name in names}
+        command = ['image', '0001.png', '--model', model, '--out', '.']
+        assert '0001_depth.png and 1 more, which exist' in refused(capsys, *command)
+        both = [*command[:2], '0001_color.png', *command[2:]]
+        for options in ([], ['--overwrite']):
+            assert 'must not replace an input, got 0001_color.png' in refused(
+                capsys, *both, *options
+            )
+        assert before == {name: (tmp_path / name).read_bytes() for name in names}
+        assert not (tmp_path / '0001.npy').exists()
+        assert run(*command, '--overwrite') == 0
+        assert (tmp_path / '0001.png').read_bytes() == before['0001.png']
+        assert (tmp_path / '0001_color.png').read_bytes() != before['0001_color.png']
+
+    def test_a_second_run_into_the_same_folder(self, tmp_path, model, pictures, capsys):
+        command = ['image', pictures / '04.png', '--model', model, '--out', tmp_path / 'out']
+        assert run(*command) == 0
+        capsys.readouterr()
+        assert '--overwrite' in refused(capsys, *command)
+        assert run(*command, '--overwrite') == 0
+
+    def test_evaluate(self, tmp_path, model, dataset, capsys):
+        command = ['evaluate', '--model', model, '--dataset', dataset]
+        camera = dataset / 'good/camera.json'
+        before = camera.read_bytes()
+        for option in ('--json', '--sheet'):
+            for target in (camera, model):
+                line = refused(capsys, *command, option, target, '--overwrite')
+                assert 'must not replace an input' in line
+        report = tmp_path / 'report.json'
+        report.write_text('{}')
+        assert 'which exists' in refused(capsys, *command, '--json', report)
+        assert 'different files' in refused(
+            capsys, *command, '--json', report, '--sheet', report, '--overwrite'
+        )
+        assert report.read_text() == '{}'
+        assert camera.read_bytes() == before
+        assert run(*command, '--json', report, '--overwrite') == 0
+
+    def test_quantize(self, tmp_path, pictures, capsys):
+        model = write_convolutions(tmp_path / 'float.onnx')
+        command = ['quantize', '--model', model, '--images', pictures, '--overwrite']
+        for target in (model, pictures / '04.png'):
+            assert 'must not replace an input' in refused(capsys, *command, '--out', target)
 
 
 class TestQuantize:

@@ -250,6 +250,19 @@ class TestCommand:
         assert card.source.startswith('weights.npy, SHA-256 ba7816bf')
 
 
+@pytest.mark.parametrize('source', ['weights.npy', 'tiny.ckpt', '.'])
+def test_no_source_and_no_file_is_replaced_unasked(tmp_path, capsys, source):
+    for name in ('weights.npy', 'tiny.ckpt.index', 'other.onnx'):
+        (tmp_path / name).write_text('precious')
+    read = tmp_path / ('weights.npy' if source == 'weights.npy' else 'tiny.ckpt.index')
+    line = refused(capsys, tmp_path / source, '--out', read, '--overwrite')
+    assert 'must not replace an input' in line
+    if source != '.':
+        line = refused(capsys, tmp_path / source, '--out', tmp_path / 'other.onnx')
+        assert 'which exists; choose another place, or replace with --overwrite' in line
+    assert all(path.read_text() == 'precious' for path in tmp_path.iterdir())
+
+
 def test_nothing_is_computed_to_be_left_out():
     convolutions = [n for n in build_fcrn(layout_of_zeros()).graph.node if n.op_type == 'Conv']
     attributes = [{a.name: list(a.ints) for a in node.attribute} for node in convolutions]
