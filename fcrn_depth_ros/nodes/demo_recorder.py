@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Watch a run from outside and report it: what came in, how late, how near, what the alert said.
+Watch a run from outside and report it: what came in, how late, how near, and the alert.
 
 A process of its own that subscribes to the camera and to what depth_node and alert_node publish.
 It ends when the publisher of `image` goes away, or at Ctrl-C, and then writes the report.
@@ -13,19 +13,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 from pathlib import Path
-import re
 import sys
 import time
 from typing import Any
 
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, Range
-from std_msgs.msg import Float32, String
+from std_msgs.msg import Float32, String, UInt8
 
 from ..alert.verdict import AlertState
 from ..camera.depth_encoding import from_millimetres
@@ -43,6 +41,7 @@ from ..ros.node_settings import MountingSettings
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.ros_version import ros_distro
+from ..ros.stamps import nanoseconds
 from ..settings import setting, Settings
 
 _PROGRESS_PERIOD_S = 1.0
@@ -115,7 +114,7 @@ class DemoRecorder(Node):
         namespace = self.get_namespace().rstrip('/')
         self._depth_status_name = status_name(f'{namespace}/depth_node', DEPTH_ESTIMATION)
         self._depth_node_level = Level.OK
-        self._complaint = ''
+        self._depth_node_text = ''
         self._subscribe()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_PROGRESS_PERIOD_S, self._show_progress, clock=steady)
@@ -125,12 +124,12 @@ class DemoRecorder(Node):
         """Write the report."""
         paths = self._record.write(self._folder, ros_distro())
         for path in paths:
-            _say(f'wrote {path}')
-        self._say_account()
+            _print(f'wrote {path}')
+        self._print_account()
         if self.exit_status is None:
             self.exit_status = 0
         if not self._record.processed_count:
-            self._complain()
+            self._print_error()
             self.exit_status = 1
 
     def _subscribe(self) -> None:
@@ -145,6 +144,7 @@ class DemoRecorder(Node):
             (Image, 'depth/image_rect', self._on_depth, results),
             (Float32, 'proximity', self._on_proximity, results),
             (Range, 'proximity/range', self._on_range, results),
+            (UInt8, 'alert/level', self._on_level, qos.latched()),
             (String, 'alert/state', self._on_state, qos.latched()),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, results),
         ):
@@ -153,7 +153,7 @@ class DemoRecorder(Node):
     def _on_image(self, message: Image) -> None:
         if not self._record.published_count:
             self._started_s = self._progress_s = time.monotonic()
-        stamp_ns = _nanoseconds(message.header.stamp)
+        stamp_ns = nanoseconds(message.header.stamp)
         self._record.add_image(stamp_ns)
         self._images.put(stamp_ns, message)
 
@@ -161,7 +161,7 @@ class DemoRecorder(Node):
         self._depth_camera = message
 
     def _on_depth(self, message: Image, info: dict[str, int]) -> None:
-        stamp_ns = _nanoseconds(message.header.stamp)
+        stamp_ns = nanoseconds(message.header.stamp)
         # When the publisher handed it to DDS: what this process needs to take it is not counted.
         self._record.add_depth(stamp_ns, info['source_timestamp'])
         image = self._images.take(stamp_ns)
@@ -182,12 +182,19 @@ class DemoRecorder(Node):
         self._record.add_proximity(message.data)
 
     def _on_range(self, message: Range) -> None:
-        self._record.add_nearest(_nanoseconds(message.header.stamp), message.range)
+        self._record.add_nearest(nanoseconds(message.header.stamp), message.range)
 
-    def _on_state(self, message: String, info: dict[str, int]) -> None:
-        state = re.match(r'\w*', message.data)
-        if state and self._record.add_state(info['source_timestamp'], AlertState[state[0]]):
-            _say(f'{self._elapsed_s():6.1f} s  alert: {message.data}')
+    def _on_level(self, message: UInt8, info: dict[str, int]) -> None:
+        try:
+            self._record.add_state(info['source_timestamp'], AlertState(message.data))
+        except ValueError:
+            self.get_logger().warning(
+                f'alert/level must be 0 to 4, got {message.data}; left out of the report',
+                throttle_duration_sec=_PROGRESS_PERIOD_S,
+            )
+
+    def _on_state(self, message: String) -> None:
+        _print(f'{self._elapsed_s():6.1f} s  alert: {message.data}')
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -195,7 +202,7 @@ class DemoRecorder(Node):
                 self._record.add_account(depth_node_account(status))
                 self._last_diagnostics_s = time.monotonic()
                 self._depth_node_level = Level(status.level)
-                self._complaint = status.message
+                self._depth_node_text = status.message
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
@@ -208,7 +215,7 @@ class DemoRecorder(Node):
             now_s - self._progress_s, 1e-3
         )
         self._progress_count, self._progress_s = record.processed_count, now_s
-        _say(
+        _print(
             f'{self._elapsed_s():6.1f} s  {record.published_count} images, '
             f'{record.processed_count} depth maps, {rate_hz:4.1f} Hz  nearest '
             f'{format_distance(record.last_nearest_m, self._max_range_m)}  '
@@ -236,22 +243,22 @@ class DemoRecorder(Node):
         ):
             self.exit_status = 0
 
-    def _say_account(self) -> None:
+    def _print_account(self) -> None:
         record = self._record
         dropped = record.dropped_count
         reasons = ', '.join(f'{count} {reason}' for reason, count in record.drop_reasons.items())
-        _say(
+        _print(
             f'{record.published_count} images published = {record.processed_count} processed '
             f'+ {"unknown" if dropped is None else dropped} dropped'
             + (f' ({reasons})' if reasons else '')
         )
         if dropped is None or record.unaccounted_count():
-            _say(
+            _print(
                 f'{record.unaccounted_count()} images are not accounted for: they were lost on '
                 'the way, or depth_node was not asked after the last one'
             )
 
-    def _complain(self) -> None:
+    def _print_error(self) -> None:
         if not self._record.published_count and self._depth_node_level is not Level.ERROR:
             reason = (
                 f'image must be published, got none in {self._elapsed_s():.0f} s; check '
@@ -259,8 +266,8 @@ class DemoRecorder(Node):
             )
         else:
             reason = (
-                'depth/image_rect must be published, got none; depth_node says: '
-                f'{self._complaint or "nothing, is it running?"}'
+                'depth/image_rect must be published, got none; depth_node reports: '
+                f'{self._depth_node_text or "nothing, is it running?"}'
             )
         print(f'error: {reason}', file=sys.stderr)
 
@@ -287,11 +294,7 @@ def _depth_m(message: Image) -> np.ndarray:
     return from_millimetres(depth) if is_millimetres else depth
 
 
-def _nanoseconds(stamp: Time) -> int:
-    return stamp.sec * 1_000_000_000 + stamp.nanosec
-
-
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 

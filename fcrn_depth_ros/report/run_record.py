@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from ..alert.verdict import AlertState
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, inverse_floor_depth
+from ..camera.orientation import lateral_slope
 from ..errors import ToolInputError
-from ..perception.proximity import ProximityConfig
+from ..perception.proximity import near_pixels, ProximityConfig
 from .contact_sheet import contact_sheet, DepthColors, SheetMoment, TimelinePoint
 from .drawing import (
     colorize_depth,
@@ -376,13 +377,14 @@ class RunRecord:
         )
 
     def _near_pixels(self, depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
-        near: NDArray[np.bool_] = depth_m < self._proximity_config.near_distance_m
-        if self._mounting is not None and self._depth_camera is not None:
+        floor = slope = None
+        if self._depth_camera is not None:
             height, width = depth_m.shape
             camera = self._depth_camera.scaled_to(width, height)
-            floor_share = depth_m * inverse_floor_depth(camera, self._mounting)
-            near = near & (floor_share < 1 - self._proximity_config.floor_tolerance)
-        return near
+            slope = lateral_slope(camera, self._mounting)
+            if self._mounting is not None:
+                floor = inverse_floor_depth(camera, self._mounting)
+        return near_pixels(depth_m, self._proximity_config, floor, slope)
 
     def _state_of(self, stamp_ns: int) -> AlertState | None:
         """Return the state that was in force when the depth of a frame was published."""

@@ -204,6 +204,14 @@ def test_the_floor_is_not_drawn_as_near_where_the_mounting_is_known(
     assert near[:, 5:].any() == floor_is_near
 
 
+def test_only_the_corridor_is_drawn_as_near() -> None:
+    record = RunRecord(ProximityConfig(corridor_width_m=0.4), None)
+    record.add_depth_camera(CAMERA)
+    near = record._near_pixels(np.full((30, 40), 0.8, np.float32))
+    assert near[:, 20].all()
+    assert not near[:, [0, 39]].any()
+
+
 def test_images_wait_for_their_depth_but_not_for_ever() -> None:
     images: WaitingImages[str] = WaitingImages()
     for stamp in range(100):
