@@ -33,17 +33,19 @@ class DriveSample:
     x_m, y_m, heading_rad, speed_mps : float
         Pose and speed of the robot.
     commanded_mps : float
-        What alert_node let through.
+        What the alert let through.
     stop : bool
-        What alert_node says on `stop`.
+        Latest of `stop`.
     state : str
-        What it says on `alert/state`.
+        Latest of `alert/state`.
     clearance_m : float
         From the robot's body to the nearest thing.
     free_path_m : float
         Straight ahead from its front.
     true_nearest_m, reported_nearest_m : float
-        What proximity makes of the true depth, and what `proximity/range` said.
+        What perception makes of the true depth, and the latest of `proximity/range`.
+    is_unknown : bool
+        Whether the latest picture gave no distance.
 
     """
 
@@ -59,6 +61,7 @@ class DriveSample:
     free_path_m: float
     true_nearest_m: float
     reported_nearest_m: float
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,13 @@ class DriveResult:
     stops : int
         How often `stop` turned true after it had been released.
     false_reason : str
-        What `alert/state` said when it stopped the robot falsely; empty otherwise.
+        `alert/state` where the robot was stopped falsely; empty otherwise.
+    false_for_unknown : bool
+        Whether that stop came from a picture without a distance.
     duration_s, lag_s : float
         Simulated time, and how long the simulation stood still because the machine was too busy.
+    reading_latency_s : float or None
+        From a picture to its distance at the robot, median of the drive.
 
     """
 
@@ -97,8 +104,10 @@ class DriveResult:
     time_to_stop_s: float | None
     stops: int
     false_reason: str
+    false_for_unknown: bool
     duration_s: float
     lag_s: float
+    reading_latency_s: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -107,7 +116,11 @@ class DriveResult:
 
 
 def judge_drive(
-    scenario: Scenario, samples: Sequence[DriveSample], stop_distance_m: float, lag_s: float
+    scenario: Scenario,
+    samples: Sequence[DriveSample],
+    stop_distance_m: float,
+    lag_s: float,
+    reading_latencies_s: Sequence[float] = (),
 ) -> DriveResult:
     """
     Judge a drive.
@@ -122,6 +135,8 @@ def judge_drive(
         alert_node's parameter.
     lag_s : float
         See DriveResult.
+    reading_latencies_s : sequence of float
+        From each picture to its distance at the robot.
 
     Returns
     -------
@@ -149,6 +164,7 @@ def judge_drive(
         outcome = 'passed' if halt is None else 'false_stop'
     else:
         outcome = 'stopped' if last.speed_mps < STANDING_MPS else 'never_stopped'
+    falsely = (groundless or halt or last) if outcome == 'false_stop' else None
     return DriveResult(
         outcome=outcome,
         smallest_clearance_m=min(s.clearance_m for s in samples),
@@ -156,9 +172,11 @@ def judge_drive(
         reaction_latency_s=_delay(near, zero),
         time_to_stop_s=_delay(near, halt),
         stops=len(stops),
-        false_reason=(groundless or halt or last).state if outcome == 'false_stop' else '',
+        false_reason='' if falsely is None else falsely.state,
+        false_for_unknown=falsely is not None and falsely.is_unknown,
         duration_s=last.time_s,
         lag_s=lag_s,
+        reading_latency_s=float(np.median(reading_latencies_s)) if reading_latencies_s else None,
     )
 
 
@@ -193,7 +211,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'runs': len(outcomes),
         'collisions': outcomes.count('collision'),
         'false_stops': outcomes.count('false_stop'),
-        'false_stops_for_unknown': sum('no distance' in result.false_reason for result in results),
+        'false_stops_for_unknown': sum(result.false_for_unknown for result in results),
         'never_stopped': outcomes.count('never_stopped'),
         'not_judged': outcomes.count('not_judged'),
         'smallest_clearance_m': min(
@@ -202,6 +220,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'stopped_at_m': _spread([result.stopped_at_m for result in results]),
         'time_to_stop_s': _spread([result.time_to_stop_s for result in results]),
         'reaction_latency_s': _spread([result.reaction_latency_s for result in results]),
+        'reading_latency_s': _spread([result.reading_latency_s for result in results]),
         'lag_s': _spread([result.lag_s for result in results]),
     }
 

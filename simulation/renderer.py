@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import math
 
 import cv2
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,13 @@ class RoomRenderer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def intrinsics(self) -> CameraIntrinsics:
+        """Of every picture that is rendered."""
+        height, width = self._size_hw
+        center = (width - 1) / 2, (height - 1) / 2
+        return CameraIntrinsics(self.fx_px, self.fx_px, *center, width, height)
 
     def close(self) -> None:
         """Let go of the GL context."""

@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The simulated robot's side of the wire: camera, clock and command out, alert in."""
+"""A robot that runs the real nodes: camera, clock and command go out, the alert comes in."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import math
 import time
 from typing import Any
 
+from builtin_interfaces.msg import Time
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.ros import quality_of_service as qos
 from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
+from fcrn_depth_ros.ros.stamps import nanoseconds, time_message
 from geometry_msgs.msg import Twist
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +24,18 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Range
-from std_msgs.msg import Bool, Header, String
-
-from .world import Mounting
+from std_msgs.msg import Bool, Float32, Header, String
 
 _READY_S = 60.0
+# Rendering makes single steps late by this much, which the next steps make up for.
+_CATCH_UP_S = 0.1
 # A base stops by itself when commands cease; most drivers take half a second.
 _COMMAND_TIMEOUT_S = 0.5
 
 
 class RobotLink(Node):
     """
-    Publishes and hears everything that a robot would.
+    The brain of a robot that runs the real nodes: everything goes over DDS, in real time.
 
     Parameters
     ----------
@@ -43,22 +46,23 @@ class RobotLink(Node):
     ----------
     now_s : float
         Simulated time; it goes on from drive to drive.
-    stop : bool
-        Latest of `stop`.
-    state : str
-        Latest of `alert/state`.
-    reported_nearest_m : float
-        Latest of `proximity/range`.
-    estimated_depth_m : ndarray of float32 or None
-        Latest of `depth/image_rect`.
+
+    See :class:`simulation.drive.Brain` for the others.
 
     """
 
     def __init__(self, oracle: bool) -> None:
         super().__init__('simulated_robot')
+        self.wants_pictures = not oracle
         self.now_s = 1.0
         self.stop, self.state, self.reported_nearest_m = True, '', math.nan
+        self.is_unknown = False
         self.estimated_depth_m: NDArray[np.float32] | None = None
+        self.lag_s = 0.0
+        self.reading_latencies_s: list[float] = []
+        self._intrinsics: CameraIntrinsics | None = None
+        self._begin_s = self._begin_steady_s = 0.0
+        self._sent_steady_s: dict[int, float] = {}
         self._command, self._command_s = Twist(), -math.inf
         self._heartbeats = 0
         self._clock_publisher = self.create_publisher(Clock, '/clock', qos.signal())
@@ -73,6 +77,7 @@ class RobotLink(Node):
         self._hear(Bool, 'stop', self._on_stop)
         self.create_subscription(String, 'alert/state', self._on_state, qos.latched())
         self._hear(Range, 'proximity/range', self._on_range)
+        self._hear(Float32, 'proximity', self._on_proximity)
         if not oracle:
             self._hear(Image, 'depth/image_rect', self._on_depth)
         self._executor = SingleThreadedExecutor()
@@ -97,18 +102,30 @@ class RobotLink(Node):
                     f'{self._heartbeats} heartbeats; see the log beside the report'
                 )
 
-    def wait_for_stop(self) -> None:
-        """Wait until alert_node has noticed that the drive before is over: no more pictures."""
+    def begin_drive(self, mounting: CameraMounting, intrinsics: CameraIntrinsics) -> None:
+        """Take the camera of a new drive, and wait until the drive before has ended in a stop."""
+        self._set_mounting(mounting)
+        self._intrinsics = intrinsics
+        self._wait_for_stop()
+        self.reported_nearest_m = math.nan
+        self.estimated_depth_m = None
+        self.lag_s = 0.0
+        self.reading_latencies_s = []
+        self._sent_steady_s = {}
+        self._begin_s, self._begin_steady_s = self.now_s, time.monotonic()
+
+    def _wait_for_stop(self) -> None:
+        """Wait until alert_node has noticed that no more pictures come."""
         deadline = time.monotonic() + _READY_S
         while not self.stop:
             self.spin_until(time.monotonic() + 0.05)
             if time.monotonic() > deadline:
                 raise RuntimeError(
-                    f'alert_node must stop without pictures, got none in {_READY_S:g} s'
+                    f'alert_node must stop without pictures, got no stop in {_READY_S:g} s'
                 )
 
-    def set_mounting(self, mounting: Mounting) -> None:
-        """Tell depth_node where the camera sits."""
+    def _set_mounting(self, mounting: CameraMounting) -> None:
+        """Set depth_node's parameters of the mounting."""
         values = {
             'camera_height_m': mounting.height_m,
             'camera_pitch_deg': mounting.pitch_deg,
@@ -135,32 +152,26 @@ class RobotLink(Node):
         command.linear.x = speed_mps
         self._drive.publish(command)
 
-    def send_picture(
-        self, picture: NDArray[Any], fx_px: float, stamp_s: float | None = None
-    ) -> None:
-        """
-        Send a colour picture, or true depth.
-
-        Parameters
-        ----------
-        picture : ndarray, shape (H, W, 3) of uint8 or (H, W) of float32
-            RGB, or metres.
-        fx_px : float
-            Focal length; the principal point is the centre.
-        stamp_s : float, optional
-            When it was taken; now by default.
-
-        """
-        height, width = picture.shape[:2]
-        header = Header(frame_id='camera_optical_frame', stamp=self._stamp(stamp_s))
-        intrinsics = CameraIntrinsics(
-            fx_px, fx_px, (width - 1) / 2, (height - 1) / 2, width, height
-        )
-        self._info.publish(camera_info_message(header, intrinsics))
-        if picture.ndim == 2:
-            self._picture.publish(depth_image_message(header, picture, '32FC1'))
+    def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
+        """Publish the picture, or the true depth where there is none."""
+        assert self._intrinsics is not None
+        header = Header(frame_id='camera_optical_frame', stamp=self._stamp())
+        self._sent_steady_s[nanoseconds(header.stamp)] = time.monotonic()
+        self._info.publish(camera_info_message(header, self._intrinsics))
+        if image_rgb is None:
+            self._picture.publish(depth_image_message(header, depth_m, '32FC1'))
         else:
-            self._picture.publish(image_message(header, picture, 'rgb8'))
+            self._picture.publish(image_message(header, image_rgb, 'rgb8'))
+
+    def settle(self) -> None:
+        """Handle what comes in until real time has caught up with simulated time."""
+        deadline_s = self._begin_steady_s + self.now_s - self._begin_s
+        self.spin_until(deadline_s)
+        late_s = time.monotonic() - deadline_s
+        if late_s > _CATCH_UP_S:
+            # Simulated time waits: run faster than real time, the robot would outpace the nodes.
+            self._begin_steady_s += late_s
+            self.lag_s += late_s
 
     def spin_until(self, deadline_s: float) -> None:
         """Handle what comes in, until a time of the steady clock; at least once."""
@@ -172,11 +183,8 @@ class RobotLink(Node):
     def _hear(self, message_type: type, topic: str, callback: Any) -> None:
         self.create_subscription(message_type, topic, callback, qos.sensor_input())
 
-    def _stamp(self, time_s: float | None = None) -> Any:
-        nanoseconds = round((self.now_s if time_s is None else time_s) * 1e9)
-        stamp = Header().stamp
-        stamp.sec, stamp.nanosec = divmod(nanoseconds, 1_000_000_000)
-        return stamp
+    def _stamp(self) -> Time:
+        return time_message(round(self.now_s * 1e9))
 
     def _on_command(self, message: Twist) -> None:
         self._command, self._command_s = message, self.now_s
@@ -190,6 +198,12 @@ class RobotLink(Node):
 
     def _on_range(self, message: Range) -> None:
         self.reported_nearest_m = message.range
+        sent_steady_s = self._sent_steady_s.pop(nanoseconds(message.header.stamp), None)
+        if sent_steady_s is not None:
+            self.reading_latencies_s.append(time.monotonic() - sent_steady_s)
+
+    def _on_proximity(self, message: Float32) -> None:
+        self.is_unknown = math.isnan(message.data)
 
     def _on_depth(self, message: Image) -> None:
         self.estimated_depth_m = np.frombuffer(message.data, np.float32).reshape(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
+from fcrn_depth_ros.camera.mounting import CameraMounting
 import mujoco
 import numpy as np
 
@@ -47,6 +48,11 @@ class Mounting:
     pitch_deg: float
     roll_deg: float
     horizontal_view_deg: float
+
+    @property
+    def camera_mounting(self) -> CameraMounting:
+        """The same without the field of view, as perception takes it."""
+        return CameraMounting(self.height_m, self.pitch_deg, self.roll_deg)
 
 
 def robot_xml(mounting: Mounting) -> str:

@@ -1,0 +1,316 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""One drive, step by step: a rendered room, a robot in it, and a brain that may stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+import math
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+from fcrn_depth_ros.alert.machine import AlertConfig
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.perception.proximity import ProximityConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from .camera_effects import apply_effects, random_effects
+from .drive_result import DriveResult, DriveSample, judge_drive, MOVING_MPS, STANDING_MPS
+from .renderer import RenderedView
+from .report import drive_picture
+from .scenarios import CORRIDOR_WIDTH_M, FREE_DRIVE_M, Scenario
+from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
+from .world import DriveWorld
+
+SPEED_MPS = 0.5
+STEP_S = 0.02
+STEPS_PER_FRAME = 5  # 10 pictures a second
+_STEPS_PER_COMMAND = 2
+_LONGEST_S, _NO_START_S, _STANDING_FOR_S = 20.0, 4.0, 1.0
+# A drive during which simulated time stood still for longer than this says nothing.
+LATE_S = 0.3
+_VIDEO_FPS = 1 / (STEP_S * STEPS_PER_FRAME)
+# What the perception of a driving robot is set to; everything else has its default.
+PROXIMITY = ProximityConfig(corridor_width_m=CORRIDOR_WIDTH_M)
+
+
+class Brain(Protocol):
+    """
+    What decides over the robot's velocity.
+
+    Attributes
+    ----------
+    wants_pictures : bool
+        False where true depth takes the place of a network.
+    reported_nearest_m : float
+        Latest nearest distance; NaN before the first.
+    is_unknown : bool
+        Whether the latest picture gave no distance.
+    estimated_depth_m : ndarray of float32 or None
+        Latest depth map of the network.
+    lag_s : float
+        How long this drive stood still because the machine was too busy.
+    reading_latencies_s : list of float
+        From each picture of this drive to its distance.
+
+    """
+
+    wants_pictures: bool
+    reported_nearest_m: float
+    is_unknown: bool
+    estimated_depth_m: NDArray[np.float32] | None
+    lag_s: float
+    reading_latencies_s: list[float]
+
+    @property
+    def stop(self) -> bool:
+        """The alert's latest decision."""
+
+    @property
+    def state(self) -> str:
+        """The alert's latest state with its reason, for people."""
+
+    @property
+    def command(self) -> tuple[float, float]:
+        """Forward speed and turn rate that the base obeys now."""
+
+    def begin_drive(self, mounting: CameraMounting, intrinsics: CameraIntrinsics) -> None:
+        """Take the camera of a new drive, and start stopped."""
+
+    def tick(self, duration_s: float) -> None:
+        """Advance simulated time."""
+
+    def ask_to_drive(self, speed_mps: float) -> None:
+        """Take the command of a driver or a planner."""
+
+    def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
+        """Take what the camera shows now; the picture is None where true depth is wanted."""
+
+    def settle(self) -> None:
+        """Handle everything that is due by now."""
+
+
+class Drive:
+    """
+    One drive, step by step.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is driven.
+    brain : Brain
+        What drives.
+    noise_seed : int
+        Of the camera's noise.
+
+    Attributes
+    ----------
+    samples : list of DriveSample
+        One for each step.
+
+    """
+
+    def __init__(self, scenario: Scenario, brain: Brain, noise_seed: int) -> None:
+        self.scenario = scenario
+        self.brain = brain
+        self.samples: list[DriveSample] = []
+        self._rng = np.random.default_rng(noise_seed)
+        self._effects = random_effects(self._rng)
+        self._world: DriveWorld = scenario.build()
+        self._truth = TrueDepth()
+        self._true_perception = oracle_pipeline(self._truth, PROXIMITY)
+        self._true_nearest_m = math.nan
+        self._intruder_s = math.inf
+
+    def __enter__(self) -> Drive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._world.renderer.close()
+
+    def run(self) -> Iterator[None]:
+        """Drive; yields after each picture, for whoever makes a video."""
+        brain, world = self.brain, self._world
+        world.renderer.render(world.camera_pose())  # opens the renderer before the clock runs
+        brain.begin_drive(self.scenario.mounting.camera_mounting, world.renderer.intrinsics)
+        for step in range(round(_LONGEST_S / STEP_S)):
+            brain.tick(STEP_S)
+            if step % _STEPS_PER_COMMAND == 0:
+                brain.ask_to_drive(SPEED_MPS)
+            if step % STEPS_PER_FRAME == 0:
+                self._look((step + 1) * STEP_S)
+            brain.settle()
+            world.step(STEP_S, *brain.command)
+            self._sample((step + 1) * STEP_S)
+            if self._is_over():
+                return
+            if step % STEPS_PER_FRAME == 0:
+                yield
+
+    def view(self) -> RenderedView:
+        """Render what the camera sees now."""
+        return self._world.renderer.render(self._world.camera_pose())
+
+    def _look(self, time_s: float) -> None:
+        world = self._world
+        if self._intruder_due():
+            world.show_intruder(AlertConfig().stop_distance_m - 0.02)
+        if self.brain.wants_pictures:
+            view = self.view()
+            depth_m = view.depth_m
+            self.brain.see(apply_effects(view.image_rgb, self._effects, self._rng), depth_m)
+        else:
+            depth_m = world.renderer.render_depth(world.camera_pose())
+            self.brain.see(None, depth_m)
+        self._truth.depth_m = depth_m
+        self._true_nearest_m = self._true_perception.observe(
+            oracle_frame(
+                depth_m,
+                world.renderer.intrinsics,
+                self.scenario.mounting.camera_mounting,
+                round(time_s * 1e9),
+            )
+        ).nearest_m
+
+    def _intruder_due(self) -> bool:
+        if self.scenario.kind != 'appears' or self._intruder_s < math.inf or not self.samples:
+            return False
+        now = self.samples[-1]
+        if self._travelled_m() < FREE_DRIVE_M / 2 or now.speed_mps < 0.9 * SPEED_MPS:
+            return False
+        self._intruder_s = now.time_s
+        return True
+
+    def _travelled_m(self) -> float:
+        return math.hypot(self._world.x_m - self.scenario.x_m, self._world.y_m - self.scenario.y_m)
+
+    def _sample(self, time_s: float) -> None:
+        world, brain = self._world, self.brain
+        self.samples.append(
+            DriveSample(
+                time_s, world.x_m, world.y_m, world.heading_rad, world.speed_mps,
+                brain.command[0], brain.stop, brain.state, world.clearance_m(),
+                world.free_path_m(), self._true_nearest_m, brain.reported_nearest_m,
+                brain.is_unknown,
+            )
+        )  # fmt: skip
+
+    def _is_over(self) -> bool:
+        now = self.samples[-1]
+        if now.clearance_m <= 0.0:
+            return True
+        if not self.scenario.must_stop and self._travelled_m() >= FREE_DRIVE_M:
+            return True
+        moved_s = next((s.time_s for s in self.samples if s.speed_mps > MOVING_MPS), None)
+        if moved_s is None:
+            return now.time_s > _NO_START_S
+        first = max(0, len(self.samples) - round(_STANDING_FOR_S / STEP_S))
+        return self.samples[first].time_s > moved_s and all(
+            s.speed_mps < STANDING_MPS for s in self.samples[first:]
+        )
+
+
+@dataclass(frozen=True)
+class DriveOptions:
+    """
+    What is driven, and what it leaves behind.
+
+    Attributes
+    ----------
+    seed : int
+        Other seeds give other drives.
+    oracle : bool
+        True depth takes the place of a network.
+    model : str
+        Model file; empty for the embedded one.
+    out : Path
+        Folder for pictures, videos and logs; exists.
+    video : bool
+        Leave a video of every drive, not only a picture of each failed one.
+
+    """
+
+    seed: int
+    oracle: bool
+    model: str
+    out: Path
+    video: bool
+
+
+@dataclass(frozen=True)
+class FinishedDrive:
+    """The number of a run, what was driven, and how it went."""
+
+    run: int
+    scenario: Scenario
+    result: DriveResult
+
+
+def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions) -> FinishedDrive:
+    """
+    Drive a scenario; leave a picture where it failed.
+
+    Parameters
+    ----------
+    run : int
+        Its number, which is also the seed of the camera's noise.
+    scenario : Scenario
+        What is driven.
+    brain : Brain
+        What drives.
+    options : DriveOptions
+        What is left behind.
+
+    Returns
+    -------
+    FinishedDrive
+        The verdict.
+
+    """
+    title = f'run {run}, seed {options.seed}: {scenario.kind}'
+    with Drive(scenario, brain, run) as drive:
+        video = _Video(options.out / f'run_{run:03d}.mp4') if options.video else None
+        for _ in drive.run():
+            if video is not None:
+                video.add(_picture(drive, title))
+        if video is not None:
+            video.close()
+        result = judge_drive(
+            scenario,
+            drive.samples,
+            AlertConfig().stop_distance_m,
+            brain.lag_s,
+            brain.reading_latencies_s,
+        )
+        if result.failed and result.lag_s <= LATE_S:
+            picture = _picture(drive, f'{title}: {result.outcome}')
+            cv2.imwrite(str(options.out / f'failed_{run:03d}.png'), picture[..., ::-1])
+    return FinishedDrive(run, scenario, result)
+
+
+def _picture(drive: Drive, title: str) -> NDArray[np.uint8]:
+    return drive_picture(
+        drive.scenario.room, drive.samples, drive.view(), drive.brain.estimated_depth_m, title
+    )
+
+
+class _Video:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: cv2.VideoWriter | None = None
+
+    def add(self, picture: NDArray[np.uint8]) -> None:
+        if self._writer is None:
+            size = picture.shape[1], picture.shape[0]
+            code = cv2.VideoWriter.fourcc(*'mp4v')
+            self._writer = cv2.VideoWriter(str(self._path), code, _VIDEO_FPS, size)
+        self._writer.write(picture[..., ::-1])
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
