@@ -103,3 +103,11 @@ def test_bad_values_are_refused(change):
 def test_near_is_nearer_than_far(near_m, agrees):
     reason = BeeperConfig(beep_near_m=near_m).contradiction()
     assert reason == '' if agrees else reason.startswith('beep_near_m must be below beep_far_m')
+
+
+@pytest.mark.parametrize('far_m', [0.5, 0.2])
+def test_near_behind_far_sounds_like_near(far_m):
+    """Such settings hold a stop; their sound must not fail."""
+    beeper = Beeper(BeeperConfig(beep_near_m=0.5, beep_far_m=far_m))
+    sound = beeper.sound(5.0, decision(AlertState.CAUTION, 3.0))
+    assert (sound.on, sound.frequency_hz) == (True, 1760.0)

@@ -618,6 +618,103 @@ def test_new_settings_without_a_latched_stop_ask_for_nothing():
     assert drive.see(FAR_M, 2).state is AlertState.CLEAR
 
 
+CONTRADICTION = 'stop_distance_m must be below release_distance_m (0.65), got 2; '
+
+
+def contradict(drive, **changes):
+    """Raise one of two distances that belong together."""
+    config = dataclasses.replace(CONFIG, stop_distance_m=2.0, **changes)
+    drive.machine.reconfigure(drive.now_s, config)
+    return drive
+
+
+def test_settings_that_contradict_each_other_hold_a_stop_until_they_agree():
+    drive = contradict(Drive(allow_rotation=True).clear(), allow_rotation=True)
+    for _ in range(2):
+        decision = drive.decision
+        assert (decision.state, decision.cause) == (AlertState.STOP, 'contradiction')
+        assert decision.reason.startswith(CONTRADICTION)
+        assert drive.reset().message.startswith(f'refused: STOP, {CONTRADICTION}')
+        assert drive.gate() == drive.gate(TURN) == ZERO_VELOCITY
+        drive.see(FAR_M, 20)
+    drive.machine.reconfigure(drive.now_s, CONFIG)
+    assert drive.see(FAR_M, 4).state is AlertState.STOP
+    assert drive.see(FAR_M).state is AlertState.CLEAR
+
+
+def test_a_contradiction_is_reported_before_what_is_wrong_with_the_source():
+    assert contradict(Drive()).wait(9.0).decision.cause == 'contradiction'
+
+
+def test_settings_beside_those_of_the_machine_may_contradict_too():
+    drive = Drive().clear()
+    drive.machine.reconfigure(drive.now_s, CONFIG, 'beep_near_m must be below beep_far_m')
+    assert drive.clear().decision.reason == 'beep_near_m must be below beep_far_m'
+    drive.machine.reconfigure(drive.now_s, CONFIG)
+    assert drive.clear().state is AlertState.CLEAR
+
+
+def test_a_contradiction_is_not_latched():
+    drive = contradict(Drive(latch=True).clear(), latch=True)
+    assert not drive.see(FAR_M, 3).decision.is_latched
+    drive.machine.reconfigure(drive.now_s, dataclasses.replace(CONFIG, latch=True))
+    assert drive.clear().state is AlertState.CLEAR
+
+
+def test_a_machine_may_begin_with_a_contradiction():
+    config = dataclasses.replace(CONFIG, stop_distance_m=2.0)
+    assert AlertMachine(config).decision.cause == 'contradiction'
+
+
+@pytest.mark.parametrize(
+    ('later_s', 'cause'),
+    [(0.0, 'error'), (ERROR_HOLD_S - 0.01, 'error'), (ERROR_HOLD_S, 'silent')],
+)
+def test_a_failure_of_the_program_holds_a_stop(later_s, cause):
+    drive = Drive(allow_rotation=True).clear()
+    drive.machine.fail(drive.now_s, 'internal error: odd')
+    assert drive.machine.decision.reason == 'internal error: odd'
+    assert drive.wait(later_s).decision.cause == cause
+    assert drive.decision.stop
+    assert drive.gate() == drive.gate(TURN) == ZERO_VELOCITY
+
+
+def test_after_a_failure_readings_count_anew():
+    """They count from the end of the hold: 1 s, then 5 readings."""
+    drive = Drive().clear()
+    drive.machine.fail(drive.now_s, 'internal error: odd')
+    assert drive.see(FAR_M, 7).decision.cause == 'error'
+    assert drive.see(FAR_M).decision.reason == '1 of 5 readings in a row are good'
+    assert drive.see(FAR_M, 3).decision.cause == 'waiting'
+    assert drive.see(FAR_M).state is AlertState.CLEAR
+
+
+def test_the_latest_failure_counts():
+    drive = Drive().clear()
+    drive.machine.fail(drive.now_s, 'first')
+    drive.wait(0.9)
+    drive.machine.fail(drive.now_s, 'second')
+    assert drive.wait(0.9).decision.reason == 'second'
+
+
+def test_a_failure_is_latched_as_any_stop():
+    drive = Drive(latch=True).clear()
+    drive.machine.fail(drive.now_s, 'internal error: odd')
+    drive.see(FAR_M, 20)
+    assert drive.decision.reason == 'held since: internal error: odd; call ~/reset'
+
+
+def test_pausing_with_a_latch_latches_nothing_however_long_and_whoever_looks():
+    """As alert_node pauses: it stops for good, is silent, and starts again."""
+    for pause_s in (0.1, 0.6, 30.0):
+        drive = Drive(latch=True).clear()
+        config = dataclasses.replace(CONFIG, latch=True)
+        drive.machine.reconfigure(drive.now_s, config)
+        drive.wait(pause_s / 2).machine.advance(drive.now_s)
+        drive.wait(pause_s / 2).machine.reconfigure(drive.now_s, config)
+        assert drive.clear().state is AlertState.CLEAR
+
+
 @pytest.mark.parametrize(('later_s', 'passed'), [(0.5, FORWARD), (0.501, ZERO_VELOCITY)])
 @pytest.mark.parametrize('enabled', [True, False])
 def test_a_silent_driver_is_stopped(later_s, passed, enabled):
