@@ -18,9 +18,9 @@ from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.node import Node
 from rclpy.parameter import (
     Parameter,
-    parameter_dict_from_yaml_file,
     parameter_value_to_python,
 )
+from rclpy.parameter_client import AsyncParameterClient
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import Range
 from std_msgs.msg import String
@@ -142,21 +142,23 @@ def test_a_wrong_type_is_refused_in_our_words(alert: Served) -> None:
 @pytest.mark.parametrize('namespace', ['', '/robot'])
 @pytest.mark.parametrize('node_class', [DepthNode, AlertNode])
 def test_the_shipped_file_can_be_given_at_start_and_loaded_while_the_node_runs(
-    node_class: type[Node], namespace: str
+    node_class: type[Node], namespace: str, tmp_path: Path
 ) -> None:
     """As `--params-file` and `ros2 param load`, which sets one value after the other."""
     name = 'depth_node' if node_class is DepthNode else 'alert_node'
-    path = str(ROOT / 'config' / f'{name}.yaml')
-    arguments = ['--ros-args', '--params-file', path, '-p', 'realtime_priority:=0']
+    shipped = (ROOT / 'config' / f'{name}.yaml').read_text()
+    path = str(tmp_path / f'{name}.yaml')
+    # The process of the tests must not become a real-time one.
+    Path(path).write_text(shipped.replace('realtime_priority: 20', 'realtime_priority: 0'))
+    arguments = ['--ros-args', '--params-file', path]
     running = Served(lambda: node_class(cli_args=arguments, namespace=namespace))
     try:
-        loaded = parameter_dict_from_yaml_file(path, True, [f'{namespace}/{name}'])
-        assert len(loaded) > 20
-        for message in loaded.values():
-            if message.name == 'realtime_priority':
-                continue
-            answer = running.call(SetParameters, 'set_parameters', parameters=[message])
-            assert answer.results[0].successful, answer.results[0].reason
+        client = AsyncParameterClient(running.peer, running.node.get_fully_qualified_name())
+        assert client.wait_for_services(20.0)
+        future = client.load_parameter_file(path, use_wildcard=True)
+        running.wait_for(future.done, 'the answer')
+        assert len(future.result().results) > 20
+        assert [result for result in future.result().results if not result.successful] == []
     finally:
         running.close()
 

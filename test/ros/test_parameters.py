@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import threading
 from typing import Any
 
 from fcrn_depth_ros.errors import ConfigurationError
@@ -213,6 +214,27 @@ def test_a_snapshot_does_not_change() -> None:
     assert (before.get(Limits), before.get(Pair)) == (Limits(), Pair())
     after = holder.group.snapshot()
     assert (after.get(Limits), after.get(Pair)) == (Limits(low=1.5), Pair(first=0))
+
+
+def test_a_worker_never_sees_half_of_a_change() -> None:
+    holder = Holder()
+    seen: set[tuple[int, int]] = set()
+    stopping = threading.Event()
+
+    def work() -> None:
+        while not stopping.is_set():
+            pair = holder.group.snapshot().get(Pair)
+            seen.add((pair.first, pair.second))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    for _ in range(50):
+        for first in range(9):
+            assert holder.set(first=first, second=first + 1).successful
+            assert not holder.set(first=9, second=10).successful
+    stopping.set()
+    worker.join()
+    assert seen <= {(first, first + 1) for first in range(9)}
 
 
 def test_a_contradiction_holds_until_it_is_gone_and_is_logged() -> None:

@@ -139,6 +139,11 @@ def test_depth_comes_stops_and_comes_back(
     [
         (['-p', 'near_distance_m:=-1.0'], 'near_distance_m'),
         (['-p', 'color_map:=mauve'], 'color_map'),
+        (['-p', 'roi_left:=1.0'], 'roi_left must be below roi_right'),
+        (
+            ['-p', 'camera_height_m:=low'],
+            "camera_height_m must be a finite number in [0, 20], got 'low'",
+        ),
     ],
 )
 def test_a_bad_parameter_ends_the_process_with_a_reason(arguments: list[str], named: str) -> None:
