@@ -312,6 +312,6 @@ class PerceptionPipeline:
 def _same_view(frame: CameraFrame, other: CameraFrame) -> bool:
     """Return whether two frames come from the same camera in the same place."""
     mine, its = frame.calibration, other.calibration
-    if frame.mounting != other.mounting or (mine is None) != (its is None):
+    if frame.mounting != other.mounting:
         return False
-    return mine is None or its is None or mine is its or mine.same_as(its)
+    return mine is its or (mine is not None and its is not None and mine.same_as(its))

@@ -137,7 +137,7 @@ def depth_to_scan(
     seen = np.isfinite(depth_m)
     if mounting is None:
         half_band = max(1, round(config.scan_band * depth_m.shape[0])) / 2
-        rows = np.abs(np.arange(depth_m.shape[0]) + 0.5 - depth_m.shape[0] / 2) < half_band
+        rows = np.abs(np.arange(depth_m.shape[0]) + 0.5 - depth_m.shape[0] / 2) <= half_band
         seen &= rows[:, np.newaxis]
         obstacles = seen
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
@@ -14,13 +15,16 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import ConfigurationError, FrameError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationConfig
+from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
+from fcrn_depth_ros.perception.quality import QualityConfig
 from fcrn_depth_ros.perception.scale import VERIFIED_RELATIVE_SIGMA
 import numpy as np
 from numpy.typing import NDArray
 import pytest
+from tiny_models import tiny_card, write_model
 
 CAMERA = CameraIntrinsics(64.0, 64.0, 31.5, 23.5, 64, 48)
 CALIBRATION = LensCalibration.of_raw_picture(CAMERA)
@@ -283,3 +287,74 @@ def test_changed_settings_hold_for_a_repeated_picture_too() -> None:
 def test_an_observation_draws_what_it_counts() -> None:
     seen = pipeline(Source(0.5)).observe(frame())
     assert seen.near_pixels(ProximityConfig()).mean() == seen.proximity.proximity == 1.0
+
+
+def test_a_repeated_picture_is_as_old_as_the_first_whatever_else_changes() -> None:
+    observed = pipeline(Source())
+    observed.observe(frame(1))
+    assert observed.observe(frame(2, mounting=None)).picture_stamp_ns == 1
+
+
+def test_a_calibration_that_comes_or_goes_is_another_view() -> None:
+    source = Source()
+    observed = pipeline(source)
+    for stamp_ns, calibration in enumerate((None, CALIBRATION, None, None)):
+        observed.observe(frame(stamp_ns, calibration=calibration))
+    assert source.estimates == 3
+
+
+def test_the_maps_of_a_lens_are_made_once_and_again_for_another_lens() -> None:
+    observed = pipeline(Source(), rectify=True, frozen_frame_count=0)
+    bent = dataclasses.replace(CALIBRATION, distortion=np.array([0.4, 0.1, 0.0, 0.0]))
+    first = observed.observe(frame(calibration=bent)).image_rgb
+    maps = observed._rectifier
+    observed.observe(frame(calibration=dataclasses.replace(bent)))
+    assert observed._rectifier is maps
+    other = dataclasses.replace(bent, distortion=np.array([-0.2, 0.0, 0.0, 0.0]))
+    assert (observed.observe(frame(calibration=other)).image_rgb != first).any()
+    assert observed._rectifier is not maps
+
+
+def test_the_limits_of_the_quality_gate_hold() -> None:
+    gate = QualityConfig(min_brightness=255.0)
+    observed = PerceptionPipeline(lambda _: Source(), PerceptionConfig(quality=gate))
+    assert observed.observe(frame()).unknown_reason == 'dark'
+
+
+class FloorSource(Source):
+    """Depth of 0.9 m everywhere, where the floor is in the lower half."""
+
+    def _result(self, depth_m: float, intrinsics: Any, mounting: Any) -> DepthEstimate:
+        result = super()._result(0.9, intrinsics, mounting)
+        floor = np.zeros((24, 32), np.float32)
+        floor[12:] = 1.0
+        return dataclasses.replace(result, inverse_floor_depth=floor)
+
+
+@pytest.mark.parametrize('roll_deg', [0.0, 90.0])
+def test_floor_and_corridor_bound_what_is_near(roll_deg: float) -> None:
+    proximity = ProximityConfig(corridor_width_m=0.3)
+    observed = PerceptionPipeline(lambda _: FloorSource(), PerceptionConfig(proximity=proximity))
+    mounting = CameraMounting(0.5, 0.0, roll_deg)
+    seen = observed.observe(frame(mounting=mounting))
+    assert seen.mounting == mounting
+    near = seen.near_pixels(proximity)
+    assert near.sum() / near.size == pytest.approx(seen.proximity.proximity)
+    assert not near[12:].any()  # the floor
+    sideways_px = 0.15 / 0.9 * 32.0
+    columns = np.abs(np.arange(32) - seen.intrinsics.cx_px) <= sideways_px
+    rows = np.abs(np.arange(12) - seen.intrinsics.cy_px) <= sideways_px
+    upright = np.tile(columns, (12, 1))
+    on_its_side = np.tile(rows[:, None], (1, 32))
+    np.testing.assert_array_equal(near[:12], upright if roll_deg == 0.0 else on_its_side)
+
+
+def test_a_pipeline_around_a_network(tmp_path: Path) -> None:
+    model = load_onnx_model(write_model(tmp_path / 'm.onnx', tiny_card()))
+    config = PerceptionConfig(estimation=EstimationConfig(depth_size='input'))
+    seen = PerceptionPipeline.for_model(model, config).observe(frame())
+    assert seen.depth_m.shape == (48, 64)
+    with pytest.raises(ConfigurationError, match='max_depth_m'):
+        PerceptionPipeline.for_model(
+            model, PerceptionConfig(estimation=EstimationConfig(max_depth_m=0.05))
+        )

@@ -248,6 +248,10 @@ def test_maps_of_another_size_are_refused():
         estimate_proximity(wall(1.0), METRIC, np.zeros((20, 49)))
     with pytest.raises(DepthShapeError, match=r'lateral_slope must be of shape \(20, 50\)'):
         estimate_proximity(wall(1.0), METRIC, lateral_slope=np.zeros(50))
+    with pytest.raises(DepthShapeError, match='inverse_floor_depth'):
+        near_pixels(wall(1.0), METRIC, np.zeros((20, 49)))
+    with pytest.raises(DepthShapeError, match='lateral_slope'):
+        near_pixels(wall(1.0), METRIC, lateral_slope=np.zeros(50))
 
 
 def test_strided_and_double_maps_give_the_same():
@@ -332,10 +336,18 @@ def test_near_pixels_are_those_that_are_counted():
 
 @pytest.mark.parametrize('config', [RELATIVE_FAR_HIGH, RELATIVE_NEAR_HIGH])
 def test_near_pixels_of_a_relative_map(config):
-    depth = ramp([1.0, 2.0, 3.0, 5.0, 0.0])
+    depth = ramp([1.0, 2.0, 3.0, 5.0, 0.0, math.inf, 4.0, 4.5, 3.5, 2.5])
     share = estimate_proximity(depth, config).proximity
-    assert near_pixels(depth, config).sum() / 5 == share
+    near = near_pixels(depth, config)
+    assert near.dtype == np.bool_ and near.sum() / 10 == share
+    assert not near[0, 4:6].any()
     assert not near_pixels(wall(2.0), config).any()
+    assert not near_pixels(wall(math.nan), config).any()
+
+
+@pytest.mark.parametrize(('depth_m', 'near'), [(0.999, True), (1.0, False)])
+def test_the_near_distance_bounds_the_near_pixels(depth_m, near):
+    assert near_pixels(wall(depth_m), METRIC).all() == near
 
 
 depth_values = st.one_of(

@@ -96,6 +96,37 @@ def test_rows_outside_the_band_do_not_count_without_a_mounting() -> None:
     assert range_at(depth_to_scan(depth, CAMERA, wide), 0.0) == pytest.approx(0.5, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ('height_px', 'band', 'first', 'last'),
+    [(64, 0.1, 29, 34), (64, 0.001, 31, 32), (65, 0.001, 32, 32), (64, 0.5, 16, 47)],
+)
+def test_the_band_is_centred_and_as_high_as_its_share(
+    height_px: int, band: float, first: int, last: int
+) -> None:
+    camera = CameraIntrinsics(60.0, 60.0, 47.5, (height_px - 1) / 2, 96, height_px)
+    config = ScanConfig(scan_band=band)
+    counted = []
+    for row in range(height_px):
+        depth = np.full((height_px, 96), 5.0, np.float32)
+        depth[row] = 1.0
+        if range_at(depth_to_scan(depth, camera, config), 0.0) < 2.0:
+            counted.append(row)
+    assert counted == list(range(first, last + 1))
+
+
+def test_one_step_is_the_angle_of_a_pixel_in_the_centre() -> None:
+    scan = depth_to_scan(flat_wall(3.0), CAMERA, CONFIG)
+    assert scan.angle_increment_rad == pytest.approx(1 / 60)
+    assert scan.angle_min_rad == pytest.approx(-math.atan(47.5 / 60))
+    assert scan.ranges_m.dtype == np.float32
+
+
+@pytest.mark.parametrize(('range_m', 'free'), [(7.99, False), (8.01, True)])
+def test_the_greatest_range_belongs_to_the_scan(range_m: float, free: bool) -> None:
+    scan = depth_to_scan(flat_wall(range_m), CAMERA, CONFIG)
+    assert math.isinf(range_at(scan, 0.0)) is free
+
+
 def test_a_bad_value_is_refused() -> None:
     with pytest.raises(ConfigurationError, match='scan_band'):
         ScanConfig(scan_band=0.0)
