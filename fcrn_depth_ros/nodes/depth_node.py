@@ -270,18 +270,22 @@ class DepthNode(SelfStartingNode):
 
     # Worker thread -------------------------------------------------------------------------
 
-    def _read(self, arrived: ArrivedImage) -> CameraFrame:
+    def _read(self, arrived: ArrivedImage, settings: Snapshot) -> CameraFrame:
         if self._tf_mounting is not None:
             mounting = self._tf_mounting.look_up(arrived.message.header.frame_id)
         else:
-            mounting = self._settings.get(MountingSettings).mounting()
+            mounting = settings.get(MountingSettings).mounting()
         return read_frame(arrived, self._decode, mounting)
 
-    def _on_observation(self, message: Image | CompressedImage, seen: Observation) -> None:
+    def _on_observation(
+        self, message: Image | CompressedImage, seen: Observation, settings: Snapshot
+    ) -> None:
         self._hints.check_image(message, seen)
-        if self._scan_transform is not None:
+        # Where TF has lost the mounting for a moment, the last transform stays.
+        is_lost = self._tf_mounting is not None and seen.mounting is None
+        if self._scan_transform is not None and not is_lost:
             frame = message.header.frame_id
-            scan_frame = self._settings.get(OutputSettings).scan_frame(frame)
+            scan_frame = settings.get(OutputSettings).scan_frame(frame)
             self._scan_transform.update(frame, scan_frame, seen.mounting, message.header.stamp)
             self._status.update(scan_transform=self._scan_transform.state)
 

@@ -20,7 +20,7 @@ from .depth_outputs import DepthOutputs
 from .depth_status import StatusKeeper
 from .mailbox import FrameMailbox
 from .node_settings import perception_config
-from .parameters import ParameterGroup
+from .parameters import ParameterGroup, Snapshot
 from .stamps import nanoseconds
 
 _WARNING_PERIOD_S = 1.0
@@ -41,13 +41,14 @@ class DepthWorker:
     pipeline : PerceptionPipeline
         Observes; used by the thread only.
     read : callable
-        What arrived -> frame of the pipeline; may raise FrameError.
+        What arrived and the settings -> frame of the pipeline; may raise FrameError.
     outputs : DepthOutputs
         Publishes.
     status : StatusKeeper
         Counts the fate of each image.
     on_observation : callable
-        Called with each image message and its observation after it was published.
+        Called with each image message, its observation and the settings of both, after it was
+        published.
 
     """
 
@@ -56,10 +57,10 @@ class DepthWorker:
         node: Node,
         settings: ParameterGroup,
         pipeline: PerceptionPipeline,
-        read: Callable[[ArrivedImage], CameraFrame],
+        read: Callable[[ArrivedImage, Snapshot], CameraFrame],
         outputs: DepthOutputs,
         status: StatusKeeper,
-        on_observation: Callable[[Any, Observation], None],
+        on_observation: Callable[[Any, Observation, Snapshot], None],
     ) -> None:
         self._node, self._settings, self._pipeline = node, settings, pipeline
         self._read, self._outputs, self._status = read, outputs, status
@@ -118,7 +119,7 @@ class DepthWorker:
             self._applied = settings
             self._pipeline.reconfigure(perception_config(settings))
         started_s = time.perf_counter()
-        seen = self._pipeline.observe(self._read(image))
+        seen = self._pipeline.observe(self._read(image, settings))
         self._status.update(
             camera_info=image.calibration_note,
             mounting=str(seen.mounting or 'unknown'),
@@ -133,7 +134,7 @@ class DepthWorker:
             seen.estimate.inference_s, time.perf_counter() - started_s, age_ns * 1e-9
         )
         try:
-            self._on_observation(image.message, seen)
+            self._on_observation(image.message, seen, settings)
         except Exception as error:
             # The image is out and counted: it has one fate only.
             self._node.get_logger().error(
