@@ -165,7 +165,7 @@ class ParameterGroup:
         """
         return self._snapshot
 
-    def _warn_of_unknown_names(self, overrides: Mapping[str, Parameter]) -> None:
+    def _warn_of_unknown_names(self, overrides: Mapping[str, Parameter[Any]]) -> None:
         elsewhere = {
             name
             for config_classes in NODE_SETTINGS.values()
@@ -186,13 +186,13 @@ class ParameterGroup:
                 f'parameter {name} is unknown to {self._node.get_name()} and ignored; {advice}'
             )
 
-    def _pre_set(self, parameters: list[Parameter]) -> list[Parameter]:
+    def _pre_set(self, parameters: list[Parameter[Any]]) -> list[Parameter[Any]]:
         return [
             parameter if parameter.name not in self._owners else self._prepared(parameter)
             for parameter in parameters
         ]
 
-    def _prepared(self, parameter: Parameter) -> Parameter:
+    def _prepared(self, parameter: Parameter[Any]) -> Parameter[Any]:
         default, description = describe_settings(self._owners[parameter.name])[parameter.name]
         value = _from_ros(parameter, default, description)
         try:
@@ -201,7 +201,7 @@ class ParameterGroup:
             return _RefusedParameter(self._node.get_parameter(parameter.name), str(error))
         return _to_ros(parameter.name, value)
 
-    def _on_set(self, parameters: list[Parameter]) -> SetParametersResult:
+    def _on_set(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         try:
             self._check_changeable(parameters)
             self._changed(parameters)
@@ -209,7 +209,7 @@ class ParameterGroup:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _post_set(self, parameters: list[Parameter]) -> None:
+    def _post_set(self, parameters: list[Parameter[Any]]) -> None:
         before = self._snapshot
         configs = self._changed(parameters)
         if configs == before.configs:
@@ -227,7 +227,7 @@ class ParameterGroup:
         if self._on_change is not None:
             self._on_change(after)
 
-    def _check_changeable(self, parameters: list[Parameter]) -> None:
+    def _check_changeable(self, parameters: list[Parameter[Any]]) -> None:
         for parameter in parameters:
             if isinstance(parameter, _RefusedParameter):
                 raise ConfigurationError(parameter.reason)
@@ -250,7 +250,7 @@ class ParameterGroup:
                     f'{wanted!r}; {advice}'
                 )
 
-    def _changed(self, parameters: list[Parameter]) -> dict[type[Settings], Settings]:
+    def _changed(self, parameters: list[Parameter[Any]]) -> dict[type[Settings], Settings]:
         changes: dict[type[Settings], dict[str, Any]] = {}
         for parameter in parameters:
             owner = self._owners.get(parameter.name)
@@ -263,7 +263,7 @@ class ParameterGroup:
         }
 
 
-class _RefusedParameter(Parameter):
+class _RefusedParameter(Parameter):  # type: ignore[type-arg]  # not generic in Jazzy
     """
     Stands in for a parameter with a bad value, and carries the reason to the on-set callback.
 
@@ -271,12 +271,12 @@ class _RefusedParameter(Parameter):
     own, which names neither the meaning nor, for a type, the parameter. It sees the present value.
     """
 
-    def __init__(self, present: Parameter, reason: str) -> None:
+    def __init__(self, present: Parameter[Any], reason: str) -> None:
         super().__init__(present.name, present.type_, present.value)
         self.reason = reason
 
 
-def _overrides_of(node: Node) -> Mapping[str, Parameter]:
+def _overrides_of(node: Node) -> Mapping[str, Parameter[Any]]:
     """
     Return the values from YAML files, command line and constructor.
 
@@ -286,7 +286,7 @@ def _overrides_of(node: Node) -> Mapping[str, Parameter]:
     return node._parameter_overrides
 
 
-def _initial(config_class: type[Config], overrides: Mapping[str, Parameter]) -> Config:
+def _initial(config_class: type[Config], overrides: Mapping[str, Parameter[Any]]) -> Config:
     values = {
         name: _from_ros(overrides[name], *described)
         for name, described in describe_settings(config_class).items()
@@ -326,12 +326,12 @@ def _descriptor(default: Any, description: SettingDescription) -> ParameterDescr
     return descriptor
 
 
-def _to_ros(name: str, value: Any) -> Parameter:
+def _to_ros(name: str, value: Any) -> Parameter[Any]:
     # rclpy takes an empty list for bytes: one empty text keeps the type, and means nothing.
     return Parameter(name, value=(list(value) or ['']) if isinstance(value, tuple) else value)
 
 
-def _from_ros(parameter: Parameter, default: Any, description: SettingDescription) -> Any:
+def _from_ros(parameter: Parameter[Any], default: Any, description: SettingDescription) -> Any:
     """Return a value as settings hold it; one of a wrong type is left for `check_value`."""
     value = parameter.value
     if isinstance(default, float) and parameter.type_ == Parameter.Type.INTEGER:
