@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 import importlib
+import io
 from pathlib import Path
 import sys
 
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name that is not UTF-8 is printed, too.
+        sys.stdout.reconfigure(errors='backslashreplace')
     as_module = Path(sys.argv[0]).name == '__main__.py'
     program = 'python -m fcrn_depth_ros' if as_module else 'fcrn-depth'
     parser = argparse.ArgumentParser(prog=program, description=__doc__)
@@ -55,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 tool = importlib.import_module(f'.tools.{module}', __package__)
             except ModuleNotFoundError as err:
                 return _fail(
-                    command,
+                    f'{program} {command}',
                     f'{command} must find the Python package {err.name}, got none; install it '
                     "or this package's extra: pip install 'fcrn_depth_ros[tools]'",
                 )
@@ -65,12 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         tool.run(arguments)
     except (FcrnDepthError, OSError) as err:
-        return _fail(arguments.command, str(err))
+        return _fail(f'{program} {arguments.command}', str(err))
     return 0
 
 
 def _fail(command: str, message: str) -> int:
-    print(f'fcrn_depth_ros {command}: error: {" ".join(message.split())}', file=sys.stderr)
+    print(f'{command}: error: {" ".join(message.split())}', file=sys.stderr)
     return 2
 
 

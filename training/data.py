@@ -21,6 +21,7 @@ import cv2
 from fcrn_depth_ros.camera.camera_file import read_camera_file
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import fit_floor
+from fcrn_depth_ros.tools.measure.dataset import list_scenes, read_split
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -95,10 +96,7 @@ def load_scene(folder: Path, least_height_m: float = 0.05) -> list[Frame]:
 
 def scene_folders(root: Path, split: str | None, prefix: str = '') -> list[Path]:
     """Return the scenes a split file names below `root`, or all below it without a split."""
-    if split is None:
-        names = sorted(str(path.parent.relative_to(root)) for path in root.rglob('camera.json'))
-    else:
-        names = (root / split).read_text().split()
+    names = list_scenes(root) if split is None else read_split(root / split)
     return [root / name for name in names if name.startswith(prefix)]
 
 

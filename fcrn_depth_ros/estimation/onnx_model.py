@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import hashlib
 import json
 from pathlib import Path
+import re
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +51,12 @@ PROVIDERS = {
 # in, 160x128 out); more is another picture than the one that was put in.
 _ASPECT_TOLERANCE = 0.1
 _INT8_PROVIDERS = ('CPU', 'OpenVINO')
+# How onnxruntime words it, somewhere in several hundred characters.
+_UNKNOWN_IR = re.compile(r'model IR version: (\d+), max supported IR version: (\d+)')
+_UNKNOWN_OPSET = re.compile(
+    r'Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)', re.DOTALL
+)
+_UNKNOWN_OPERATOR = re.compile(r'(\S+) is not a registered function/op')
 _MODELS = Path(__file__).parent.parent / 'models'
 
 
@@ -391,7 +398,14 @@ def _listed_checksum(path: Path) -> str | None:
     sums = path.parent / 'SHA256SUMS'
     if not sums.is_file():
         return None
-    for line in sums.read_text(encoding='utf-8').splitlines():
+    try:
+        text = sums.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as err:
+        raise ModelFileError(
+            f'{sums} must be a readable text file in UTF-8, got {_one_line(err)}; correct or '
+            'delete it'
+        ) from err
+    for line in text.splitlines():
         digest, _, name = line.strip().partition(' ')
         if name.strip().removeprefix('*') == path.name:
             return digest.lower()
@@ -425,6 +439,11 @@ def _open_session(
     except Exception as err:
         # onnxruntime raises types of its own that share no base but Exception.
         message = _one_line(err)
+        if newer := _newer_than_onnxruntime(str(err)):
+            raise ModelFileError(
+                f'model file {path} must use {newer}; install a newer onnxruntime, or export the '
+                'model again for an older one'
+            ) from err
         if providers[0] != PROVIDERS['CPU'] and 'protobuf' not in message.lower():
             raise ProviderError(
                 f'provider {config.provider} must be able to open {path}, got {message}; '
@@ -540,5 +559,19 @@ def _user_name(provider: str) -> str:
     )
 
 
+def _newer_than_onnxruntime(message: str) -> str:
+    """Return which version the installed onnxruntime knows; empty for any other failure."""
+    known = f'that onnxruntime {onnxruntime.__version__} knows'
+    if match := _UNKNOWN_IR.search(message):
+        return f'at most the ONNX IR version {match[2]} {known}, got {match[1]}'
+    if match := _UNKNOWN_OPSET.search(message):
+        return f'at most opset {match[3]} of {match[2]} {known}, got opset {match[1]}'
+    if match := _UNKNOWN_OPERATOR.search(message):
+        return f'operators {known}, got {match[1]}'
+    return ''
+
+
 def _one_line(err: Exception) -> str:
-    return ' '.join(str(err).split())[:300] or type(err).__name__
+    text = ' '.join(str(err).split()) or type(err).__name__
+    # What is wrong stands at the end, after the C++ function that found it.
+    return text if len(text) <= 300 else f'{text[:80]} ... {text[-215:]}'

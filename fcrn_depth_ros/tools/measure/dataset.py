@@ -10,8 +10,9 @@ millimetres, 0 unknown), and NYU's own ``nyu_depth_v2_labeled.mat``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,13 @@ def open_dataset(path: Path, split: Path | None = None) -> list[SampleSource]:
         Something is missing, unreadable or empty.
 
     """
-    names = _read_split(split)
+    names = None if split is None else read_split(split)
     if path.suffix.lower() == '.mat':
         return _open_nyu(path, names)
     if not path.is_dir():
         raise ToolInputError(f'dataset must be a folder of scenes, got {path}; check the path')
     if names is None:
-        cameras = sorted(path.rglob('camera.json'))
-        names = [str(file.parent.relative_to(path)) for file in cameras]
+        names = list_scenes(path)
     if not names:
         raise ToolInputError(
             f'dataset must hold scenes with rgb/, depth/ and camera.json, got none in {path}; '
@@ -105,13 +105,30 @@ def open_dataset(path: Path, split: Path | None = None) -> list[SampleSource]:
     return [source for name in names for source in _open_scene(path, name)]
 
 
-def _read_split(split: Path | None) -> list[str] | None:
-    if split is None:
-        return None
+def list_scenes(root: Path) -> list[str]:
+    """List the folders with a camera.json in and below a folder; links to folders are followed."""
+    return sorted(str(folder.relative_to(root)) for folder in _scene_folders(root, frozenset()))
+
+
+def _scene_folders(folder: Path, parents: frozenset[Path]) -> Iterator[Path]:
+    resolved = folder.resolve()
+    if resolved in parents:  # a link back up
+        return
+    if (folder / 'camera.json').is_file():
+        yield folder
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    for name in names:
+        yield from _scene_folders(folder / name, parents | {resolved})
+
+
+def read_split(split: Path) -> list[str]:
+    """Read the names in a text file, one a line; ToolInputError where there is none."""
     try:
-        names = split.read_text(encoding='utf-8').split()
+        lines = split.read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as err:
         raise ToolInputError(f'split must be a text file, got {split}: {err}') from err
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise ToolInputError(f'split must name at least one scene, got the empty {split}')
     return names
@@ -174,12 +191,12 @@ def _open_nyu(path: Path, names: list[str] | None) -> list[SampleSource]:
             f'h5py must be installed to read {path}, got none; run pip install h5py'
         ) from err
     try:
-        file = h5py.File(path, 'r')
-        pictures, depths = file['images'], file['depths']
-        count = len(pictures)
-        if pictures.shape != (count, 3, 640, 480) or depths.shape != (count, 640, 480):
-            raise KeyError(f'arrays of {count}x3x640x480 and {count}x640x480')
-        scenes = [_nyu_text(file, reference) for reference in file['scenes'][0]]
+        with h5py.File(path, 'r') as file:
+            pictures, depths = file['images'], file['depths']
+            count = len(pictures)
+            if pictures.shape != (count, 3, 640, 480) or depths.shape != (count, 640, 480):
+                raise KeyError(f'arrays of {count}x3x640x480 and {count}x640x480')
+            scenes = [_nyu_text(file, reference) for reference in file['scenes'][0]]
     except (OSError, KeyError, AttributeError, ValueError, IndexError) as err:
         raise ToolInputError(
             f'dataset must be the nyu_depth_v2_labeled.mat of NYU, got {path}: {err}'
@@ -195,11 +212,14 @@ def _open_nyu(path: Path, names: list[str] | None) -> list[SampleSource]:
 
     def loader(number: int, scene: str) -> Callable[[], Sample]:
         def load() -> Sample:
-            depth = np.asarray(depths[number - 1], np.float32).T
+            # Opened for each picture, so that nobody has to close it later.
+            with h5py.File(path, 'r') as file:
+                picture = file['images'][number - 1]
+                depth = np.asarray(file['depths'][number - 1], np.float32).T
             return Sample(
                 scene,
                 f'{number:04d}',
-                np.ascontiguousarray(pictures[number - 1].transpose(2, 1, 0)),
+                np.ascontiguousarray(picture.transpose(2, 1, 0)),
                 _cropped(np.where(depth > 0, depth, np.float32(np.nan)), _NYU_CROP),
                 _NYU_CAMERA,
                 None,

@@ -23,6 +23,7 @@ from fcrn_depth_ros.estimation.onnx_model import (
     SessionConfig,
 )
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from tiny_models import CARD, tiny_card, write_model
@@ -147,6 +148,41 @@ def test_checksum_beside_the_file(tmp_path):
     sums.write_text(f'{"0" * 64}  m.onnx\n')
     with pytest.raises(ModelFileError, match='SHA-256'):
         load_onnx_model(path)
+
+
+@pytest.mark.parametrize('content', [b'\xff\xfe0\x000\x00', 'é'.encode('latin-1')])
+def test_checksums_that_are_not_utf8_are_named(tmp_path, content):
+    path = write_model(tmp_path / 'm.onnx')
+    (tmp_path / 'SHA256SUMS').write_bytes(content)
+    with pytest.raises(ModelFileError, match=r'SHA256SUMS must be a .* UTF-8'):
+        load_onnx_model(path)
+
+
+@pytest.mark.parametrize(
+    ('change', 'expected'),
+    [
+        ('ir', r'at most the ONNX IR version \d+ that onnxruntime [\d.]+ knows, got 99; install'),
+        ('opset', r'at most opset \d+ of ai.onnx that onnxruntime [\d.]+ knows, got opset 99; '),
+        ('domain', r'at most opset \d+ of ai.onnx.ml that .* knows, got opset 99; '),
+        ('operator', r'operators that onnxruntime [\d.]+ knows, got \S*com.example:ReduceMean'),
+    ],
+)
+def test_a_model_newer_than_onnxruntime_says_what_it_knows(tmp_path, change, expected):
+    path = write_model(tmp_path / 'm.onnx')
+    model = onnx.load(path)
+    if change == 'ir':
+        model.ir_version = 99
+    elif change == 'opset':
+        model.opset_import[0].version = 99
+    elif change == 'domain':
+        model.opset_import.append(onnx.helper.make_opsetid('ai.onnx.ml', 99))
+    else:
+        model.opset_import.append(onnx.helper.make_opsetid('com.example', 1))
+        model.graph.node[0].domain = 'com.example'
+    onnx.save(model, path)
+    with pytest.raises(ModelFileError, match=expected) as caught:
+        load_onnx_model(path)
+    assert str(path) in str(caught.value) and len(str(caught.value)) < 400 + len(str(path))
 
 
 def test_card_overrides_fill_what_the_file_lacks(tmp_path):

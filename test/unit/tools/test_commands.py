@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -220,6 +221,21 @@ class TestImage:
         camera.write_text(json.dumps({**CAMERA, 'distortion_model': 'mei', 'k1': 0.1}))
         assert 'distortion_model' in refused(capsys, *command, '--camera-file', camera)
 
+    def test_a_name_that_is_not_utf8(self, tmp_path, model, pictures):
+        picture = os.fsdecode(os.fsencode(pictures) + b'/a\xff.png')
+        os.rename(pictures / '04.png', picture)
+        out = tmp_path / 'out'
+        command = ['image', picture, '--model', str(model), '--out', str(out)]
+        result = subprocess.run(
+            [sys.executable, '-m', 'fcrn_depth_ros', *command],
+            capture_output=True,
+            env={**os.environ, 'PYTHONIOENCODING': 'utf-8:strict'},
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (0, b'')
+        assert b'a\\udcff.png: 0.60' in result.stdout
+        assert len(files_in(out)) == 3
+
     def test_unknown_is_nan_and_zero(self, tmp_path, model, capsys):
         black = tmp_path / 'black.png'
         cv2.imwrite(str(black), np.zeros((48, 64, 3), np.uint8))
@@ -416,6 +432,33 @@ def write_convolutions(path):
     helper.set_model_props(model, card.to_metadata())
     onnx.save(model, str(path))
     return path
+
+
+@pytest.mark.parametrize(
+    ('argv0', 'program'),
+    [
+        ('/x/fcrn_depth_ros/__main__.py', 'python -m fcrn_depth_ros'),
+        ('/x/fcrn-depth', 'fcrn-depth'),
+    ],
+)
+def test_errors_name_the_program_as_it_was_called(tmp_path, capsys, monkeypatch, argv0, program):
+    monkeypatch.setattr(sys, 'argv', [argv0])
+    line = refused(capsys, 'image', tmp_path / 'none.png', '--out', tmp_path)
+    assert line.startswith(f'{program} image: error: ')
+    with pytest.raises(SystemExit):
+        main(['image'])
+    assert f'usage: {program} image' in capsys.readouterr().err
+
+
+def test_image_needs_no_package_of_the_tools():
+    blocked = ('tqdm', 'pooch', 'matplotlib', 'onnx', 'h5py', 'rosbags', 'requests')
+    script = (
+        f'import sys; sys.modules.update(dict.fromkeys({blocked}))\n'
+        'from fcrn_depth_ros.__main__ import main\n'
+        "sys.exit(main(['image', '--help']))"
+    )
+    result = subprocess.run([sys.executable, '-c', script], capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_every_command_shows_its_help():

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import cv2
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.errors import ToolInputError
-from fcrn_depth_ros.tools.measure.dataset import open_dataset
+from fcrn_depth_ros.tools.measure.dataset import list_scenes, open_dataset
 import numpy as np
 import pytest
 from tiny_dataset import CAMERA, HEIGHT, WIDTH, write_scene
@@ -24,6 +25,29 @@ def test_scenes_of_a_split_in_its_order(tmp_path):
     names = [(source.scene, source.name) for source in open_dataset(tmp_path, split)]
     assert names == [('b', '0000'), ('b', '0001'), ('a/one', '0000'), ('a/one', '0001')]
     assert len(open_dataset(tmp_path)) == 6
+
+
+def test_a_scene_is_one_line_of_a_split_whatever_its_name(tmp_path):
+    for scene in ('living room', 'b'):
+        write_scene(tmp_path, scene, [1.0])
+    split = tmp_path / 'split.txt'
+    # As an editor of Windows leaves it.
+    split.write_bytes(b'\xef\xbb\xbfliving room\r\n\r\n  b  \r\n')
+    assert [source.scene for source in open_dataset(tmp_path, split)] == ['living room', 'b']
+
+
+def test_linked_scenes_are_found_and_circles_end(tmp_path):
+    elsewhere = tmp_path / 'elsewhere'
+    write_scene(elsewhere, 'room', [1.0])
+    root = tmp_path / 'data'
+    write_scene(root, 'own', [1.0])
+    (root / 'linked').symlink_to(elsewhere / 'room')
+    (root / 'group').symlink_to(elsewhere)
+    (root / 'own' / 'up').symlink_to(root)
+    (root / 'own' / 'self').symlink_to(root / 'own')
+    (root / 'broken').symlink_to(root / 'nothing')
+    assert list_scenes(root) == ['group/room', 'linked', 'own']
+    assert [source.scene for source in open_dataset(root)] == ['group/room', 'linked', 'own']
 
 
 def test_what_is_scored(tmp_path):
@@ -185,6 +209,13 @@ class TestNyuMatFile:
         assert scored.sum() == (471 - 45) * (601 - 41) - 1
         assert scored[45:471, 41:601].sum() == scored.sum()
         assert sample.intrinsics.fx_px == pytest.approx(518.86, abs=0.01)
+
+    def test_the_file_is_closed(self, mat):
+        sources = open_dataset(mat)
+        for source in sources:
+            source.load()
+        opened = os.listdir('/proc/self/fd')
+        assert str(mat) not in {os.path.realpath(f'/proc/self/fd/{number}') for number in opened}
 
     def test_split_counts_from_one(self, mat, tmp_path):
         split = tmp_path / 'split.txt'
