@@ -75,6 +75,7 @@ class DepthNode(SelfStartingNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('depth_node', **kwargs)
+        self.exit_status: int | None = None
         self._status = StatusKeeper(time.monotonic)
         self._pipeline: PerceptionPipeline | None = None
         self._decode: Callable[[Any], np.ndarray] = image_to_rgb
@@ -130,6 +131,7 @@ class DepthNode(SelfStartingNode):
             self._outputs,
             self._status,
             self._on_observation,
+            self._on_worker_death,
         )
         self._subscribe()
         self._status.update(lifecycle_state='active')
@@ -269,6 +271,12 @@ class DepthNode(SelfStartingNode):
         )
 
     # Worker thread -------------------------------------------------------------------------
+
+    def _on_worker_death(self, reason: str) -> None:
+        self.get_logger().fatal(f'the worker thread died, the process ends with 1:\n{reason}')
+        self._status.update(worker_failure=reason.splitlines()[-1])
+        self._publish_diagnostics()
+        self.exit_status = 1
 
     def _read(self, arrived: ArrivedImage, settings: Snapshot) -> CameraFrame:
         if self._tf_mounting is not None:

@@ -19,6 +19,8 @@ from .diagnostics import Level
 # Times of this many frames make the percentiles: about 10 s at 30 Hz.
 _WINDOW_FRAMES = 300
 _RATE_WINDOW_S = 5.0
+# The slowest network takes a second on a small computer.
+_STUCK_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class DepthStatus:
 
     lifecycle_state: str = 'unconfigured'
     configure_error: str = ''
+    worker_failure: str = ''
+    in_work_s: float = 0.0
     frames_received: int = 0
     frames_processed: int = 0
     frames_superseded: int = 0
@@ -119,6 +123,13 @@ def assess(status: DepthStatus) -> tuple[Level, str]:
         return Level.ERROR, f'not configured: {status.configure_error}'
     if status.lifecycle_state != 'active':
         return Level.WARN, f'{status.lifecycle_state}: no depth until the node is activated'
+    if status.worker_failure:
+        return Level.ERROR, f'the process ends: {status.worker_failure}'
+    if status.in_work_s > _STUCK_S:
+        return Level.ERROR, (
+            f'a frame must be processed within {_STUCK_S:g} s, got none for '
+            f'{status.in_work_s:.0f} s; restart the process, or choose another provider'
+        )
     if status.frames_received == 0:
         return Level.WARN, f'waiting for the first image on {status.image_topic}'
     if status.input_rate_hz == 0.0:
@@ -140,6 +151,7 @@ class _Counters:
     received_s: deque[float] = field(default_factory=deque)
     processed_s: deque[float] = field(default_factory=deque)
     rejected_s: float = -math.inf
+    work_began_s: float | None = None
     inference_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
     processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
 
@@ -168,6 +180,8 @@ class StatusKeeper:
     def forget_frames(self) -> None:
         """Forget what the latest frame said: it must not outlive the frames."""
         fresh = DepthStatus()
+        with self._lock:
+            self._counters.work_began_s = None
         self.update(
             camera_info=fresh.camera_info,
             mounting=fresh.mounting,
@@ -182,6 +196,11 @@ class StatusKeeper:
             self._add(frames_received=1, frames_superseded=int(superseded_another))
             self._counters.received_s.append(self._steady_time_s())
 
+    def begin_work(self) -> None:
+        """Note that a frame is taken up; counting its fate ends this."""
+        with self._lock:
+            self._counters.work_began_s = self._steady_time_s()
+
     def count_superseded(self) -> None:
         """Count a frame that was left behind when the node was deactivated."""
         with self._lock:
@@ -195,12 +214,12 @@ class StatusKeeper:
     def count_ignored(self) -> None:
         """Count a frame that nobody wanted."""
         with self._lock:
-            self._add(frames_ignored=1)
+            self._end_work(frames_ignored=1)
 
     def count_rejected(self, reason: str) -> None:
         """Count a frame that could not be used."""
         with self._lock:
-            self._add(frames_rejected=1)
+            self._end_work(frames_rejected=1)
             self._counters.rejected_s = self._steady_time_s()
             self._counters.status = replace(self._counters.status, last_rejection=reason)
 
@@ -219,7 +238,7 @@ class StatusKeeper:
 
         """
         with self._lock:
-            self._add(frames_processed=1)
+            self._end_work(frames_processed=1)
             self._counters.processed_s.append(self._steady_time_s())
             if inference_s > 0.0:
                 self._counters.inference_ms.append(inference_s * 1e3)
@@ -247,6 +266,7 @@ class StatusKeeper:
             processing_p50_ms, processing_p95_ms = _percentiles(counters.processing_ms)
             return replace(
                 counters.status,
+                in_work_s=0.0 if counters.work_began_s is None else now_s - counters.work_began_s,
                 input_rate_hz=_rate_hz(counters.received_s, now_s),
                 output_rate_hz=_rate_hz(counters.processed_s, now_s),
                 rejected_lately=now_s - counters.rejected_s < _RATE_WINDOW_S,
@@ -255,6 +275,10 @@ class StatusKeeper:
                 processing_p50_ms=processing_p50_ms,
                 processing_p95_ms=processing_p95_ms,
             )
+
+    def _end_work(self, **increments: int) -> None:
+        self._counters.work_began_s = None
+        self._add(**increments)
 
     def _add(self, **increments: int) -> None:
         status = self._counters.status

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 import threading
 import time
+import traceback
 from typing import Any
 
 from rclpy.node import Node
@@ -49,6 +50,8 @@ class DepthWorker:
     on_observation : callable
         Called with each image message, its observation and the settings of both, after it was
         published.
+    on_death : callable
+        Called with the traceback when the thread ends though nobody closed it.
 
     """
 
@@ -61,15 +64,17 @@ class DepthWorker:
         outputs: DepthOutputs,
         status: StatusKeeper,
         on_observation: Callable[[Any, Observation, Snapshot], None],
+        on_death: Callable[[str], None],
     ) -> None:
         self._node, self._settings, self._pipeline = node, settings, pipeline
         self._read, self._outputs, self._status = read, outputs, status
-        self._on_observation = on_observation
+        self._on_observation, self._on_death = on_observation, on_death
+        self._is_abandoned = False
         self._applied = settings.snapshot()
         self._mailbox: FrameMailbox[ArrivedImage] = FrameMailbox()
         pipeline.reconfigure(perception_config(self._applied))
         pipeline.restart()
-        self._thread = threading.Thread(target=self._work, name='depth_worker', daemon=True)
+        self._thread = threading.Thread(target=self._run, name='depth_worker', daemon=True)
         self._thread.start()
 
     def put(self, image: ArrivedImage) -> None:
@@ -89,10 +94,19 @@ class DepthWorker:
         if self._mailbox.close():
             self._status.count_superseded()
         self._thread.join(_JOIN_TIMEOUT_S)
-        return not self._thread.is_alive()
+        self._is_abandoned = self._thread.is_alive()
+        return not self._is_abandoned
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException:
+            if not self._is_abandoned:
+                self._on_death(traceback.format_exc())
 
     def _work(self) -> None:
         while (image := self._mailbox.take()) is not None:
+            self._status.begin_work()
             try:
                 self._handle(image)
                 continue
@@ -102,6 +116,8 @@ class DepthWorker:
                 # The thread's last line of defence: one frame that nobody foresaw must not end
                 # the depth of all later ones. It is counted and shown like any bad frame.
                 reason = f'internal error: {error!r}'
+            if self._is_abandoned:
+                return
             self._status.count_rejected(reason)
             self._outputs.publish_unknown()
             self._node.get_logger().warning(
@@ -120,6 +136,8 @@ class DepthWorker:
             self._pipeline.reconfigure(perception_config(settings))
         started_s = time.perf_counter()
         seen = self._pipeline.observe(self._read(image, settings))
+        if self._is_abandoned:
+            return
         self._status.update(
             camera_info=image.calibration_note,
             mounting=str(seen.mounting or 'unknown'),

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 import math
 from pathlib import Path
 import re
+import threading
 from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.nodes.depth_node import DepthNode
+from fcrn_depth_ros.ros import depth_worker
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
 import numpy as np
 import pytest
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, Range
@@ -631,3 +634,58 @@ def test_inputs_that_are_probably_not_meant_are_warned_about_once(
         node.wait_for(lambda count=seed: len(images) == count + 1)
     node.spin(3)
     assert len([line for line in warnings if text in line]) == 1
+
+
+def test_a_network_that_hangs_is_left_behind_and_publishes_nothing_any_more(
+    start: Callable[..., RunningNode],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(depth_worker, '_JOIN_TIMEOUT_S', 0.2)
+    node = start()
+    images = node.listen(Image, 'depth/image_rect')
+    answers = threading.Event()
+    observe = node.node._pipeline.observe
+
+    def hang(frame: Any) -> Any:
+        assert answers.wait(60.0)
+        return observe(frame)
+
+    monkeypatch.setattr(node.node._pipeline, 'observe', hang)
+    send(node, picture(seed=1), stamp_s=1)
+    node.wait_for(lambda: status(node).in_work_s > 0.0)
+    (hanging,) = (t for t in threading.enumerate() if t.name == 'depth_worker')
+    assert node.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert 'it is left behind' in capfd.readouterr().err
+    monkeypatch.setattr(node.node._pipeline, 'observe', observe)
+    assert node.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    send(node, picture(seed=2), stamp_s=2)
+    node.wait_for(lambda: images)
+    answers.set()
+    hanging.join(60.0)
+    send(node, picture(seed=3), stamp_s=3)
+    node.wait_for(lambda: len(images) == 2)
+    assert [message.header.stamp.sec for message in images] == [2, 3]
+
+
+def test_a_worker_that_dies_is_reported_and_ends_the_process(
+    start: Callable[..., RunningNode],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    node = start()
+    node.listen(Image, 'depth/image_rect')
+    diagnostics = node.listen(DiagnosticArray, '/diagnostics')
+    assert node.node.exit_status is None
+
+    def die(frame: Any) -> Any:
+        raise SystemExit('out of luck')
+
+    monkeypatch.setattr(node.node._pipeline, 'observe', die)
+    send(node, picture())
+    node.wait_for(lambda: node.node.exit_status == 1)
+    node.wait_for(
+        lambda: any('the process ends: SystemExit' in d.status[0].message for d in diagnostics)
+    )
+    log = capfd.readouterr().err
+    assert '[FATAL]' in log and 'in die' in log

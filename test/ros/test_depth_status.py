@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from fcrn_depth_ros.ros.depth_status import assess, DepthStatus, StatusKeeper
@@ -29,6 +30,9 @@ HEALTHY = DepthStatus(
         ({'rejected_lately': True, 'last_rejection': 'bad step'}, Level.ERROR, 'bad step'),
         ({'image_usable': False, 'image_quality': 'dark'}, Level.WARN, 'dark'),
         ({'output_rate_hz': 0.0}, Level.OK, 'nobody listens'),
+        ({'output_rate_hz': 0.0, 'in_work_s': 10.0}, Level.OK, 'nobody listens'),
+        ({'output_rate_hz': 0.0, 'in_work_s': 10.1}, Level.ERROR, 'got none for 10 s'),
+        ({'worker_failure': 'SystemExit'}, Level.ERROR, 'the process ends: SystemExit'),
         ({'scale_unverified_because': 'no camera_info'}, Level.WARN, 'no camera_info'),
     ],
 )
@@ -56,6 +60,29 @@ def test_every_frame_has_one_fate() -> None:
     assert status.frames_received == status.frames_processed + status.frames_dropped == 4
     assert status.last_rejection == 'bad'
     assert status.inference_ms == pytest.approx(20) and status.input_age_ms == pytest.approx(50)
+
+
+@pytest.mark.parametrize(
+    'end',
+    [
+        lambda keeper: keeper.count_rejected('bad'),
+        lambda keeper: keeper.count_ignored(),
+        lambda keeper: keeper.count_processed(0.02, 0.03, 0.05),
+        lambda keeper: keeper.forget_frames(),
+    ],
+    ids=['rejected', 'ignored', 'processed', 'deactivated'],
+)
+def test_a_frame_is_in_the_works_until_its_fate_is_known(
+    end: Callable[[StatusKeeper], None],
+) -> None:
+    clock = SteadyClock()
+    keeper = StatusKeeper(clock)
+    keeper.begin_work()
+    clock.now_s += 3.0
+    keeper.count_received(True)
+    assert keeper.snapshot().in_work_s == 3.0
+    end(keeper)
+    assert keeper.snapshot().in_work_s == 0.0
 
 
 def test_lost_frames_are_dropped_but_never_received() -> None:
