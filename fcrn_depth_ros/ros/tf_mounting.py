@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
@@ -40,12 +42,15 @@ def mounting_from_transform(
 
 class TfMounting:
     """
-    The mounting of a camera, as TF has it.
+    Look the mounting up in TF.
+
+    The buffer is cleared by tf2_ros when simulated time jumps back. Everything that tf2_ros adds
+    to the node is removed again by :meth:`close`.
 
     Parameters
     ----------
     node : rclpy.node.Node
-        The node that listens to TF.
+        The node that listens to /tf and /tf_static.
     floor_frame : str
         Frame on the floor, z up.
 
@@ -64,36 +69,50 @@ class TfMounting:
                 f'floor_frame must be empty where tf2_ros is not installed, got {floor_frame!r}; '
                 'install tf2_ros, or set camera_height_m and camera_pitch_deg'
             ) from error
+        self._node = node
         self._floor_frame = floor_frame
-        self._exception = TransformException
-        # Given a node, the buffer would offer a service that nobody takes away again.
-        self._buffer = Buffer()
-        self._listener = TransformListener(self._buffer, node)
+        self._failure = TransformException
+        self._buffer: Any = Buffer(node=node)
+        self._listener: Any = TransformListener(self._buffer, node)
 
-    def look_up(self, optical_frame: str) -> CameraMounting | None:
+    def look_up(self, image_frame: str) -> CameraMounting | None:
         """
-        Return where a camera is now.
+        Look up where a camera sits.
 
         Parameters
         ----------
-        optical_frame : str
-            Frame of the image.
+        image_frame : str
+            Optical frame of the camera.
 
         Returns
         -------
         CameraMounting or None
-            None while TF does not connect the two frames, or has the camera below the floor.
+            None while TF does not connect the two frames, where the camera is not above the
+            floor, and after `close`.
 
         """
-        try:
-            found = self._buffer.lookup_transform(self._floor_frame, optical_frame, Time())
-        except self._exception:
+        buffer = self._buffer
+        if buffer is None:
             return None
-        position, rotation = found.transform.translation, found.transform.rotation
+        try:
+            transform = buffer.lookup_transform(self._floor_frame, image_frame, Time()).transform
+        except self._failure:
+            return None
+        position, rotation = transform.translation, transform.rotation
         return mounting_from_transform(
             (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
         )
 
     def close(self) -> None:
-        """Stop listening: the node's subscriptions would keep the listener for ever."""
-        self._listener.unregister()
+        """Destroy the subscriptions and the service that tf2_ros made on the node."""
+        buffer, listener = self._buffer, self._listener
+        self._buffer = self._listener = None
+        if buffer is None:
+            return
+        listener.unregister()
+        # tf2_ros has no way to close a buffer: it leaves its service and, where it watches for
+        # jumps of time, its handle to whoever made it.
+        if getattr(buffer, 'srv', None) is not None:
+            self._node.destroy_service(buffer.srv)
+        if getattr(buffer, 'jump_handle', None) is not None:
+            buffer.jump_handle.unregister()
