@@ -172,7 +172,8 @@ def test_everything_but_ros_and_nodes_imports_without_ros() -> None:
         for path in MODULES
         if layer_of(path) not in (*ROS_LAYERS, '__main__')
     ]
-    modules.append('fcrn_depth_ros.ros.node_settings')
+    # The launch file's plan and the documentation are made without ROS too.
+    modules += ['fcrn_depth_ros.ros.node_settings', 'fcrn_depth_ros.ros.launch_plan']
     script = IMPORT_WITHOUT_ROS.format(blocked=sorted(ROS_PACKAGES), modules=modules)
     result = subprocess.run(
         [sys.executable, '-W', 'error', '-c', script],
