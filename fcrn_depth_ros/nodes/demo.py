@@ -24,10 +24,15 @@ import time
 from ..camera.mounting import CameraMounting
 from ..camera.playback import FrameSourceConfig, load_camera_file, open_source
 from ..errors import FcrnDepthError, ToolInputError
+from ..report.output_files import add_overwrite_argument, check_outputs
+from ..report.run_record import REPORT_NAMES
 from ..ros.child_processes import Processes
 from ..ros.transport import tune_fast_dds
 
 CLIP = Path(__file__).resolve().parent.parent / 'demo_clip'
+_LOG_NAME = 'nodes.log'
+# By it a later run knows the folder for one of its own, whose report it may replace.
+_LOG_HEADER = b'# What depth_node and alert_node logged in a demo of fcrn_depth_ros\n'
 _POLL_S = 0.1
 # The recorder ends by itself once the camera is gone and depth_node has said what it dropped.
 _LAST_WORDS_S = 8.0
@@ -113,6 +118,7 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         default='',
         help='ONNX file with a model card (default: the embedded fcrn_lite)',
     )
+    add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
     bundled = not (options.images or options.video or options.camera >= 0)
     options.source = FrameSourceConfig(
@@ -124,6 +130,38 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         camera_file=options.camera_file,
     )
     return options
+
+
+def check_report_folder(options: argparse.Namespace) -> Path:
+    """
+    Return the folder of the report, made if missing, unless something else would be lost in it.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        As :func:`parse_command_line` returns it.
+
+    Returns
+    -------
+    Path
+        Holds nothing of the report's names, or an earlier report.
+
+    Raises
+    ------
+    ToolInputError
+        If a file of the report would replace the recording, or a file of another origin.
+
+    """
+    out = Path(options.out).expanduser()
+    source: FrameSourceConfig = options.source
+    names = (source.images, source.video, source.camera_file, options.model)
+    log = out / _LOG_NAME
+    check_outputs(
+        [log, *(out / name for name in REPORT_NAMES)],
+        [Path(name).expanduser() for name in names if name],
+        options.overwrite or (log.is_file() and log.read_bytes().startswith(_LOG_HEADER)),
+    )
+    return out
 
 
 def free_domain_id() -> int:
@@ -245,13 +283,12 @@ def _run(options: argparse.Namespace) -> int:
         if options.camera_height is None
         else CameraMounting(options.camera_height, options.camera_pitch, options.camera_roll)
     )
-    out = Path(options.out).expanduser()
-    out.mkdir(parents=True, exist_ok=True)
+    out = check_report_folder(options)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('RCUTILS_CONSOLE_OUTPUT_FORMAT', '[{severity}] {name}: {message}')
     tune_fast_dds()
-    log = out / 'nodes.log'
+    log = out / _LOG_NAME
     print(
         f'starting image_source, bringup and demo_recorder in ROS_DOMAIN_ID '
         f'{os.environ["ROS_DOMAIN_ID"]}; camera mounting '
@@ -267,7 +304,8 @@ def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with log.open('wb') as log_file:
+        with log.open('wb', buffering=0) as log_file:
+            log_file.write(_LOG_HEADER)
             _start(processes, options, mounting, log_file.fileno())
         return _watch(processes, log)
     except KeyboardInterrupt:

@@ -48,6 +48,9 @@ _KEPT_WIDTH_PX = 480
 # Frames whose depth has not come yet; at 30 Hz two seconds.
 _MAX_WAITING = 60
 _VIDEO_FORMATS = (('mp4', 'mp4v'), ('avi', 'MJPG'))
+_SUMMARY_NAME, _SHEET_NAME = 'summary.json', 'contact_sheet.png'
+# Every name that a report may use.
+REPORT_NAMES = (_SUMMARY_NAME, _SHEET_NAME, *(f'demo.{kind}' for kind, _ in _VIDEO_FORMATS))
 
 Image = TypeVar('Image')
 
@@ -290,10 +293,10 @@ class RunRecord:
 
         """
         summary = self.summary(ros_distro)
-        paths = [folder / 'summary.json']
+        paths = [folder / _SUMMARY_NAME]
         paths[0].write_text(json.dumps(summary, indent=2, allow_nan=False) + '\n')
         if self._kept:
-            paths.append(folder / 'contact_sheet.png')
+            paths.append(folder / _SHEET_NAME)
             cv2.imwrite(str(paths[-1]), self._contact_sheet(summary)[:, :, ::-1])
             paths.append(self._write_video(folder))
         return paths
