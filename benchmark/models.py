@@ -25,12 +25,14 @@ import sys
 import time
 from typing import Any
 
+from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.estimation.onnx_model import (
     embedded_model_path,
     load_onnx_model,
     PROVIDERS,
     SessionConfig,
 )
+from fcrn_depth_ros.report.output_files import add_overwrite_argument, check_outputs
 import numpy as np
 import onnx
 from onnx import helper, TensorProto
@@ -67,7 +69,16 @@ def main() -> None:
     parser.add_argument('--json', type=Path, help='write the measurements here')
     parser.add_argument('--chart', type=Path, help='write a bar chart (PNG) here')
     parser.add_argument('--no-peers', action='store_true', help='ONNX Runtime only')
+    add_overwrite_argument(parser)
     arguments = parser.parse_args()
+    try:
+        check_outputs(
+            [path for path in (arguments.json, arguments.chart) if path],
+            [arguments.models],
+            arguments.overwrite,
+        )
+    except ToolInputError as error:
+        parser.error(str(error))
     missing: list[str] = []
     files = write_models(arguments.models)
     candidates = list(ours(files, arguments.threads, missing))

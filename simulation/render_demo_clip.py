@@ -19,6 +19,8 @@ from pathlib import Path
 
 import cv2
 from fcrn_depth_ros.camera.depth_encoding import to_millimetres
+from fcrn_depth_ros.errors import ToolInputError
+from fcrn_depth_ros.report.output_files import add_overwrite_argument, check_outputs
 import numpy as np
 from tqdm import tqdm
 
@@ -156,7 +158,12 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     parser.add_argument('--depth', type=Path, help='folder for the true depth')
+    add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
+    try:
+        check_outputs([options.out / 'camera.json'], [], options.overwrite)
+    except ToolInputError as error:
+        parser.error(str(error))
     render_clip(options.out, options.depth)
 
 

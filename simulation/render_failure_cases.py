@@ -19,10 +19,12 @@ from pathlib import Path
 import cv2
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimator, EstimationConfig
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
 from fcrn_depth_ros.perception.quality import assess_image
 from fcrn_depth_ros.report.drawing import colorize_depth, write
+from fcrn_depth_ros.report.output_files import add_overwrite_argument, check_outputs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,13 +103,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog='simulation.render_failure_cases', description=__doc__)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--model', type=Path, default=embedded_model_path())
+    add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
+    try:
+        check_outputs([options.out], [options.model], options.overwrite)
+    except ToolInputError as error:
+        parser.error(str(error))
     estimator = DepthEstimator(
         load_onnx_model(options.model),
         EstimationConfig(depth_size='input'),
     )
     sheet = draw_sheet(render_cases(), estimator)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(options.out), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 

@@ -22,6 +22,9 @@ import sys
 import time
 from typing import Any
 
+from fcrn_depth_ros.errors import ToolInputError
+from fcrn_depth_ros.report.output_files import add_overwrite_argument, check_outputs
+
 from .drive import DriveOptions, FinishedDrive, SPEED_MPS
 from .drive_result import DriveResult, summarize
 
@@ -65,6 +68,7 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, default=Path('runs/simulation'), help='folder for log and pictures'
     )
+    add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
     for name in ('runs', 'workers'):
         if getattr(options, name) < 1:
@@ -75,6 +79,14 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f'--latency-ms must be in [0, 10000], got {options.latency_ms:g}')
     if options.model and not Path(options.model).is_file():
         parser.error(f'--model must be an ONNX file, got {options.model}; name one that is there')
+    try:
+        check_outputs(
+            [options.json] if options.json else [],
+            [Path(options.model)] if options.model else [],
+            options.overwrite,
+        )
+    except ToolInputError as error:
+        parser.error(str(error))
     return options
 
 
