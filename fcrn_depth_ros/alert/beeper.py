@@ -1,11 +1,12 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the alert sounds like: a parking sensor, faster and higher when nearer."""
+"""The sound of the alert: a parking sensor, faster and higher when nearer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 from ..settings import misordered, setting, Settings
 from .machine import AlertDecision, AlertState
@@ -48,7 +49,7 @@ class BeeperConfig(Settings):
 @dataclass(frozen=True)
 class Sound:
     """
-    What is to be heard now.
+    The sound of one moment.
 
     Attributes
     ----------
@@ -79,12 +80,12 @@ class Beeper:
 
     def __init__(self, config: BeeperConfig) -> None:
         self._config = config
-        self._beep_start_s = 0.0
+        self._beep_start_s = -math.inf
         self.is_muted = False
 
     def sound(self, now_s: float, decision: AlertDecision) -> Sound:
         """
-        Give the sound of this moment.
+        Return the sound of this moment.
 
         Parameters
         ----------
@@ -103,7 +104,7 @@ class Beeper:
             return SILENCE
         if decision.state is AlertState.DISABLED:
             on_s, period_s, pitch_hz = *DISABLED_RHYTHM_S, self._config.beep_low_hz
-        elif decision.nearest_m > 0:
+        elif decision.nearest_m >= 0:
             on_s, period_s, pitch_hz = self._parking_sensor(decision.nearest_m)
         elif decision.cause == 'near':  # a yes or no, without metres
             on_s, period_s, pitch_hz = self._parking_sensor(0.0)

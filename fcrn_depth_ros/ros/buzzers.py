@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Things that make a noise, behind one interface, each imported only when it is chosen.
+Buzzers behind one interface; the package of each is imported only when it is chosen.
 
 A buzzer works in a thread of its own: one that hangs or fails costs the sound, never the stop.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 import math
@@ -22,6 +21,7 @@ from typing import Protocol
 import wave
 
 from builtin_interfaces.msg import Duration
+import numpy as np
 from rclpy.node import Node
 
 from ..alert.beeper import BEEP_S, Sound
@@ -84,7 +84,7 @@ class BuzzerThread:
             while (sound := self._mailbox.take()) is not None:
                 self._buzzer.play(sound)
         except Exception as error:
-            # Whatever it was: a thread that dies untold would leave a buzzer that seems to work.
+            # Any exception is reported: otherwise the thread ends, and the buzzer seems to work.
             self._on_failure(str(error) or repr(error))
         with suppress(Exception):
             self._buzzer.close()
@@ -129,7 +129,7 @@ def make_buzzer(node: Node, settings: AlertNodeSettings) -> Buzzer | None:
     except (BuzzerError, OSError) as error:
         raise ConfigurationError(
             f'buzzer must be a device that works, got {settings.buzzer}: {error}; '
-            'use topic, or mend it'
+            'use topic, or repair it'
         ) from error
     return None
 
@@ -280,8 +280,8 @@ class LoudspeakerBuzzer:
         """Add a piece of tone or silence; the phase goes on, so that pieces do not click."""
         step = 2 * math.pi * sound.frequency_hz / self.sample_rate_hz
         loudness = 0.5 * 32767 * sound.on
-        samples = (loudness * math.sin(self._phase + i * step) for i in range(self._samples))
-        self._write(array('h', map(round, samples)).tobytes())
+        samples = loudness * np.sin(self._phase + step * np.arange(self._samples))
+        self._write(np.rint(samples).astype('<i2').tobytes())
         self._phase = (self._phase + self._samples * step) % (2 * math.pi)
 
     def close(self) -> None:
@@ -312,7 +312,7 @@ class LoudspeakerBuzzer:
 
 
 class _BeepStarts:
-    """Tell when to start a note of BEEP_S: at each beep, and again while a tone goes on."""
+    """Decide when to start a note of BEEP_S: at each beep, and again while a tone goes on."""
 
     def __init__(self) -> None:
         self._ends_s = -math.inf

@@ -51,7 +51,7 @@ def test_nearer_is_faster_and_higher(nearest_m, starts, pitch_hz):
     assert heard[2] == pytest.approx(pitch_hz)
 
 
-@pytest.mark.parametrize('nearest_m', [0.5, 0.1])
+@pytest.mark.parametrize('nearest_m', [0.5, 0.1, 0.0])
 def test_very_near_is_one_tone(nearest_m):
     assert rhythm(AlertState.STOP, nearest_m) == (1, 1.0, 1760.0)
 
@@ -75,6 +75,23 @@ def test_disabled_is_heard_now_and_then():
 
 def test_clear_is_silent():
     assert Beeper(CONFIG).sound(5.0, decision(AlertState.CLEAR, 5.0)) == SILENCE
+
+
+@pytest.mark.parametrize(
+    ('now_s', 'on'), [(0.0, True), (0.09, True), (0.1, False), (0.99, False), (1.0, True)]
+)
+def test_a_beep_lasts_and_returns_to_the_instant(now_s, on):
+    beeper = Beeper(CONFIG)
+    assert not beeper.is_muted and isinstance(beeper.is_muted, bool)
+    assert beeper.sound(0.0, decision(AlertState.CAUTION, 1.5)).on
+    assert beeper.sound(now_s, decision(AlertState.CAUTION, 1.5)).on is on
+
+
+def test_between_near_and_far_pace_and_pitch_are_in_proportion():
+    beeper = Beeper(BeeperConfig(beep_near_m=1.0, beep_far_m=5.0))
+    assert beeper.sound(9.0, decision(AlertState.CAUTION, 2.0)).frequency_hz == 1430.0
+    for now_s, on in ((9.2, False), (9.32, False), (9.33, True)):  # 0.1 + 0.25 x 0.9
+        assert beeper.sound(now_s, decision(AlertState.CAUTION, 2.0)).on is on
 
 
 def test_muted_is_silent_until_unmuted():
