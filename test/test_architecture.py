@@ -9,6 +9,7 @@ import ast
 from collections.abc import Container
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+import re
 import subprocess
 import sys
 
@@ -17,22 +18,25 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / 'fcrn_depth_ros'
 MODULES = sorted(PACKAGE.rglob('*.py'))
 
-# Layer -> the layers it may import, beside itself. A layer is a folder or a module of the package.
-DOMAIN = {'errors', 'settings', 'camera', 'estimation', 'perception', 'alert'}
-ALLOWED_IMPORTS: dict[str, set[str]] = {
-    '__init__': set(),
-    'errors': set(),
-    'settings': {'errors'},
-    'camera': {'errors', 'settings'},
-    'estimation': {'errors', 'settings', 'camera'},
-    'perception': {'errors', 'settings', 'camera', 'estimation'},
-    'alert': {'errors', 'settings'},
-    'report': DOMAIN,
-    'tools': DOMAIN | {'report'},
-    'ros': DOMAIN | {'report'},
-    'nodes': DOMAIN | {'report', 'ros'},
-    '__main__': {'errors', 'tools'},
+# A layer is a folder or a module of the package. The figure has an arrow from each layer to those
+# that may import it, and through them to the next.
+FIGURE = (PACKAGE.parent / 'docs' / 'architecture.md').read_text(encoding='utf-8')
+ARROWS = {
+    (right, left) for left, right in re.findall(r'^ +(\w+) --> (\w+)$', FIGURE, re.MULTILINE)
 }
+
+
+def reachable(layer: str) -> set[str]:
+    """List the layers that a layer may import."""
+    found: set[str] = set()
+    for importer, imported in ARROWS:
+        if importer == layer:
+            found |= {imported} | reachable(imported)
+    return found
+
+
+LAYERS = {path.relative_to(PACKAGE).with_suffix('').parts[0] for path in MODULES}
+ALLOWED_IMPORTS = {layer: reachable(layer) for layer in LAYERS}
 ROS_LAYERS = ('ros', 'nodes')
 
 ROS_PACKAGES = {
@@ -78,13 +82,23 @@ def test_the_import_reader_resolves_relative_imports(tmp_path: Path) -> None:
 @pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(module: Path) -> None:
     layer = layer_of(module)
-    assert layer in ALLOWED_IMPORTS, f'{layer} is a new layer: say what it may import'
+    assert imported_layers(module) - {layer} <= ALLOWED_IMPORTS[layer]
+
+
+def imported_layers(module: Path) -> set[str]:
     imported = {
         name.split('.')[1] for name in imported_names(module) if name.startswith('fcrn_depth_ros.')
     }
     # `from . import __version__` and the like name an attribute, not a layer.
-    imported = {name for name in imported if name in ALLOWED_IMPORTS}
-    assert imported - {layer} <= ALLOWED_IMPORTS[layer]
+    return imported & LAYERS
+
+
+def test_the_figure_shows_every_layer_and_no_arrow_without_an_import() -> None:
+    assert {layer for arrow in ARROWS for layer in arrow} == LAYERS - {'__init__'}
+    used = {
+        (layer_of(module), imported) for module in MODULES for imported in imported_layers(module)
+    }
+    assert ARROWS - used == {('__main__', 'tools')}  # which imports the command that is asked for
 
 
 @pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
