@@ -19,8 +19,10 @@ from typing import Any, TypeAlias
 
 import cv2
 from fcrn_depth_ros.camera.camera_file import read_camera_file
+from fcrn_depth_ros.camera.depth_encoding import to_millimetres
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import fit_floor
+from fcrn_depth_ros.camera.picture_files import read_depth_mm, read_picture
 from fcrn_depth_ros.tools.measure.dataset import list_scenes, read_split
 import numpy as np
 from numpy.typing import NDArray
@@ -73,19 +75,17 @@ def load_scene(folder: Path, least_height_m: float = 0.05) -> list[Frame]:
     camera = camera_file.intrinsics
     frames = []
     for path in sorted((folder / 'depth').glob('*.png')):
-        image = cv2.imread(str(next((folder / 'rgb').glob(f'{path.stem}.*'))))
-        depth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if depth.shape[::-1] != STORED_SIZE:
+        image = read_picture(next((folder / 'rgb').glob(f'{path.stem}.*')))
+        depth_m = read_depth_mm(path)
+        if depth_m.shape[::-1] != STORED_SIZE:
             image = cv2.resize(image, STORED_SIZE, interpolation=cv2.INTER_AREA)
-            depth = cv2.resize(depth, STORED_SIZE, interpolation=cv2.INTER_NEAREST)
-        depth[depth > 1000 * min(camera_file.max_reliable_m, 60)] = 0
-        mounting = camera_file.mounting or fit_floor(
-            depth / np.float32(1000), camera, min_height_m=least_height_m
-        )
+            depth_m = cv2.resize(depth_m, STORED_SIZE, interpolation=cv2.INTER_NEAREST)
+        depth_m[depth_m > min(camera_file.max_reliable_m, 60)] = np.nan
+        mounting = camera_file.mounting or fit_floor(depth_m, camera, min_height_m=least_height_m)
         frames.append(
             Frame(
-                cv2.cvtColor(image, cv2.COLOR_BGR2RGB),
-                depth,
+                image,
+                to_millimetres(depth_m),
                 camera,
                 mounting.down_vector() / mounting.height_m if mounting else None,
                 camera_file.score_crop,
