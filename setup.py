@@ -81,6 +81,8 @@ setup(
         # build of it (onnxruntime-openvino), which must replace onnxruntime, not join it.
         'bench': ['matplotlib>=3.8', 'onnx>=1.18', 'openvino>=2024.4', 'torch>=2.4'],
         'dev': read_requirements('dev.txt'),
+        # colcon test runs pytest where this names it.
+        'test': ['pytest'],
     },
     entry_points={
         'console_scripts': [

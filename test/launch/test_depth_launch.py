@@ -23,11 +23,6 @@ import time
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import pytest
-
-pytest.importorskip('launch_ros', reason='launch_ros is not on PyPI: run this on a ROS 2 machine')
-
 from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.perception.scan_frame import Quaternion, scan_rotation
@@ -36,6 +31,8 @@ from fcrn_depth_ros.ros.ros_version import ros_distro
 from fcrn_depth_ros.ros.transport import profiles_variable
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument
+import numpy as np
+import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node

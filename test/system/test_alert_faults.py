@@ -17,11 +17,8 @@ import subprocess
 import sys
 import time
 
-import pytest
-
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 from geometry_msgs.msg import Twist
+import pytest
 from rclpy.qos import QoSProfile
 from robot import moves, RANGE_SOURCE, Robot, RosProcess
 from rosgraph_msgs.msg import Clock as ClockMessage

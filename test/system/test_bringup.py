@@ -14,11 +14,8 @@ import time
 
 import numpy as np
 import pytest
-from tiny_models import write_model
-
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 from robot import Robot, RosProcess
+from tiny_models import write_model
 
 
 @pytest.fixture

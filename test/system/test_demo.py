@@ -20,8 +20,6 @@ from fcrn_depth_ros.ros.ros_version import ros_distro
 import pytest
 from tiny_models import tiny_card, write_model
 
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = [
     'frames_published',

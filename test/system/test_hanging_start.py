@@ -12,11 +12,8 @@ import signal
 import subprocess
 import sys
 
-import pytest
-
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 from fcrn_depth_ros.ros.hang_guard import LIMIT_VARIABLE
+import pytest
 from robot import Robot
 from test_bringup import children, start_chain
 

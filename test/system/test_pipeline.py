@@ -20,8 +20,6 @@ import numpy as np
 import pytest
 from tiny_models import write_model
 
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 _PATIENCE_S = 40.0
 
 

@@ -12,12 +12,11 @@ import time
 
 import pytest
 
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signals_that_follow_the_first_do_not_kill(number: int) -> None:
     """Ctrl-C reaches a launched node twice: from the terminal, and from launch."""
+    pytest.importorskip('rclpy')
     command = [sys.executable, '-m', 'fcrn_depth_ros.nodes.alert_node']
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while 'STOP' not in (line := process.stderr.readline()):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import ctypes.util
+import importlib.util
 import json
 from pathlib import Path
 import subprocess
@@ -13,20 +13,23 @@ import sys
 
 import pytest
 
-pytest.importorskip('rclpy', reason='the closed loop needs ROS 2')
-if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
-    pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
-# In a process of its own: mujoco reads MUJOCO_GL when it is first imported.
-if subprocess.run(
-    [sys.executable, '-c', 'import simulation, mujoco'], capture_output=True
-).returncode:
-    pytest.skip('mujoco is not installed (simulation/requirements.txt)', allow_module_level=True)
+import simulation
+
+# mujoco itself is needed by the process that the test starts.
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec('mujoco') is None,
+        reason='needs mujoco (pip install -r simulation/requirements.txt)',
+    ),
+    pytest.mark.skipif(not simulation.CAN_RENDER, reason='rendering needs libegl1 or libosmesa6'),
+]
 
 RUNS = 3
 
 
 @pytest.mark.slow
 def test_oracle_drives_end_as_they_should(tmp_path: Path) -> None:
+    pytest.importorskip('rclpy')
     figures_file = tmp_path / 'figures.json'
     command = [
         sys.executable, '-m', 'simulation.simulate', '--oracle', '--runs', str(RUNS),

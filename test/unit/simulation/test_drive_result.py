@@ -8,8 +8,6 @@ import math
 
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
-
 from simulation.drive_result import DriveSample, FALSE_STOP_BEYOND_M, judge_drive, summarize
 from simulation.room_builder import Room
 from simulation.scenarios import Scenario

@@ -15,7 +15,6 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 import numpy as np
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
 if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
     pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
 

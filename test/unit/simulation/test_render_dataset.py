@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import json
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
-pytest.importorskip('tqdm', reason='tqdm is not installed (simulation/requirements.txt)')
-if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
-    pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
-
+import simulation
 from simulation.render_dataset import main
+
+pytestmark = pytest.mark.skipif(
+    not simulation.CAN_RENDER, reason='rendering needs libegl1 or libosmesa6'
+)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

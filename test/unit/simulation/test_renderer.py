@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-import ctypes.util
 
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
-if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
-    pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
-
+import simulation
 from simulation.renderer import CameraPose, RoomRenderer, shade_corners
 from simulation.room_builder import RoomBuilder
+
+pytestmark = pytest.mark.skipif(
+    not simulation.CAN_RENDER, reason='rendering needs libegl1 or libosmesa6'
+)
 
 WIDTH, HEIGHT, FX = 160, 120, 110.0
 

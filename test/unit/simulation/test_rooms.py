@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import cv2
+import mujoco
 import numpy as np
 import pytest
 
-mujoco = pytest.importorskip('mujoco', reason='mujoco is not installed (see simulation/)')
-
-from simulation.obstacles import LOW_OBSTACLE_BUILDERS, OBSTACLE_BUILDERS  # noqa: E402
-from simulation.room_builder import RoomBuilder  # noqa: E402
-from simulation.rooms import put_obstacle, random_room  # noqa: E402
+from simulation.obstacles import LOW_OBSTACLE_BUILDERS, OBSTACLE_BUILDERS
+from simulation.room_builder import RoomBuilder
+from simulation.rooms import put_obstacle, random_room
 
 
 def test_equal_seeds_give_equal_rooms() -> None:

@@ -8,8 +8,6 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
-
 from simulation.scenarios import (
     CORRIDOR_WIDTH_M,
     draw_scenario,

@@ -8,8 +8,6 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip('mujoco', reason='mujoco is not installed (simulation/requirements.txt)')
-
 from simulation.room_builder import Room, RoomBuilder
 from simulation.world import DriveWorld, Mounting, ROBOT_RADIUS_M, robot_xml
 

@@ -2,17 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import numpy as np
-import pytest
+from tiny_runs import write_run
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-for name in ('onnx', 'tqdm', 'yaml'):
-    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
-
-from tiny_runs import write_run  # noqa: E402
-
-from training.average import main, mean_weights, measure_statistics  # noqa: E402
-from training.export import load_trained  # noqa: E402
-from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE  # noqa: E402
+from training.average import main, mean_weights, measure_statistics
+from training.export import load_trained
+from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
 
 
 def test_mean_of_snapshots_and_checkpoints(tmp_path):

@@ -6,17 +6,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from tiny_runs import write_run
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-for name in ('onnx', 'tqdm', 'yaml'):
-    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
-
-import cv2  # noqa: E402
-from tiny_runs import write_run  # noqa: E402
-
-from training import check, train  # noqa: E402
+from training import check, train
 
 
 @torch.no_grad()

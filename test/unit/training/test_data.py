@@ -4,18 +4,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
+import yaml
 
-pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-pytest.importorskip('tqdm', reason='training needs tqdm (training/requirements.txt)')
-yaml = pytest.importorskip('yaml', reason='training needs pyyaml (training/requirements.txt)')
-
-from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics  # noqa: E402
-from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
-
-from training.data import epoch_batches, floor_map, Frame, make_sample, whole_view  # noqa: E402
-import training.train  # noqa: E402
+from training.data import epoch_batches, floor_map, Frame, make_sample, whole_view
+import training.train
 
 CAMERA = CameraIntrinsics(273.0, 273.0, 162.0, 126.0, 320, 240)
 MOUNTING = CameraMounting(0.62, 12.0, 2.0)

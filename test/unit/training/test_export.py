@@ -1,26 +1,22 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig
+from fcrn_depth_ros.tools.measure.quantization import float_nodes
 import numpy as np
+import onnx
 import pytest
+from tiny_runs import write_run
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-for name in ('onnx', 'tqdm', 'yaml'):
-    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
-
-from fcrn_depth_ros.estimation.onnx_model import load_onnx_model, SessionConfig  # noqa: E402
-from fcrn_depth_ros.tools.measure.quantization import float_nodes  # noqa: E402
-import onnx  # noqa: E402
-from tiny_runs import write_run  # noqa: E402
-
-from training.export import (  # noqa: E402
+from training.export import (
     describe_size,
     load_mean,
     load_trained,
     make_card,
     write_float,
 )
-from training.network import FcrnLite, MeanOfNetworks, resize  # noqa: E402
+from training.network import FcrnLite, MeanOfNetworks, resize
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
 TRAINED = CONFIG | {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0}

@@ -3,14 +3,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-for name in ('onnx', 'tqdm', 'yaml'):
-    pytest.importorskip(name, reason=f'training needs {name} (training/requirements.txt)')
-
-from training.export import make_card, write_float  # noqa: E402
-from training.exported import load_exported, main  # noqa: E402
-from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks  # noqa: E402
+from training.export import make_card, write_float
+from training.exported import load_exported, main
+from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
 

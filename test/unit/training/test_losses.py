@@ -4,10 +4,9 @@
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-
-from training.losses import depth_loss, error_spread, gradient_error  # noqa: E402
+from training.losses import depth_loss, error_spread, gradient_error
 
 ONES = torch.ones(1, 1, 16, 16)
 

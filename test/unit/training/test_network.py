@@ -1,15 +1,13 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip('torch', reason='training needs torch (training/requirements.txt)')
-
-from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics  # noqa: E402
-from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth  # noqa: E402
-
-from training.network import (  # noqa: E402
+from training.network import (
     FcrnLite,
     lite_stages,
     MountingGeometry,

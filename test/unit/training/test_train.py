@@ -9,11 +9,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip('torch', reason='torch is not installed (training/requirements.txt)')
-pytest.importorskip('tqdm', reason='tqdm is not installed (training/requirements.txt)')
-
-from training import train  # noqa: E402
+from training import train
 
 SCHEDULE = {'warm_up': 0.1, 'cool_down': 0.4, 'cool_down_minutes': 10}
 

@@ -8,21 +8,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from fcrn_depth_ros.__main__ import main
-from fcrn_depth_ros.errors import ToolInputError
-from fcrn_depth_ros.tools.fcrn.coreml import interpret_coreml
-from fcrn_depth_ros.tools.fcrn.weights import RESIDUAL_STAGES, UP_PROJECTIONS
-import numpy as np
-import pytest
-
-pytest.importorskip('onnx')
-pytest.importorskip('coremltools.proto', reason='coremltools is not installed')
 from coremltools.models import datatypes
 from coremltools.models.neural_network import NeuralNetworkBuilder
 from coremltools.proto import Model_pb2
+from fcrn_depth_ros.__main__ import main
+from fcrn_depth_ros.errors import ToolInputError
+from fcrn_depth_ros.tools.fcrn.coreml import interpret_coreml
 from fcrn_depth_ros.tools.fcrn.graph import build_fcrn
 from fcrn_depth_ros.tools.fcrn.import_weights import fcrn_card, read_coreml_weights
+from fcrn_depth_ros.tools.fcrn.weights import RESIDUAL_STAGES, UP_PROJECTIONS
+import numpy as np
 from onnx import numpy_helper
+import pytest
 
 from benchmark.random_fcrn import random_weights
 

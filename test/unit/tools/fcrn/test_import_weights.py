@@ -15,14 +15,12 @@ from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
 from fcrn_depth_ros.tools.fcrn.checkpoint import read_checkpoint
+from fcrn_depth_ros.tools.fcrn.graph import build_fcrn
+from fcrn_depth_ros.tools.fcrn.import_weights import fcrn_card, read_weights
 from fcrn_depth_ros.tools.fcrn.weights import check_weights, fcrn_layout, read_npy_weights
 import numpy as np
 from plain_fcrn import plain_fcrn
 import pytest
-
-pytest.importorskip('onnx')
-from fcrn_depth_ros.tools.fcrn.graph import build_fcrn
-from fcrn_depth_ros.tools.fcrn.import_weights import fcrn_card, read_weights
 
 from benchmark.random_fcrn import random_weights
 
