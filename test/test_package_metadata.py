@@ -38,7 +38,10 @@ OPTIONAL = {
     'h5py',
     'irobot_create_msgs',
     'onnx',
+    'pooch',
+    'requests',
     'rosbags',
+    'tqdm',
     'turtlebot3_msgs',
 }
 # ros2launch gives the command `ros2 launch`; tf2_ros listens to the messages of tf2_msgs.
