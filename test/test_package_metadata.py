@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from email.parser import Parser
 from pathlib import Path
 import re
@@ -146,3 +147,9 @@ def test_the_wheel_describes_the_package(wheel: zipfile.ZipFile) -> None:
     assert metadata.get_payload().lstrip().startswith('# fcrn_depth_ros')
     entry_points = wheel.read(f'{folder}/entry_points.txt').decode()
     assert 'fcrn-depth = fcrn_depth_ros.__main__:main' in entry_points
+
+
+def test_executables_that_colcon_installs_take_the_python_of_an_active_environment() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg', encoding='utf-8')
+    assert config['build_scripts']['executable'] == '/usr/bin/env python3'
