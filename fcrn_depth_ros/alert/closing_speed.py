@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How fast is the nearest surface coming: a trend that noise and jumps do not fool."""
+"""The speed of approach: a trend of distances that is robust against noise and jumps."""
 
 from __future__ import annotations
 

@@ -119,12 +119,8 @@ class AlertMachine:
     """
 
     def __init__(self, config: AlertConfig) -> None:
-        self._config = config
         self._is_enabled = True
-        self._error = ''
-        self._error_s = -math.inf
-        self._contradiction = ''
-        self._was_released = False
+        self._failure: tuple[float, str] | None = None  # when, and why
         self._latched_reason = ''
         self._awaits_neutral = False
         self._command = ZERO_VELOCITY
@@ -371,7 +367,7 @@ class AlertMachine:
             What failed.
 
         """
-        self._error, self._error_s = reason, now_s
+        self._failure = now_s, reason
         self.advance(now_s)
 
     def _is_verified(self, reading: RangeReading | None) -> bool:
@@ -386,8 +382,10 @@ class AlertMachine:
 
     def _fault(self, now_s: float) -> Verdict | None:
         """Return why nothing can be judged now; None where the obstacle rule decides."""
-        if self._error and now_s - self._error_s < ERROR_HOLD_S:
-            return Verdict(AlertState.STOP, 'error', self._error)
+        if self._failure is not None:
+            failure_s, reason = self._failure
+            if now_s - failure_s < ERROR_HOLD_S:
+                return Verdict(AlertState.STOP, 'error', reason)
         if self._contradiction:
             return Verdict(AlertState.STOP, 'contradiction', self._contradiction)
         fault = self._source.fault(now_s)

@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Is something too near, coming too fast, or is the robot too fast for what is ahead."""
+"""Whether something is too near or approaches too fast, or the robot is too fast for it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ObstacleConfig(SpeedConfig):
 
 class SeverityDebounce:
     """
-    Let the state get worse and better only when several readings in a row ask for it.
+    Debounce: the state changes only when several readings in a row demand it.
 
     Parameters
     ----------
@@ -125,12 +125,12 @@ class SeverityDebounce:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing was heard since the start."""
+        """Return whether no reading came since the start."""
         return not self._trips
 
     @property
     def better_count(self) -> int:
-        """Return how many of the latest readings in a row ask for something better."""
+        """Return how many of the latest readings in a row demand something better."""
         count = 0
         for hold in reversed(self._holds):
             if hold >= self.state:
@@ -141,7 +141,7 @@ class SeverityDebounce:
 
 class ObstacleRule:
     """
-    Judge trusted distances: too near, coming too fast, or too fast for what is ahead.
+    Judge trusted distances: too near, approaching too fast, or the robot too fast for them.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ class ObstacleRule:
 
     def verdict(self) -> Verdict:
         """
-        Say what the readings so far ask for.
+        Return what the readings so far demand.
 
         Returns
         -------

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Can the distance be trusted right now: arrival, stamps, values.
+Whether the distance can be trusted now: arrival, stamps, values.
 
 A source is trusted from its first good reading until something speaks against it. Two clocks
 are used, both passed in: a steady one for everything that is a duration here, and the clock of

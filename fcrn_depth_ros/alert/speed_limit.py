@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How fast may the robot go: stopping distance, and the gate that velocity commands pass."""
+"""How fast the robot may go: stopping distance, and the gate for velocity commands."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Velocity:
 
     def flaw(self) -> str:
         """
-        Return which component cannot be meant.
+        Return which component is no velocity of a robot.
 
         Returns
         -------
@@ -95,7 +95,7 @@ ZERO_VELOCITY = Velocity()
 
 def stopping_distance(speed_mps: float, margin_m: float, config: SpeedConfig) -> float:
     """
-    Give the distance that a robot needs in front of it.
+    Return the distance that a robot needs in front of it.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def stopping_distance(speed_mps: float, margin_m: float, config: SpeedConfig) ->
 
 def greatest_safe_speed(distance_m: float, margin_m: float, config: SpeedConfig) -> float:
     """
-    Give the speed from which the robot can still stop: the inverse of `stopping_distance`.
+    Return the speed from which the robot can still stop: the inverse of `stopping_distance`.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def greatest_safe_speed(distance_m: float, margin_m: float, config: SpeedConfig)
 
 def gate_stopped(command: Velocity, is_free_to_leave: bool, config: SpeedConfig) -> Velocity:
     """
-    Give what passes while stopped: nothing, unless the robot may free itself.
+    Return what passes while stopped: nothing, unless the robot may free itself.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def gate_stopped(command: Velocity, is_free_to_leave: bool, config: SpeedConfig)
 
 def gate_moving(command: Velocity, limit_mps: float) -> Velocity:
     """
-    Slow a command down so that its forward speed keeps the limit.
+    Scale a command down until its forward speed keeps the limit.
 
     Parameters
     ----------

@@ -67,26 +67,6 @@ def scale_sigma(distance_m: float, variance_m2: float) -> float | None:
     return math.sqrt(variance_m2) / distance_m
 
 
-def scale_variance(distance_m: float, sigma: float | None) -> float:
-    """
-    Return the variance that says how certain the scale of a distance is.
-
-    Parameters
-    ----------
-    distance_m : float
-        `range` of the message.
-    sigma : float or None
-        Relative uncertainty of the scale; None while it is unverified.
-
-    Returns
-    -------
-    float
-        Square metres; 0 while the scale is unverified.
-
-    """
-    return 0.0 if sigma is None else (sigma * distance_m) ** 2
-
-
 def _nanoseconds(stamp: Time) -> int | None:
     if stamp.nanosec >= _NANOSECONDS_PER_S:
         return None

@@ -16,7 +16,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.alert.machine import ERROR_HOLD_S
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.nodes.alert_node import AlertNode
-from fcrn_depth_ros.ros.range_reading import scale_variance
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
 import pytest
 from rclpy.parameter import Parameter
@@ -53,7 +52,7 @@ class Alert(RunningNode):
     def see(self, distance_m, age_s=0.0, sigma=None):
         now = self.peer.get_clock().now().nanoseconds - int(age_s * 1e9)
         message = Range(min_range=0.0, max_range=10.0, range=distance_m)
-        message.variance = scale_variance(distance_m, sigma)
+        message.variance = 0.0 if sigma is None else (sigma * distance_m) ** 2
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(now, 10**9)
         self.publish('proximity/range', message)
         self.spin(2)
