@@ -9,6 +9,7 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate
+from fcrn_depth_ros.estimation.stopwatch import Stopwatch
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
@@ -31,6 +32,7 @@ class TrueDepth:
         image_rgb: NDArray[np.uint8],
         intrinsics: CameraIntrinsics | None = None,
         mounting: CameraMounting | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> DepthEstimate:
         """Return the true depth; a calibration is needed."""
         assert intrinsics is not None
@@ -42,7 +44,6 @@ class TrueDepth:
             inverse_floor_depth=None
             if mounting is None
             else inverse_floor_depth(intrinsics, mounting),
-            inference_s=0.0,
             focal_corrected=True,
             mounting_used='none' if mounting is None else 'network',
         )

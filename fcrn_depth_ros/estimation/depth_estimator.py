@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
-import time
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from ..settings import setting, Settings
 from .onnx_model import OnnxModel
 from .postprocessing import limit_depth, network_output_to_depth
 from .preprocessing import check_image, place_image, prepare_image
+from .stopwatch import Stage, Stopwatch
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,6 @@ class DepthEstimate:
     inverse_floor_depth : ndarray of float32, shape (h, w), or None
         Inverse depth of an empty floor in 1/m, 0 above the horizon; None where the mounting is
         unknown.
-    inference_s : float
-        Time of the network alone; 0 where it did not run.
     focal_corrected : bool
         True where the scale was corrected for the camera's focal length.
     mounting_used : str
@@ -100,7 +98,6 @@ class DepthEstimate:
     intrinsics: CameraIntrinsics
     is_camera_known: bool
     inverse_floor_depth: NDArray[np.float32] | None
-    inference_s: float
     focal_corrected: bool
     mounting_used: str
     range_doubts: tuple[str, ...] = ()
@@ -161,6 +158,7 @@ class DepthEstimator:
         image_rgb: NDArray[np.uint8],
         intrinsics: CameraIntrinsics | None = None,
         mounting: CameraMounting | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> DepthEstimate:
         """
         Estimate the depth of one picture.
@@ -173,6 +171,8 @@ class DepthEstimator:
             Of this picture. Without them the field of view of the training camera is assumed.
         mounting : CameraMounting, optional
             Pose above the floor.
+        stopwatch : Stopwatch, optional
+            Measures how long preparing the picture and the network take.
 
         Returns
         -------
@@ -189,7 +189,8 @@ class DepthEstimator:
             The network failed.
 
         """
-        return self._turned(image_rgb, intrinsics, mounting, self._estimate_upright)
+        upright = partial(self._estimate_upright, stopwatch=stopwatch or Stopwatch())
+        return self._turned(image_rgb, intrinsics, mounting, upright)
 
     def unknown(
         self,
@@ -261,6 +262,7 @@ class DepthEstimator:
         image_rgb: NDArray[np.uint8],
         intrinsics: CameraIntrinsics | None,
         mounting: CameraMounting | None,
+        stopwatch: Stopwatch,
     ) -> DepthEstimate:
         card = self.model.card
         height, width = image_rgb.shape[:2]
@@ -275,11 +277,9 @@ class DepthEstimator:
             camera = intrinsics or self._assumed_camera(width, height)
             network_floor = _floor_map(place.to_network(camera), mounting) * np.float32(ratio)
         tensor = prepare_image(image_rgb, card)
-
-        start = time.perf_counter()
+        stopwatch.lap(Stage.PREPARE)
         raw = self.model.run(tensor, network_floor)
-        inference_s = time.perf_counter() - start
-
+        stopwatch.lap(Stage.INFERENCE)
         size = (height, width) if self.config.depth_size == 'input' else None
         depth = place.to_picture(network_output_to_depth(raw, card, ratio), size)
         camera = (intrinsics or self._assumed_camera(width, height)).scaled_to(
@@ -299,7 +299,6 @@ class DepthEstimator:
             depth_m=depth,
             intrinsics=camera,
             inverse_floor_depth=floor,
-            inference_s=inference_s,
             mounting_used=mounting_used,
         )
 
@@ -325,7 +324,6 @@ class DepthEstimator:
             intrinsics=camera,
             is_camera_known=intrinsics is not None,
             inverse_floor_depth=None if mounting is None else _floor_map(camera, mounting),
-            inference_s=0.0,
             focal_corrected=(
                 intrinsics is not None
                 and card.is_metric

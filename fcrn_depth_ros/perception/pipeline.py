@@ -26,6 +26,7 @@ from ..camera.rectification import LensCalibration, Rectifier
 from ..errors import ConfigurationError, FrameError
 from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ..estimation.onnx_model import OnnxModel
+from ..estimation.stopwatch import Stage, Stopwatch
 from ..settings import setting, Settings
 from .observation import CameraFrame, Observation
 from .proximity import estimate_proximity, ProximityConfig
@@ -103,8 +104,9 @@ class DepthSource(Protocol):
         image_rgb: NDArray[np.uint8],
         intrinsics: CameraIntrinsics | None = None,
         mounting: CameraMounting | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> DepthEstimate:
-        """Return the depth of a picture."""
+        """Return the depth of a picture; a network laps PREPARE and INFERENCE."""
 
     def unknown(
         self,
@@ -195,7 +197,7 @@ class PerceptionPipeline:
         self._first_arrival_s: float | None = None
         self._last = None
 
-    def observe(self, frame: CameraFrame) -> Observation:
+    def observe(self, frame: CameraFrame, stopwatch: Stopwatch | None = None) -> Observation:
         """
         Say what a frame means.
 
@@ -203,6 +205,8 @@ class PerceptionPipeline:
         ----------
         frame : CameraFrame
             The picture and what is known with it.
+        stopwatch : Stopwatch, optional
+            Measures how long each stage takes; what is observed does not depend on it.
 
         Returns
         -------
@@ -220,11 +224,13 @@ class PerceptionPipeline:
         if self.contradiction or self._source is None:
             raise ConfigurationError(self.contradiction)
         self._await_calibration(frame)
+        stopwatch = stopwatch or Stopwatch()
         repeats = self._count_repeats(frame)
+        stopwatch.lap(Stage.REPEATS)
         if repeats and self._last is not None and _same_view(frame, self._last[0]):
             seen = replace(self._last[1], stamp_ns=frame.stamp_ns)
         else:
-            seen = self._look_at(frame, self._source)
+            seen = self._look_at(frame, self._source, stopwatch)
         self._last = frame, seen
         limit = self.config.frames.frozen_frame_count
         return seen if not limit or repeats < limit else self._frozen(seen, repeats)
@@ -249,21 +255,30 @@ class PerceptionPipeline:
             content = np.ascontiguousarray(frame.image_rgb).data.cast('B')
         return self._repeats.update(content, frame.stamp_ns)
 
-    def _look_at(self, frame: CameraFrame, source: DepthSource) -> Observation:
+    def _look_at(
+        self, frame: CameraFrame, source: DepthSource, stopwatch: Stopwatch
+    ) -> Observation:
         config = self.config
         image_rgb, calibration = frame.image_rgb, frame.calibration
         if calibration is not None and config.frames.rectify and calibration.moves_pixels:
             image_rgb = self._rectified(image_rgb, calibration)
+            stopwatch.lap(Stage.RECTIFY)
         intrinsics = None if calibration is None else calibration.intrinsics
         quality = assess_image(image_rgb, config.quality)
-        look = source.estimate if quality.usable else source.unknown
-        estimate = look(image_rgb, intrinsics, frame.mounting)
+        stopwatch.lap(Stage.QUALITY)
+        estimate = (
+            source.estimate(image_rgb, intrinsics, frame.mounting, stopwatch)
+            if quality.usable
+            else source.unknown(image_rgb, intrinsics, frame.mounting)
+        )
+        stopwatch.lap(Stage.POSTPROCESS)
         proximity = estimate_proximity(
             estimate.depth_m,
             config.proximity,
             estimate.inverse_floor_depth,
             lateral_slope(estimate.intrinsics, frame.mounting),
         )
+        stopwatch.lap(Stage.PROXIMITY)
         unknown_reason = quality.reason
         if not unknown_reason and not proximity.is_known:
             unknown_reason = (

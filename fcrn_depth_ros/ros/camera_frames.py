@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ..camera.mounting import CameraMounting
+from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
 from .messages import calibration_from_camera_info, is_uncalibrated
 from .stamps import nanoseconds
@@ -31,12 +32,15 @@ class ArrivedImage:
         None where none has come yet.
     arrival_s : float
         Steady time of arrival.
+    stopwatch : Stopwatch
+        Started on arrival.
 
     """
 
     message: Image | CompressedImage
     camera_info: CameraInfo | None
     arrival_s: float
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
     def calibration_note(self) -> str:

@@ -9,6 +9,7 @@ import math
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from ..estimation.stopwatch import Stage
 from ..report.run_record import DepthNodeAccount
 from . import diagnostic_keys as keys
 
@@ -36,10 +37,11 @@ def depth_node_account(status: DiagnosticStatus) -> DepthNodeAccount:
 
     """
     values = {pair.key: pair.value for pair in status.values}
+    p50_ms, p95_ms = (float(values.get(key, math.nan)) for key in keys.stage_keys(Stage.INFERENCE))
     return DepthNodeAccount(
         drops={reason: int(values.get(key, 0)) for key, reason in _DROPS.items()},
-        inference_p50_ms=float(values.get(keys.INFERENCE_P50_MS, math.nan)),
-        inference_p95_ms=float(values.get(keys.INFERENCE_P95_MS, math.nan)),
+        inference_p50_ms=p50_ms,
+        inference_p95_ms=p95_ms,
         model=values.get(keys.MODEL),
         provider=values.get(keys.PROVIDER),
     )

@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 import math
 import threading
 
 import numpy as np
 
+from ..estimation.stopwatch import Stage
 from . import diagnostic_keys as keys
 from .diagnostics import Level
 
 # Times of this many frames make the percentiles: about 10 s at 30 Hz.
 _WINDOW_FRAMES = 300
 _RATE_WINDOW_S = 5.0
+_NOT_MEASURED = (math.nan, math.nan)
 # The slowest network takes a second on a small computer.
 _STUCK_S = 10.0
 
@@ -30,7 +32,8 @@ class DepthStatus:
 
     ``frames_received = frames_processed + frames_superseded + frames_rejected + frames_ignored``
     plus at most the one in the works; frames_lost never came in, by the middleware's own count.
-    Times are NaN before the first frame.
+    Times are NaN before the first frame; a pair of times is the percentiles 50 and 95 of the last
+    frames.
     """
 
     lifecycle_state: str = 'unconfigured'
@@ -49,10 +52,8 @@ class DepthStatus:
     output_rate_hz: float = 0.0
     input_age_ms: float = math.nan
     inference_ms: float = math.nan
-    inference_p50_ms: float = math.nan
-    inference_p95_ms: float = math.nan
-    processing_p50_ms: float = math.nan
-    processing_p95_ms: float = math.nan
+    processing_ms: tuple[float, float] = _NOT_MEASURED
+    stages_ms: Mapping[Stage, tuple[float, float]] = field(default_factory=dict)
     image_topic: str = 'image'
     scan_transform: str = 'not published: publish_tf is false'
     model: str = ''
@@ -78,10 +79,9 @@ class DepthStatus:
             'output rate (Hz)': self.output_rate_hz,
             'input age (ms)': self.input_age_ms,
             'inference time (ms)': self.inference_ms,
-            keys.INFERENCE_P50_MS: self.inference_p50_ms,
-            keys.INFERENCE_P95_MS: self.inference_p95_ms,
-            'processing p50 (ms)': self.processing_p50_ms,
-            'processing p95 (ms)': self.processing_p95_ms,
+            'processing p50 (ms)': self.processing_ms[0],
+            'processing p95 (ms)': self.processing_ms[1],
+            **self._stage_values(),
             keys.FRAMES_RECEIVED: self.frames_received,
             keys.FRAMES_PROCESSED: self.frames_processed,
             keys.FRAMES_DROPPED: self.frames_dropped,
@@ -102,6 +102,13 @@ class DepthStatus:
             'image quality': self.image_quality,
             'transform of the scan': self.scan_transform,
         }
+
+    def _stage_values(self) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for stage in Stage:
+            pair_ms = self.stages_ms.get(stage, _NOT_MEASURED)
+            values |= zip(keys.stage_keys(stage), pair_ms, strict=True)
+        return values
 
 
 def assess(status: DepthStatus) -> tuple[Level, str]:
@@ -152,8 +159,10 @@ class _Counters:
     processed_s: deque[float] = field(default_factory=deque)
     rejected_s: float = -math.inf
     work_began_s: float | None = None
-    inference_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
     processing_ms: deque[float] = field(default_factory=lambda: deque(maxlen=_WINDOW_FRAMES))
+    stages_ms: dict[Stage, deque[float]] = field(
+        default_factory=lambda: {stage: deque(maxlen=_WINDOW_FRAMES) for stage in Stage}
+    )
 
 
 class StatusKeeper:
@@ -223,16 +232,14 @@ class StatusKeeper:
             self._counters.rejected_s = self._steady_time_s()
             self._counters.status = replace(self._counters.status, last_rejection=reason)
 
-    def count_processed(self, inference_s: float, processing_s: float, input_age_s: float) -> None:
+    def count_processed(self, times_s: Mapping[Stage, float], input_age_s: float) -> None:
         """
         Count a frame that was observed and published.
 
         Parameters
         ----------
-        inference_s : float
-            Time of the network; 0 where it did not run.
-        processing_s : float
-            Time from the message to the last published output, the network included.
+        times_s : mapping of Stage to float
+            Time of each stage that the frame went through.
         input_age_s : float
             Age of the image when everything was published, by its stamp.
 
@@ -240,12 +247,13 @@ class StatusKeeper:
         with self._lock:
             self._end_work(frames_processed=1)
             self._counters.processed_s.append(self._steady_time_s())
-            if inference_s > 0.0:
-                self._counters.inference_ms.append(inference_s * 1e3)
+            for stage, time_s in times_s.items():
+                self._counters.stages_ms[stage].append(time_s * 1e3)
+            processing_s = sum(times_s.values()) - times_s.get(Stage.WAIT, 0.0)
             self._counters.processing_ms.append(processing_s * 1e3)
             self._counters.status = replace(
                 self._counters.status,
-                inference_ms=inference_s * 1e3,
+                inference_ms=times_s.get(Stage.INFERENCE, 0.0) * 1e3,
                 input_age_ms=input_age_s * 1e3,
             )
 
@@ -262,18 +270,16 @@ class StatusKeeper:
         with self._lock:
             counters = self._counters
             now_s = self._steady_time_s()
-            inference_p50_ms, inference_p95_ms = _percentiles(counters.inference_ms)
-            processing_p50_ms, processing_p95_ms = _percentiles(counters.processing_ms)
             return replace(
                 counters.status,
                 in_work_s=0.0 if counters.work_began_s is None else now_s - counters.work_began_s,
                 input_rate_hz=_rate_hz(counters.received_s, now_s),
                 output_rate_hz=_rate_hz(counters.processed_s, now_s),
                 rejected_lately=now_s - counters.rejected_s < _RATE_WINDOW_S,
-                inference_p50_ms=inference_p50_ms,
-                inference_p95_ms=inference_p95_ms,
-                processing_p50_ms=processing_p50_ms,
-                processing_p95_ms=processing_p95_ms,
+                processing_ms=_percentiles(counters.processing_ms),
+                stages_ms={
+                    stage: _percentiles(times_ms) for stage, times_ms in counters.stages_ms.items()
+                },
             )
 
     def _end_work(self, **increments: int) -> None:
@@ -296,6 +302,6 @@ def _rate_hz(times_s: deque[float], now_s: float) -> float:
 def _percentiles(values_ms: deque[float]) -> tuple[float, float]:
     """Return the 50th and the 95th percentile; NaN without a value."""
     if not values_ms:
-        return math.nan, math.nan
+        return _NOT_MEASURED
     p50, p95 = np.percentile(values_ms, (50, 95))
     return float(p50), float(p95)

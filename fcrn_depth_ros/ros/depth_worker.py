@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import threading
-import time
 import traceback
 from typing import Any
 
 from rclpy.node import Node
 
 from ..errors import ConfigurationError, FrameError, InferenceError
+from ..estimation.stopwatch import Stage
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
 from .camera_frames import ArrivedImage
@@ -125,6 +125,7 @@ class DepthWorker:
             )
 
     def _handle(self, image: ArrivedImage) -> None:
+        image.stopwatch.lap(Stage.WAIT)
         if not self._outputs.anyone_listens():
             self._status.count_ignored()
             return
@@ -134,8 +135,9 @@ class DepthWorker:
         if settings is not self._applied:
             self._applied = settings
             self._pipeline.reconfigure(perception_config(settings))
-        started_s = time.perf_counter()
-        seen = self._pipeline.observe(self._read(image, settings))
+        frame = self._read(image, settings)
+        image.stopwatch.lap(Stage.DECODE)
+        seen = self._pipeline.observe(frame, image.stopwatch)
         if self._is_abandoned:
             return
         self._status.update(
@@ -147,10 +149,9 @@ class DepthWorker:
         )
         header = image.message.header
         self._outputs.publish(header, seen, settings)
+        image.stopwatch.lap(Stage.PUBLISH)
         age_ns = self._node.get_clock().now().nanoseconds - nanoseconds(header.stamp)
-        self._status.count_processed(
-            seen.estimate.inference_s, time.perf_counter() - started_s, age_ns * 1e-9
-        )
+        self._status.count_processed(image.stopwatch.times_s, age_ns * 1e-9)
         try:
             self._on_observation(image.message, seen, settings)
         except Exception as error:

@@ -9,6 +9,8 @@ Everything else in /diagnostics is for people and may change its wording.
 
 from __future__ import annotations
 
+from ..estimation.stopwatch import Stage
+
 # What a status is about.
 DEPTH_ESTIMATION = 'depth estimation'
 PROXIMITY_ALERT = 'proximity alert'
@@ -21,10 +23,13 @@ FRAMES_LOST = 'frames lost (transport)'
 FRAMES_DROPPED = 'frames dropped'
 FRAMES_RECEIVED = 'frames received'
 FRAMES_PROCESSED = 'frames processed'
-INFERENCE_P50_MS = 'inference p50 (ms)'
-INFERENCE_P95_MS = 'inference p95 (ms)'
 MODEL = 'model'
 PROVIDER = 'provider'
+
+
+def stage_keys(stage: Stage) -> tuple[str, str]:
+    """Return the keys of the percentiles 50 and 95 of a stage's time."""
+    return f'{stage.value} p50 (ms)', f'{stage.value} p95 (ms)'
 
 
 def status_name(qualified_node_name: str, subject: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.nodes.depth_node import DepthNode
 from fcrn_depth_ros.ros import depth_worker
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
@@ -475,6 +476,8 @@ def test_diagnostics_name_the_trouble(start: Callable[..., RunningNode]) -> None
     values = {value.key: value.value for value in arrays[-1].status[0].values}
     assert values['frames processed'] == '1' and values['provider'] == 'CPU'
     assert float(values['inference time (ms)']) > 0
+    for stage in set(Stage) - {Stage.RECTIFY}:
+        assert float(values[f'{stage.value} p95 (ms)']) > 0
     assert values['metric scale'].startswith('unverified')
 
 
@@ -647,9 +650,9 @@ def test_a_network_that_hangs_is_left_behind_and_publishes_nothing_any_more(
     answers = threading.Event()
     observe = node.node._pipeline.observe
 
-    def hang(frame: Any) -> Any:
+    def hang(*frame: Any) -> Any:
         assert answers.wait(60.0)
-        return observe(frame)
+        return observe(*frame)
 
     monkeypatch.setattr(node.node._pipeline, 'observe', hang)
     send(node, picture(seed=1), stamp_s=1)
@@ -678,7 +681,7 @@ def test_a_worker_that_dies_is_reported_and_ends_the_process(
     diagnostics = node.listen(DiagnosticArray, '/diagnostics')
     assert node.node.exit_status is None
 
-    def die(frame: Any) -> Any:
+    def die(*_: Any) -> Any:
         raise SystemExit('out of luck')
 
     monkeypatch.setattr(node.node._pipeline, 'observe', die)

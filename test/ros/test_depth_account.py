@@ -7,6 +7,7 @@ import math
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
+from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.report.run_record import DepthNodeAccount
 from fcrn_depth_ros.ros.depth_account import depth_node_account
 from fcrn_depth_ros.ros.depth_status import DepthStatus
@@ -29,8 +30,7 @@ def test_the_account_is_what_depth_node_counted() -> None:
         frames_rejected=3,
         frames_ignored=5,
         frames_lost=7,
-        inference_p50_ms=8.5,
-        inference_p95_ms=12.25,
+        stages_ms={Stage.INFERENCE: (8.5, 12.25)},
         model='fcrn_lite 1.0',
         provider='CPU',
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.ros.depth_status import assess, DepthStatus, StatusKeeper
 from fcrn_depth_ros.ros.diagnostics import Level
 import pytest
@@ -55,7 +56,7 @@ def test_every_frame_has_one_fate() -> None:
         keeper.count_received(superseded_another)
     keeper.count_rejected('bad')
     keeper.count_ignored()
-    keeper.count_processed(0.02, 0.03, 0.05)
+    keeper.count_processed({Stage.INFERENCE: 0.02}, 0.05)
     status = keeper.snapshot()
     assert status.frames_received == status.frames_processed + status.frames_dropped == 4
     assert status.last_rejection == 'bad'
@@ -67,7 +68,7 @@ def test_every_frame_has_one_fate() -> None:
     [
         lambda keeper: keeper.count_rejected('bad'),
         lambda keeper: keeper.count_ignored(),
-        lambda keeper: keeper.count_processed(0.02, 0.03, 0.05),
+        lambda keeper: keeper.count_processed({Stage.INFERENCE: 0.02}, 0.05),
         lambda keeper: keeper.forget_frames(),
     ],
     ids=['rejected', 'ignored', 'processed', 'deactivated'],
@@ -110,21 +111,31 @@ def test_rates_and_rejections_fade() -> None:
     assert faded.input_rate_hz == 0.0 and not faded.rejected_lately
 
 
-def test_percentiles_of_the_inference_time() -> None:
+def test_percentiles_of_each_stage_and_of_all_but_the_wait() -> None:
     keeper = StatusKeeper(SteadyClock())
     for milliseconds in range(1, 102):
-        keeper.count_processed(milliseconds * 1e-3, 2 * milliseconds * 1e-3, 0.0)
+        time_s = milliseconds * 1e-3
+        keeper.count_processed(
+            {Stage.WAIT: 1.0, Stage.INFERENCE: time_s, Stage.PUBLISH: time_s}, 0.0
+        )
     status = keeper.snapshot()
-    assert status.inference_p50_ms == pytest.approx(51)
-    assert status.inference_p95_ms == pytest.approx(96)
-    assert status.processing_p50_ms == pytest.approx(102)
+    assert status.stages_ms[Stage.INFERENCE] == pytest.approx((51, 96))
+    assert status.stages_ms[Stage.WAIT] == pytest.approx((1000, 1000))
+    assert status.processing_ms == pytest.approx((102, 192))
 
 
-def test_frames_without_inference_have_no_part_in_its_percentiles() -> None:
+def test_frames_without_a_stage_have_no_part_in_its_percentiles() -> None:
     keeper = StatusKeeper(SteadyClock())
-    keeper.count_processed(0.02, 0.03, 0.0)
-    keeper.count_processed(0.0, 0.001, 0.0)
-    assert keeper.snapshot().inference_p50_ms == pytest.approx(20)
+    keeper.count_processed({Stage.INFERENCE: 0.02}, 0.0)
+    keeper.count_processed({Stage.REPEATS: 0.001}, 0.0)
+    assert keeper.snapshot().stages_ms[Stage.INFERENCE] == pytest.approx((20, 20))
+
+
+def test_each_stage_has_its_percentiles_in_the_values() -> None:
+    values = replace(HEALTHY, stages_ms={Stage.DECODE: (1.0, 2.0)}).as_values()
+    assert (values['decode p50 (ms)'], values['decode p95 (ms)']) == (1.0, 2.0)
+    for stage in Stage:
+        assert {f'{stage.value} p50 (ms)', f'{stage.value} p95 (ms)'} <= values.keys()
 
 
 def test_what_a_frame_said_does_not_outlive_the_frames() -> None:

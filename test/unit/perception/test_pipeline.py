@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import ConfigurationError, FrameError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationConfig
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
+from fcrn_depth_ros.estimation.stopwatch import Stage, Stopwatch
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
@@ -50,14 +52,17 @@ class Source:
             intrinsics=CAMERA.scaled_to(32, 24),
             is_camera_known=intrinsics is not None,
             inverse_floor_depth=None if mounting is None else np.zeros((24, 32), np.float32),
-            inference_s=0.01,
             focal_corrected=intrinsics is not None,
             mounting_used='none' if mounting is None else 'network',
             range_doubts=self.range_doubts,
         )
 
     def estimate(
-        self, image_rgb: NDArray[np.uint8], intrinsics: Any = None, mounting: Any = None
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: Any = None,
+        mounting: Any = None,
+        stopwatch: Stopwatch | None = None,
     ) -> DepthEstimate:
         self.estimates += 1
         self.seen = image_rgb
@@ -358,3 +363,35 @@ def test_a_pipeline_around_a_network(tmp_path: Path) -> None:
         PerceptionPipeline.for_model(
             model, PerceptionConfig(estimation=EstimationConfig(max_depth_m=0.05))
         )
+
+
+def stages_of(observed: PerceptionPipeline, seen: CameraFrame) -> dict[Stage, float]:
+    """Return the times of one frame by a clock that goes on by one at each look."""
+    stopwatch = Stopwatch(itertools.count().__next__)
+    observed.observe(seen, stopwatch)
+    return stopwatch.times_s
+
+
+def test_every_stage_of_a_frame_is_measured(tmp_path: Path) -> None:
+    model = load_onnx_model(write_model(tmp_path / 'm.onnx', tiny_card()))
+    bent = dataclasses.replace(CALIBRATION, distortion=np.array([0.1, 0.0, 0.0, 0.0, 0.0]))
+    config = PerceptionConfig(frames=FrameConfig(rectify=True))
+    times_s = stages_of(PerceptionPipeline.for_model(model, config), frame(calibration=bent))
+    assert times_s == dict.fromkeys(
+        (
+            Stage.REPEATS,
+            Stage.RECTIFY,
+            Stage.QUALITY,
+            Stage.PREPARE,
+            Stage.INFERENCE,
+            Stage.POSTPROCESS,
+            Stage.PROXIMITY,
+        ),
+        1,
+    )
+
+
+def test_what_does_not_happen_to_a_frame_takes_no_time() -> None:
+    observed = pipeline(Source())
+    assert Stage.RECTIFY not in stages_of(observed, frame(1))
+    assert stages_of(observed, frame(2)) == {Stage.REPEATS: 1}
