@@ -48,7 +48,7 @@ def summaries(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, str]:
         is_ci: subprocess.run(
             [sys.executable, '-m', 'pytest'],
             cwd=folder,
-            env=os.environ | {'CI': 'true' if is_ci else ''},
+            env=os.environ | {'CI': 'true' if is_ci else '', 'PYTEST_ADDOPTS': ''},
             capture_output=True,
             text=True,
             check=False,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import json
 import math
 from pathlib import Path
@@ -15,15 +14,17 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 import numpy as np
 import pytest
 
-if not any(map(ctypes.util.find_library, ('EGL', 'OSMesa'))):
-    pytest.skip('rendering needs libegl1 or libosmesa6', allow_module_level=True)
-
+import simulation
 from simulation.drive import Drive, DriveOptions, PROXIMITY, STEP_S, STEPS_PER_FRAME
 from simulation.drive_result import DriveSample
 from simulation.in_process import drives_in_process, InProcessBrain, make_brain
 from simulation.scenarios import numbered_scenario
 from simulation.simulate import main
 from simulation.true_depth import oracle_pipeline, TrueDepth
+
+pytestmark = pytest.mark.skipif(
+    not simulation.CAN_RENDER, reason='rendering needs libegl1 or libosmesa6'
+)
 
 CAMERA = CameraIntrinsics(40.0, 40.0, 19.5, 14.5, 40, 30)
 MOUNTING = CameraMounting(0.3, 5.0)
