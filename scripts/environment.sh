@@ -1,3 +1,6 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+#
 # Sourced by the other scripts: one function that makes and enters the Python environment.
 #
 #   source scripts/environment.sh
