@@ -37,7 +37,7 @@ from .scenarios import numbered_scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
 
 # From a picture to its distance in alert_node, median over DDS (see simulation/README.md).
-NETWORK_LATENCY_S = 0.060
+NETWORK_LATENCY_S = 0.067
 ORACLE_LATENCY_S = 0.010
 # Time starts where no stamp is zero, which would mean unset.
 _START_NS = 1_000_000_000

@@ -35,6 +35,7 @@ from ..errors import FcrnDepthError
 from ..ros import quality_of_service as qos
 from ..ros.buzzers import BuzzerThread, make_buzzer
 from ..ros.callbacks import guarded, guarded_service
+from ..ros.diagnostic_keys import ALERT, status_name
 from ..ros.diagnostics import diagnostic_array, Level
 from ..ros.lifecycle import SelfStartingNode
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
@@ -457,7 +458,7 @@ class AlertNode(SelfStartingNode):
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),
-                f'{self.get_fully_qualified_name().lstrip("/")}: alert',
+                status_name(self.get_fully_qualified_name(), ALERT),
                 '',
                 level,
                 text,

@@ -13,7 +13,7 @@ from ..estimation.stopwatch import Stage
 
 # What a status is about.
 DEPTH_ESTIMATION = 'depth estimation'
-PROXIMITY_ALERT = 'proximity alert'
+ALERT = 'alert'
 
 # Keys of depth_node's status. The first four reasons add up to FRAMES_DROPPED.
 FRAMES_SUPERSEDED = 'frames superseded'
