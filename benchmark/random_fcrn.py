@@ -46,7 +46,7 @@ def write_models(folder: Path) -> dict[str, Path]:
     Parameters
     ----------
     folder : Path
-        Kept for the next run; about 0.9 GB.
+        Kept for the next run; about 0.6 GB.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def naive_form(model: onnx.ModelProto) -> onnx.ModelProto:
     Parameters
     ----------
     model : onnx.ModelProto
-        What :func:`~fcrn_depth_ros.tools.fcrn_graph.build_fcrn` returns, with DepthToSpace.
+        What :func:`~fcrn_depth_ros.tools.fcrn.graph.build_fcrn` returns, with DepthToSpace.
 
     Returns
     -------

@@ -25,7 +25,7 @@ from .drive import DriveOptions, FinishedDrive, LATE_S, PROXIMITY, run_drive
 from .robot_link import RobotLink
 from .scenarios import numbered_scenario, Scenario
 
-# A drive that says nothing, because the machine was too busy, is repeated.
+# A drive that proves nothing, because the machine was too busy, is repeated.
 _REPEATS = 4
 
 

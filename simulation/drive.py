@@ -32,7 +32,7 @@ STEP_S = 0.02
 STEPS_PER_FRAME = 5  # 10 pictures a second
 _STEPS_PER_COMMAND = 2
 _LONGEST_S, _NO_START_S, _STANDING_FOR_S = 20.0, 4.0, 1.0
-# A drive during which simulated time stood still for longer than this says nothing.
+# A drive during which simulated time stood still for longer than this proves nothing.
 LATE_S = 0.3
 _VIDEO_FPS = 1 / (STEP_S * STEPS_PER_FRAME)
 # What the perception of a driving robot is set to; everything else has its default.

@@ -164,7 +164,7 @@ class RoomRenderer:
         x_m, y_m, z_m : float
             The point.
         limit_m : float
-            Distances beyond it are not told apart.
+            Greater distances are not distinguished.
 
         Returns
         -------

@@ -331,7 +331,7 @@ def cardboard(rng: np.random.Generator) -> Texture:
 
 
 FLOORS: tuple[TextureMaker, ...] = (planks, planks, tiles, tiles, speckle, speckle, stripes, wood)
-# What tells a low camera least about how far its floor is.
+# Floors whose distance a low camera can hardly see.
 POOR_FLOORS: tuple[TextureMaker, ...] = (plain_floor, plain_floor, tiles, speckle, planks)
 WALLS: tuple[TextureMaker, ...] = (
     plaster,

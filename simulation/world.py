@@ -174,7 +174,7 @@ class DriveWorld:
         Parameters
         ----------
         limit_m : float
-            Distances beyond it are not told apart.
+            Greater distances are not distinguished.
 
         Returns
         -------

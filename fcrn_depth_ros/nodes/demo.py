@@ -34,7 +34,7 @@ _LOG_NAME = 'nodes.log'
 # By it a later run knows the folder for one of its own, whose report it may replace.
 _LOG_HEADER = b'# What depth_node and alert_node logged in a demo of fcrn_depth_ros\n'
 _POLL_S = 0.1
-# The recorder ends by itself once the camera is gone and depth_node has said what it dropped.
+# The recorder ends by itself once the camera is gone and depth_node has counted what it dropped.
 _LAST_WORDS_S = 8.0
 _REPORT_S = 60.0
 _SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
@@ -96,7 +96,7 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--camera-height',
         metavar='M',
         type=float,
-        help='height of the camera above the floor (default: as camera.json says, else unknown)',
+        help='metres of the lens above the floor (default: as the camera file says, else unknown)',
     )
     parser.add_argument(
         '--camera-pitch',
@@ -274,7 +274,7 @@ def _interrupt(signal_number: int, frame: object) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    # What cannot be used is said before anything starts; a webcam is opened by its node only.
+    # Unusable input is reported before anything starts; a webcam is opened by its node only.
     if options.source.camera < 0:
         open_source(options.source)
     camera_file = load_camera_file(options.source)
