@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import math
@@ -127,7 +127,7 @@ class FrameSource(Protocol):
     def is_live(self) -> bool:
         """True where pictures come when they come, and waiting would make them old."""
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         """Yield the pictures; what has to be passed over is told to `report`."""
 
 
@@ -228,7 +228,7 @@ class FrameFolder:
         self._loop = loop
         self.description = f'{len(self._paths)} pictures of {folder} at {1 / interval_s:.3g} Hz'
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         """Yield the pictures, without those that cannot be read; FrameError if none can."""
         start_s = 0.0
         while True:
@@ -296,7 +296,7 @@ class VideoFile:
         self._interval_s = 1 / (rate_hz or (stated_hz if is_rate else DEFAULT_RATE_HZ))
         self.description = f'video {path} ' + (f'at {rate_hz:g} Hz' if rate_hz else 'as recorded')
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         """Yield the pictures to the end of the file."""
         start_s = 0.0
         while True:
@@ -377,7 +377,7 @@ class Webcam:
         self._steady_time_s = steady_time_s
         self.description = f'webcam {number}'
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         """Yield pictures as they come; ToolInputError without a camera, FrameError if it goes."""
         capture = self._open_capture(self._number)
         try:
@@ -391,7 +391,7 @@ class Webcam:
         finally:
             capture.release()
 
-    def _read(self, capture: Any) -> Iterator[TimedFrame]:
+    def _read(self, capture: Any) -> Generator[TimedFrame, None, None]:
         start_s = self._steady_time_s()
         next_s = 0.0
         while True:

@@ -278,11 +278,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.source.camera < 0:
         open_source(options.source)
     camera_file = load_camera_file(options.source)
-    mounting = (
-        camera_file and camera_file.mounting
-        if options.camera_height is None
-        else CameraMounting(options.camera_height, options.camera_pitch, options.camera_roll)
-    )
+    mounting = camera_file.mounting if camera_file else None
+    if options.camera_height is not None:
+        mounting = CameraMounting(options.camera_height, options.camera_pitch, options.camera_roll)
     out = check_report_folder(options)
     os.environ.setdefault('ROS_DOMAIN_ID', str(free_domain_id()))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')

@@ -10,6 +10,7 @@ It ends when the publisher of `image` goes away, or at Ctrl-C, and then writes t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 import math
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
+from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -138,7 +140,7 @@ class DemoRecorder(Node):
         )
         pictures = QoSProfile(depth=_QUEUE, reliability=reliability)
         results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
-        for message_type, topic, callback, profile in (
+        subscriptions: tuple[tuple[type, str, Callable[..., None], QoSProfile], ...] = (
             (Image, 'image', self._on_image, pictures),
             (CameraInfo, 'depth/camera_info', self._on_depth_camera, results),
             (Image, 'depth/image_rect', self._on_depth, results),
@@ -147,7 +149,8 @@ class DemoRecorder(Node):
             (UInt8, 'alert/level', self._on_level, qos.latched()),
             (String, 'alert/state', self._on_state, qos.latched()),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, results),
-        ):
+        )
+        for message_type, topic, callback, profile in subscriptions:
             self.create_subscription(message_type, topic, callback, profile)
 
     def _on_image(self, message: Image) -> None:
@@ -287,11 +290,11 @@ def _make_folder(path: str) -> Path:
     return folder
 
 
-def _depth_m(message: Image) -> np.ndarray:
-    is_millimetres = message.encoding == '16UC1'
-    kind = np.uint16 if is_millimetres else np.float32
-    depth = np.frombuffer(message.data, kind).reshape(message.height, message.width)
-    return from_millimetres(depth) if is_millimetres else depth
+def _depth_m(message: Image) -> NDArray[np.float32]:
+    size = message.height, message.width
+    if message.encoding == '16UC1':
+        return from_millimetres(np.frombuffer(message.data, np.uint16).reshape(size))
+    return np.frombuffer(message.data, np.float32).reshape(size)
 
 
 def _print(line: str) -> None:

@@ -121,7 +121,7 @@ class ImageSource(Node):
                 f'{self._source.description} has not returned from reading a picture; leaving it'
             )
 
-    def _make_image_publishers(self) -> list[Publisher]:
+    def _make_image_publishers(self) -> list[Publisher[Any]]:
         types = {
             'raw': (Image,),
             'compressed': (CompressedImage,),
@@ -132,7 +132,7 @@ class ImageSource(Node):
             for kind in types
         ]
 
-    def _make_publisher(self, message_type: type, topic: str) -> Publisher:
+    def _make_publisher(self, message_type: type, topic: str) -> Publisher[Any]:
         profile = (
             QoSProfile(depth=_RELIABLE_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
             if self._config.reliable
@@ -352,7 +352,7 @@ def _printable(text: str) -> str:
     return text.encode('utf-8', 'backslashreplace').decode()
 
 
-def parse_command_line(arguments: list[str]) -> list[Parameter]:
+def parse_command_line(arguments: list[str]) -> list[Parameter[Any]]:
     """
     Read the options that stand beside `--ros-args`.
 

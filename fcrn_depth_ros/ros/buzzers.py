@@ -17,7 +17,7 @@ from pathlib import Path
 import subprocess
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 import wave
 
 from builtin_interfaces.msg import Duration
@@ -229,7 +229,7 @@ class Turtlebot3Buzzer:
 
         self._node = node
         self._request_type = SoundService.Request
-        self._client = node.create_client(SoundService, 'sound')
+        self._client: Any = node.create_client(SoundService, 'sound')
         self._beeps = _BeepStarts()
 
     def play(self, sound: Sound) -> None:
@@ -301,6 +301,7 @@ class LoudspeakerBuzzer:
             raise BuzzerError('aplay is not installed (Debian package alsa-utils)') from error
         self._resources.enter_context(player)
         self._resources.callback(player.terminate)
+        assert player.stdin is not None  # it was asked for as a pipe
         pipe = player.stdin.fileno()
         os.set_blocking(pipe, False)
 

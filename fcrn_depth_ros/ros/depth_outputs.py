@@ -158,7 +158,7 @@ class DepthOutputs:
             self._publish('depth/points', point_cloud_message(header, points, colors))
 
     def _wanted(self, topic: str) -> bool:
-        return self._publishers[topic].get_subscription_count() > 0
+        return bool(self._publishers[topic].get_subscription_count() > 0)
 
     def _publish(self, topic: str, message: Any) -> None:
         self._publishers[topic].publish(message)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 import math
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -181,7 +182,7 @@ class StatusKeeper:
         self._lock = threading.Lock()
         self._counters = _Counters()
 
-    def update(self, **changes: object) -> None:
+    def update(self, **changes: Any) -> None:
         """Set fields of the status by name."""
         with self._lock:
             self._counters.status = replace(self._counters.status, **changes)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from array import array
 import math
 import sys
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField, Range
 from std_msgs.msg import Header
 
@@ -23,7 +25,7 @@ from ..perception.scan import ObstacleScan, ScanConfig
 
 def is_uncalibrated(message: CameraInfo) -> bool:
     """Tell whether a CameraInfo says that the camera is uncalibrated (K[0] = 0)."""
-    return message.k[0] == 0.0
+    return bool(message.k[0] == 0.0)
 
 
 def calibration_from_camera_info(
@@ -329,7 +331,7 @@ def horizontal_field_of_view_rad(
     return math.atan(right_px / intrinsics.fx_px) - math.atan(left_px / intrinsics.fx_px)
 
 
-def _bytes(pixels: np.ndarray) -> array:
+def _bytes(pixels: NDArray[Any]) -> array[int]:
     # An array.array is handed over as it is; rclpy checks any other sequence byte by byte,
     # which takes some 50 ms for a megabyte.
     data = array('B')

@@ -17,10 +17,11 @@ from collections.abc import Callable, Sequence
 import faulthandler
 import signal
 import sys
-from typing import Protocol
+from typing import cast, Protocol
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from ..errors import FcrnDepthError
@@ -89,7 +90,7 @@ def run_nodes(
             executor = SingleThreadedExecutor()
             for make_node in node_factories:
                 nodes.append(make_node())
-                executor.add_node(nodes[-1])
+                executor.add_node(cast(Node, nodes[-1]))
         while not stopped and rclpy.ok() and not _exit_statuses(nodes):
             executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
     except FcrnDepthError as error:

@@ -70,4 +70,4 @@ def scale_sigma(distance_m: float, variance_m2: float) -> float | None:
 def _nanoseconds(stamp: Time) -> int | None:
     if stamp.nanosec >= _NANOSECONDS_PER_S:
         return None
-    return stamp.sec * _NANOSECONDS_PER_S + stamp.nanosec
+    return int(stamp.sec) * _NANOSECONDS_PER_S + int(stamp.nanosec)

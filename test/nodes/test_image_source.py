@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 import json
 import os
 from pathlib import Path
@@ -201,7 +201,7 @@ class BrokenCamera:
     def __init__(self, good_frames: int) -> None:
         self._good_frames = good_frames
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         for index in range(self._good_frames):
             yield TimedFrame(index / 100, picture(index))
         raise FrameError('camera must deliver pictures, got none; plug it in')
@@ -225,7 +225,7 @@ class OddCamera(BrokenCamera):
         super().__init__(good_frames)
         self._error = error
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         for index in range(self._good_frames):
             yield TimedFrame(index / 100, picture(index))
         raise self._error
@@ -263,7 +263,7 @@ class BlockedCamera:
     def __init__(self) -> None:
         self.is_read, self.returns = threading.Event(), threading.Event()
 
-    def frames(self, report: Callable[[str], None]) -> Iterator[TimedFrame]:
+    def frames(self, report: Callable[[str], None]) -> Generator[TimedFrame, None, None]:
         self.is_read.set()
         self.returns.wait()
         yield TimedFrame(0.0, picture(0))
