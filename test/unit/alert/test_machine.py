@@ -228,6 +228,15 @@ def test_a_fast_command_is_slowed_and_shown_as_caution():
     assert drive.see(2.0, 5).state is AlertState.CLEAR
 
 
+def test_a_command_of_the_limit_itself_is_not_slowed():
+    drive = Drive(ttc_stop_s=0.0).clear().see(2.0, 2)
+    fastest = Velocity(linear_x=drive.decision.speed_limit_mps)
+    assert drive.gate(fastest) == fastest
+    assert drive.state is AlertState.CLEAR
+    drive.gate(Velocity(linear_x=fastest.linear_x + 1e-9))
+    assert drive.state is AlertState.CAUTION
+
+
 def test_the_speed_asked_for_moves_the_caution_distance():
     drive = Drive(ttc_stop_s=0.0).clear()
     for distance_m in (4.0, 3.0, 3.0):

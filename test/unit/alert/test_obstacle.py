@@ -108,6 +108,19 @@ def test_an_approach_stops_before_the_stop_distance():
     assert states(PLAIN, fast) == '.' * 12
 
 
+def test_a_time_to_collision_of_the_limit_itself_does_not_stop():
+    """1 m/s in steps without rounding: six readings are a trend, and 1 m is 1 s away."""
+    config = ObstacleConfig(
+        trigger_count=1,
+        release_count=1,
+        ttc_window_s=2.0,
+        caution_distance_m=0.6,
+        caution_release_distance_m=0.7,
+    )
+    distances_m = [2.25, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75]
+    assert states(config, distances_m, period_s=0.25) == '......S'
+
+
 def test_an_approach_that_ends_lets_go_when_the_window_has_passed():
     config = ObstacleConfig(trigger_count=1, release_count=1, ttc_window_s=1.0)
     came = [4.0 - 0.2 * i for i in range(12)]
