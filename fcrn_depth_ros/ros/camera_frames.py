@@ -13,10 +13,11 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ..camera.mounting import CameraMounting
+from ..errors import FrameError
 from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
 from .messages import calibration_from_camera_info, is_uncalibrated
-from .stamps import nanoseconds
+from .stamps import nanoseconds, NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,16 @@ def read_frame(
     Raises
     ------
     FrameError
-        If the image or the calibration is unusable.
+        If the image, its stamp or the calibration is unusable.
 
     """
     message, info = arrived.message, arrived.camera_info
+    stamp = message.header.stamp
+    if stamp.nanosec >= NS_PER_S:
+        raise FrameError(
+            f'nanosec of the stamp must be below {NS_PER_S}, got {stamp.nanosec}; correct it in '
+            'the camera driver'
+        )
     image_rgb = decode(message)
     height, width = image_rgb.shape[:2]
     calibration = None
@@ -89,7 +96,7 @@ def read_frame(
         calibration = calibration_from_camera_info(info, width, height)
     return CameraFrame(
         image_rgb=image_rgb,
-        stamp_ns=nanoseconds(message.header.stamp),
+        stamp_ns=nanoseconds(stamp),
         arrival_s=arrived.arrival_s,
         calibration=calibration,
         awaits_calibration=info is None,

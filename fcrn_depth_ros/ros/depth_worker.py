@@ -118,8 +118,8 @@ class DepthWorker:
                 reason = f'internal error: {error!r}'
             if self._is_abandoned:
                 return
-            self._status.count_rejected(reason)
             self._outputs.publish_unknown()
+            self._status.count_rejected(reason)
             self._node.get_logger().warning(
                 f'frame dropped: {reason}', throttle_duration_sec=_WARNING_PERIOD_S
             )

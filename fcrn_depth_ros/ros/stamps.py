@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from builtin_interfaces.msg import Time
 
-_NS_PER_S = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 def nanoseconds(stamp: Time) -> int:
     """Return a stamp in nanoseconds; `sec` may be negative (rclpy's Time refuses that)."""
-    return int(stamp.sec) * _NS_PER_S + int(stamp.nanosec)
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
 def time_message(stamp_ns: int) -> Time:
     """Return the message of a time in nanoseconds that came from :func:`nanoseconds`."""
-    seconds, rest = divmod(stamp_ns, _NS_PER_S)
+    seconds, rest = divmod(stamp_ns, NS_PER_S)
     return Time(sec=seconds, nanosec=rest)
