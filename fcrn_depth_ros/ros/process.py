@@ -13,21 +13,29 @@ A process that hangs while its nodes are made is aborted by `hang_guard`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 import faulthandler
 import signal
 import sys
+import time
+import traceback
 from typing import cast, Protocol
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from ..errors import FcrnDepthError
+from .child_processes import UNUSABLE_SETTINGS
 from .hang_guard import must_end
 from .transport import tune_fast_dds
 
+# A callback of rclpy itself raises for a message that nobody should send, such as a parameter of a
+# type that does not exist. That must not end the process; one that fails all the time must.
+_MOST_ERRORS = 20
+_ERRORS_WITHIN_S = 10.0
 # How late a signal may be noticed: a blocking wait of the executor is not ended by it.
 _SPIN_TIMEOUT_S = 0.1
 
@@ -83,19 +91,34 @@ def run_nodes(
     nodes: list[RunnableNode] = []
     executor: SingleThreadedExecutor | None = None
     try:
-        if tune_transport:
-            tune_fast_dds()
-        with must_end('the start'):
-            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-            executor = SingleThreadedExecutor()
-            for make_node in node_factories:
-                nodes.append(make_node())
-                executor.add_node(cast(Node, nodes[-1]))
+        try:
+            if tune_transport:
+                tune_fast_dds()
+            with must_end('the start'):
+                rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+                executor = SingleThreadedExecutor()
+                for make_node in node_factories:
+                    nodes.append(make_node())
+                    executor.add_node(cast(Node, nodes[-1]))
+        except FcrnDepthError as error:
+            print(f'error: {error}', file=sys.stderr)
+            return UNUSABLE_SETTINGS
+        errors_s: deque[float] = deque(maxlen=_MOST_ERRORS)
         while not stopped and rclpy.ok() and not _exit_statuses(nodes):
-            executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
-    except FcrnDepthError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+            try:
+                executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
+            except ExternalShutdownException:
+                break
+            except Exception:
+                errors_s.append(time.monotonic())
+                if len(errors_s) == _MOST_ERRORS and errors_s[-1] - errors_s[0] < _ERRORS_WITHIN_S:
+                    raise
+                print(
+                    'error: a callback must not raise, the process goes on:\n'
+                    f'{traceback.format_exc()}',
+                    file=sys.stderr,
+                    flush=True,
+                )
     finally:
         for node in nodes:
             node.shut_down()
