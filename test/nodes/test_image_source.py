@@ -15,8 +15,15 @@ from fcrn_depth_ros.camera.playback import TimedFrame
 from fcrn_depth_ros.errors import ConfigurationError, FcrnDepthError, FrameError, ToolInputError
 from fcrn_depth_ros.nodes import image_source
 from fcrn_depth_ros.nodes.image_source import ImageSource, main, parse_command_line
+from hypothesis import given, settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
+from random_messages import CASES, messages, values
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue
+from rclpy.exceptions import ParameterNotDeclaredException
+from rclpy.parameter import Parameter
 from rclpy.qos import ReliabilityPolicy
 from rclpy.time import Time
 from running_node import parameters, RunningNode
@@ -362,3 +369,26 @@ def test_a_path_that_is_not_utf8_ends_with_2(
     assert main(['image_source', option, os.fsdecode(b'a\xff')]) == 2
     error = capsys.readouterr().err
     assert error.count('\n') == 1 and "must be a path in UTF-8, got 'a\\udcff'" in error
+
+
+def test_no_parameter_is_an_error(play: Callable[..., RunningNode], folder: Path) -> None:
+    source = play(images=str(folder), loop=True).node
+    names = st.sampled_from(sorted(source._parameters))
+
+    @settings(max_examples=CASES // 4, deadline=None)
+    @given(
+        messages(
+            ParameterMessage,
+            name=st.one_of(names, names, values('string')),
+            value=messages(ParameterValue, type=st.integers(0, 9)),
+        )
+    )
+    def check(change: ParameterMessage) -> None:
+        try:
+            (result,) = source.set_parameters([Parameter.from_parameter_msg(change)])
+        except ParameterNotDeclaredException:
+            return
+        assert result.successful or result.reason
+        assert source.exit_status is None
+
+    check()

@@ -10,6 +10,7 @@ import gc
 from pathlib import Path
 import sys
 import threading
+from types import ModuleType
 from typing import Any
 
 from fcrn_depth_ros.nodes.alert_node import AlertNode
@@ -18,6 +19,7 @@ import pytest
 import rclpy
 from rclpy.lifecycle import TransitionCallbackReturn
 from running_node import parameters
+from test_tf_mounting import StandInBuffer, StandInListener
 from tiny_models import write_model
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='needs /proc')
@@ -82,9 +84,16 @@ def assert_nothing_is_left(node: Any, bad: Mapping[str, Any], good: Mapping[str,
     assert holdings(node) == before
 
 
-def test_cycles_of_depth_node_leave_nothing(context: None, tmp_path: Path) -> None:
+def test_cycles_of_depth_node_leave_nothing(
+    context: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tf2_ros = ModuleType('tf2_ros')
+    tf2_ros.Buffer, tf2_ros.TransformListener = StandInBuffer, StandInListener
+    tf2_ros.TransformException = KeyError
+    monkeypatch.setitem(sys.modules, 'tf2_ros', tf2_ros)
     model = str(write_model(tmp_path / 'tiny.onnx'))
-    node = DepthNode(parameter_overrides=parameters({'autostart': False}))
+    values = {'autostart': False, 'floor_frame': 'base_footprint'}
+    node = DepthNode(parameter_overrides=parameters(values))
     try:
         assert_nothing_is_left(node, {'model_file': '/nowhere/x.onnx'}, {'model_file': model})
     finally:
