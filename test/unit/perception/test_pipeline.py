@@ -105,13 +105,19 @@ def test_a_distance_of_nothing_is_no_unknown_variance() -> None:
 @pytest.mark.parametrize(
     ('changes', 'reason'),
     [
-        ({'calibration': None}, 'field of view is assumed'),
-        ({'mounting': None}, 'mounting is unknown'),
+        (
+            {'calibration': None},
+            'no focal length was used, the field of view is assumed',
+        ),
+        (
+            {'mounting': None},
+            'the mounting is unknown, set camera_height_m and camera_pitch_deg',
+        ),
     ],
 )
 def test_the_scale_says_why_it_is_unverified(changes: dict[str, Any], reason: str) -> None:
     seen = pipeline(Source()).observe(frame(**changes))
-    assert not seen.scale.verified and reason in seen.scale.reason
+    assert not seen.scale.verified and seen.scale.reason == reason
     assert math.isnan(seen.scale.relative_sigma)
     assert seen.range_variance_m2 == 0.0 and seen.nearest_m == pytest.approx(2.0)
 
@@ -128,7 +134,9 @@ def test_a_known_mounting_without_a_floor_in_view_is_unverified() -> None:
     source = Source()
     found = source.estimate(picture(), CAMERA, MOUNTING)
     source.estimate = lambda *_: dataclasses.replace(found, mounting_used='none')  # type: ignore
-    assert 'no floor is in view' in pipeline(source).observe(frame()).scale.reason
+    assert pipeline(source).observe(frame()).scale.reason == (
+        'the mounting is known, but no floor is in view to fix the scale with'
+    )
 
 
 def test_the_scale_follows_the_mounting_from_frame_to_frame() -> None:
@@ -164,7 +172,10 @@ def test_repeated_frames_cost_no_inference_and_grow_old() -> None:
     assert [one.stamp_ns for one in seen] == [10, 20, 30, 40, 50]
     assert {one.picture_stamp_ns for one in seen} == {10}
     assert [one.is_frozen for one in seen] == [False, False, False, True, True]
-    assert 'the last 4 frames are identical' in seen[3].unknown_reason
+    assert seen[3].unknown_reason == (
+        'the last 4 frames are identical, the camera seems frozen (frozen_frame_count: 0 turns '
+        'this off; a still simulation needs it)'
+    )
     assert np.isnan(seen[3].depth_m).all() and math.isnan(seen[3].nearest_m)
     assert not np.isnan(seen[2].depth_m).any()
     moved = observed.observe(frame(60, seed=1))
@@ -214,7 +225,10 @@ def test_a_restart_forgets_repeats() -> None:
 def test_a_calibration_is_waited_for(waited_s: float, refused: bool) -> None:
     observed = pipeline(Source(), camera_info_wait_s=1.0)
     awaited = {'calibration': None, 'awaits_calibration': True}
-    with pytest.raises(FrameError, match='camera_info must come with the image'):
+    with pytest.raises(
+        FrameError,
+        match=r'^camera_info must come with the image, got none yet; publish it beside',
+    ):
         observed.observe(frame(1, arrival_s=50.0, **awaited))
     later = frame(2, arrival_s=50.0 + waited_s, **awaited)
     if refused:
@@ -273,8 +287,12 @@ def test_limits_that_the_source_refuses_are_a_contradiction() -> None:
 
 def test_relative_depth_needs_the_relative_mode() -> None:
     source = Source(is_metric=False)
-    with pytest.raises(ConfigurationError, match='proximity_mode must be relative'):
+    with pytest.raises(ConfigurationError) as error:
         pipeline(source)
+    assert str(error.value) == (
+        'proximity_mode must be relative and relative_polarity near_is_high for fake, whose '
+        'depth has no unit, got metric and far_is_high; set both, or take a metric model'
+    )
     relative = ProximityConfig(proximity_mode='relative', relative_polarity='near_is_high')
     observed = PerceptionPipeline(lambda _: source, PerceptionConfig(proximity=relative))
     seen = observed.observe(frame())

@@ -127,6 +127,13 @@ def test_unknown_pixels_over_floor_raise_no_warning_and_stay_unknown():
     assert estimate.nearest_distance_m == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize('unknown', [0.0, -1.0, math.nan, math.inf])
+def test_unknown_pixels_over_floor_are_no_obstacle(unknown):
+    floor = np.full((20, 50), 0.1, np.float32)
+    estimate = estimate_proximity(with_pixels(wall(3.0), 200, unknown), METRIC, floor)
+    assert estimate.nearest_distance_m == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize(
     ('slope', 'near'), [(0.49, True), (-0.49, True), (0.51, False), (-0.51, False)]
 )

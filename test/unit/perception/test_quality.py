@@ -122,3 +122,28 @@ def test_the_gate_can_be_switched_off():
 def test_impossible_limits_are_refused():
     with pytest.raises(ConfigurationError, match='min_coherence'):
         QualityConfig(min_coherence=1.1)
+
+
+@pytest.mark.parametrize(('level', 'share'), [(249, 0.0), (250, 1.0)])
+def test_a_luma_of_250_is_saturated(level, share):
+    picture = np.full((60, 80, 3), level, np.uint8)
+    assert assess_image(picture).saturated_share == share
+
+
+def test_a_uniform_picture_has_no_coherence():
+    assert assess_image(np.full((60, 80, 3), 120, np.uint8)).coherence == 0.0
+
+
+def test_a_faint_picture_has_the_coherence_of_a_strong_one():
+    picture = np.full((60, 80, 3), 120, np.uint8)
+    picture[:, 40:] = 121
+    assert assess_image(picture).coherence > 0.9
+
+
+def test_brightness_and_contrast_are_percentiles_that_single_pixels_do_not_move():
+    picture = np.full((60, 80, 3), 50, np.uint8)
+    picture[0, :40] = 200  # 40 of 4,800 pixels, less than 1 %
+    assert assess_image(picture).brightness == pytest.approx(50, abs=1)
+    picture = np.full((60, 80, 3), 50, np.uint8)
+    picture[30, 40] = 200
+    assert assess_image(picture).contrast == 0.0

@@ -127,6 +127,24 @@ def test_the_greatest_range_belongs_to_the_scan(range_m: float, free: bool) -> N
     assert math.isinf(range_at(scan, 0.0)) is free
 
 
+# Powers of two keep every product exact, so that a bound can be met.
+EXACT = CameraIntrinsics(64.0, 64.0, 47.0, 31.0, 96, 64)
+
+
+@pytest.mark.parametrize(('row', 'counts'), [(47, True), (48, False), (15, True), (14, False)])
+def test_the_bounds_of_the_height_belong_to_it(row: int, counts: bool) -> None:
+    config = ScanConfig(scan_height_min_m=0.5, scan_height_max_m=1.5)
+    depth = np.full((64, 96), np.nan, np.float32)
+    depth[row] = 2.0
+    scan = depth_to_scan(depth, EXACT, config, CameraMounting(1.0))
+    assert math.isfinite(range_at(scan, 0.0)) is counts
+
+
+def test_the_greatest_range_itself_is_an_obstacle() -> None:
+    scan = depth_to_scan(flat_wall(8.0), EXACT, CONFIG)
+    assert range_at(scan, 0.0) == 8.0
+
+
 def test_a_bad_value_is_refused() -> None:
     with pytest.raises(ConfigurationError, match='scan_band'):
         ScanConfig(scan_band=0.0)
