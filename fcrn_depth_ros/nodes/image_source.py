@@ -45,11 +45,14 @@ from ..camera.playback import (
 )
 from ..errors import ConfigurationError, FcrnDepthError, FrameError, ImageFormatError
 from ..ros import quality_of_service as qos
+from ..ros.hang_guard import must_end
 from ..ros.messages import camera_info_message, image_message
 from ..ros.node_settings import ImageSourceSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 
+# OpenCV gives up a network camera after half a minute.
+_OPENING_LIMIT_S = 120.0
 _DECODED_AHEAD = 8
 _POLL_S = 0.1
 # A best-effort subscriber that has just been matched still loses what comes at once.
@@ -92,7 +95,8 @@ class ImageSource(Node):
         )
         self._source_config = parameters.get(FrameSourceConfig)
         self._config = parameters.get(ImageSourceSettings)
-        self._source = open_frames(self._source_config)
+        with must_end('the opening of the source', _OPENING_LIMIT_S):
+            self._source = open_frames(self._source_config)
         self._camera_file = load_camera_file(self._source_config)
         self._camera_info: CameraInfo | None = None
         self._image_publishers = self._make_image_publishers()
