@@ -249,6 +249,10 @@ def check_topic(words: list[str], graph: dict[str, set[str]]) -> None:
     assert verb in ('echo', 'hz', 'bw', 'delay', 'info', 'list', 'pub')
     for name in (word for word in rest if word.startswith('/')):
         assert name in graph, f'no topic {name}'
+    if verb == 'echo' and '--qos-durability' in rest:
+        # With any QoS option echo no longer adapts to the publisher: it is best effort then, and
+        # gets nothing that was published before.
+        assert '--qos-reliability' in rest, 'without --qos-reliability nothing latched arrives'
 
 
 def check_service(words: list[str], graph: dict[str, set[str]]) -> None:
@@ -463,6 +467,7 @@ def test_what_is_only_parsed_is_still_documented(key: str) -> None:
         ('ros2 launch fcrn_depth_ros depth.launch.py camera_height_m:=99', 'must be a finite'),
         ('ros2 param set /depth_node near_distance 1.0', 'has no parameter near_distance'),
         ('ros2 topic echo /proximity/rage', 'no topic /proximity/rage'),
+        ('ros2 topic echo /alert/state --qos-durability transient_local', 'nothing latched'),
         ('ros2 run fcrn_depth_ros bringup --ros-args -p provide:=CPU', 'no parameter provide'),
         ('scripts/demo --image DIR', 'has no option --image'),
         ('ros2 bag play x', 'ros2 bag is new here'),
