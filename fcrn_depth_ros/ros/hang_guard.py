@@ -32,9 +32,10 @@ LIMIT_VARIABLE = 'FCRN_DEPTH_HANG_LIMIT_S'
 
 _WATCHDOG = Path(__file__).with_name('hang_watchdog.py')
 _ADVICE = (
-    'it is aborted, its Python stacks follow. A known cause is a deadlock in Fast DDS (eProsima '
-    'issue 6502) while another process appears. bringup, and a launch file with respawn, start '
-    f'it again; otherwise start it again by hand. {LIMIT_VARIABLE} sets the limit, 0 removes it'
+    'the process is aborted, its Python stacks follow. A known cause is a deadlock in Fast DDS '
+    '(eProsima issue 6502) while another process appears. bringup, and a launch file with '
+    'respawn, start the node again; otherwise start it by hand. '
+    f'{LIMIT_VARIABLE} sets the limit, 0 removes it'
 )
 
 

@@ -63,19 +63,19 @@ def test_a_hang_that_is_deaf_to_sigterm_is_aborted() -> None:
 @pytest.mark.parametrize(
     'script',
     [
-        "with must_end('loading', 3600.0):\n    time.sleep(1.0)\n",
-        "with must_end('the start'):\n    pass\ntime.sleep(1.0)\n",
+        "with must_end('loading', 3600.0):\n    time.sleep(1.5)\n",
+        "with must_end('the start'):\n    pass\ntime.sleep(1.5)\n",
         # Each inner block has the time to itself, and what follows it begins anew.
         "with must_end('the start'):\n"
-        '    for _ in range(3):\n'
-        '        time.sleep(0.25)\n'
+        '    for _ in range(2):\n'
+        '        time.sleep(0.6)\n'
         "        with must_end('a step'):\n"
-        '            time.sleep(0.25)\n',
+        '            time.sleep(0.6)\n',
     ],
     ids=['may take longer', 'ended', 'steps'],
 )
 def test_what_ends_in_time_is_left_alone(script: str) -> None:
-    process = start(script, '0.4')
+    process = start(script, '1')
     _, log = process.communicate(timeout=60)
     assert (process.returncode, log) == (0, '')
 
