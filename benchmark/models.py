@@ -38,8 +38,8 @@ import onnx
 from onnx import helper, TensorProto
 import onnxruntime
 
-from benchmark.peers import openvino_runner, Picture, torch_runner
-from benchmark.random_fcrn import write_models
+from .peers import openvino_runner, Picture, torch_runner
+from .random_fcrn import write_models
 
 BASELINE = 'FCRN naive, fp32, ONNX Runtime'
 _BF16 = '{"load_config": {"CPU": {"INFERENCE_PRECISION_HINT": "bf16"}}}'

@@ -178,7 +178,7 @@ class RoomBuilder:
         euler_deg: Sequence[float] = (0.0, 0.0, 0.0),
         name: str = '',
     ) -> None:
-        """Add a MuJoCo geom (half sizes, metres) to the body under construction."""
+        """Add a MuJoCo geom of half sizes in metres to the body under construction."""
         label = f'name="{name}" ' if name else ''
         sizes, place, turn = (
             ' '.join(f'{value:.4f}' for value in values) for values in (size, position, euler_deg)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-from ..settings import misordered, setting, Settings
 from .machine import AlertDecision, AlertState
+from ..settings import misordered, setting, Settings
 
 # A stop without a trusted distance, and a switched-off alert, sound unlike any obstacle: low
 # and slow. (on, period) in seconds.

@@ -24,11 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-from ..settings import setting
 from .obstacle import ObstacleConfig, ObstacleRule
 from .source_watch import RangeReading, SourceConfig, SourceWatch
 from .speed_limit import gate_moving, gate_stopped, Velocity, ZERO_VELOCITY
 from .verdict import AlertState, Verdict
+from ..settings import setting
 
 __all__ = [
     'ZERO_VELOCITY',

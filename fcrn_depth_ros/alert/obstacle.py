@@ -9,11 +9,11 @@ from collections import deque
 from dataclasses import dataclass
 import math
 
-from ..settings import misordered, setting
 from .closing_speed import time_to_collision
 from .source_watch import RangeReading
 from .speed_limit import greatest_safe_speed, SpeedConfig, stopping_distance
 from .verdict import AlertState, Verdict
+from ..settings import misordered, setting
 
 # A time to collision must grow by this factor before it no longer holds a stop.
 TTC_RELEASE_FACTOR = 1.5

@@ -19,11 +19,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError, FcrnDepthError, ToolInputError
 from .distortion import distortion_model_of, KNOWN_MODELS
 from .intrinsics import CameraIntrinsics
 from .mounting import CameraMounting
 from .rectification import LensCalibration
+from ..errors import ConfigurationError, FcrnDepthError, ToolInputError
 
 _PLUMB_BOB_KEYS = ('k1', 'k2', 'p1', 'p2', 'k3')
 _FISHEYE_KEYS = ('k1', 'k2', 'k3', 'k4')

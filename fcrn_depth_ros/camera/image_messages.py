@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageFormatError
 from .picture_decoding import check_complete, decode_picture
+from ..errors import ImageFormatError
 
 
 @dataclass(frozen=True)

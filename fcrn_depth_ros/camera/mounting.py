@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError, DepthShapeError
 from .intrinsics import CameraIntrinsics
+from ..errors import ConfigurationError, DepthShapeError
 
 MAX_HEIGHT_M = 100.0
 

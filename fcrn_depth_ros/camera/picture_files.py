@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageFormatError, ToolInputError
 from .depth_encoding import from_millimetres
 from .picture_decoding import decode_picture
+from ..errors import ImageFormatError, ToolInputError
 
 PICTURE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigurationError, FrameError, ToolInputError
-from ..settings import setting, Settings
 from .camera_file import CameraFile, read_camera_file
 from .picture_files import list_pictures, read_picture_bgr
+from ..errors import ConfigurationError, FrameError, ToolInputError
+from ..settings import setting, Settings
 
 CAMERA_FILE_NAMES = ('camera.json', 'camera.yaml', 'camera_info.yaml')
 DEFAULT_RATE_HZ = 30.0

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CameraInfoError
 from .distortion import distortion_model_of, FISHEYE_MODELS, POLYNOMIAL_MODELS
 from .intrinsics import CameraIntrinsics
+from ..errors import CameraInfoError
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,15 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from .onnx_model import OnnxModel
+from .postprocessing import limit_depth, network_output_to_depth
+from .preprocessing import check_image, place_image, prepare_image
+from .stopwatch import Stage, Stopwatch
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, floor_scale, inverse_floor_depth
 from ..camera.orientation import quarter_turns, turn_intrinsics, turn_mounting, turn_picture
 from ..errors import CameraInfoError, ConfigurationError
 from ..settings import setting, Settings
-from .onnx_model import OnnxModel
-from .postprocessing import limit_depth, network_output_to_depth
-from .preprocessing import check_image, place_image, prepare_image
-from .stopwatch import Stage, Stopwatch
 
 
 @dataclass(frozen=True)

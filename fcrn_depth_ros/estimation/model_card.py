@@ -56,7 +56,7 @@ class ModelCard:
 
     name: str
     version: str
-    license: str
+    license: str  # noqa: A003
     training_data: str
     input_name: str
     input_height: int

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 import onnxruntime
 
+from .model_card import ModelCard
+from .trained_range import load_trained_range, TrainedRange
 from ..errors import (
     ConfigurationError,
     InferenceError,
@@ -26,8 +28,6 @@ from ..errors import (
     ProviderError,
 )
 from ..settings import setting, Settings
-from .model_card import ModelCard
-from .trained_range import load_trained_range, TrainedRange
 
 PROVIDERS = {
     'CPU': 'CPUExecutionProvider',

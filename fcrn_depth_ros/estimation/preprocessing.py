@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .model_card import ModelCard
 from ..camera.intrinsics import CameraIntrinsics
 from ..errors import ImageFormatError
-from .model_card import ModelCard
 
 MIN_IMAGE_PX = 8
 

@@ -11,14 +11,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from .proximity import near_pixels, ProximityConfig, ProximityEstimate
+from .quality import ImageQuality
+from .scale import ScaleAssessment
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
 from ..camera.rectification import LensCalibration
 from ..estimation.depth_estimator import DepthEstimate
-from .proximity import near_pixels, ProximityConfig, ProximityEstimate
-from .quality import ImageQuality
-from .scale import ScaleAssessment
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .observation import CameraFrame, Observation
+from .proximity import estimate_proximity, ProximityConfig
+from .quality import assess_image, QualityConfig
+from .repeats import RepeatWatch
+from .scale import assess_scale
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
@@ -28,11 +33,6 @@ from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, Estimati
 from ..estimation.onnx_model import OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
 from ..settings import setting, Settings
-from .observation import CameraFrame, Observation
-from .proximity import estimate_proximity, ProximityConfig
-from .quality import assess_image, QualityConfig
-from .repeats import RepeatWatch
-from .scale import assess_scale
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import math
 import cv2
 import numpy as np
 
-from ..alert.verdict import AlertState
 from .drawing import (
     BACKGROUND,
     colorize_depth,
@@ -24,6 +23,7 @@ from .drawing import (
     UNKNOWN_COLOR,
     write,
 )
+from ..alert.verdict import AlertState
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..alert.verdict import AlertState
-from ..camera.intrinsics import CameraIntrinsics
-from ..camera.mounting import CameraMounting, inverse_floor_depth
-from ..camera.orientation import lateral_slope
-from ..errors import ToolInputError
-from ..perception.proximity import near_pixels, ProximityConfig
 from .contact_sheet import contact_sheet, DepthColors, SheetMoment, TimelinePoint
 from .drawing import (
     colorize_depth,
@@ -38,6 +32,12 @@ from .drawing import (
     STATE_COLORS,
     UNKNOWN_COLOR,
 )
+from ..alert.verdict import AlertState
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting, inverse_floor_depth
+from ..camera.orientation import lateral_slope
+from ..errors import ToolInputError
+from ..perception.proximity import near_pixels, ProximityConfig
 
 _NS_PER_S = 1e9
 _SHEET_MOMENTS = 6

@@ -24,10 +24,10 @@ from builtin_interfaces.msg import Duration
 import numpy as np
 from rclpy.node import Node
 
+from .frame_mailbox import FrameMailbox
+from .node_settings import AlertNodeSettings
 from ..alert.beeper import BEEP_S, Sound
 from ..errors import BuzzerError, ConfigurationError
-from .mailbox import FrameMailbox
-from .node_settings import AlertNodeSettings
 
 # Longest wait for a hanging buzzer when the node stops.
 _FAREWELL_S = 0.5

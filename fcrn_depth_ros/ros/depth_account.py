@@ -9,9 +9,9 @@ import math
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from . import diagnostic_keys as keys
 from ..estimation.stopwatch import Stage
 from ..report.run_record import DepthNodeAccount
-from . import diagnostic_keys as keys
 
 _DROPS = {
     keys.FRAMES_SUPERSEDED: 'superseded',

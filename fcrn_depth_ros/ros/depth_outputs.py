@@ -15,10 +15,6 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, Header
 
-from ..perception.observation import Observation
-from ..perception.proximity import ProximityConfig
-from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
-from ..report.drawing import colorize_depth, draw_proximity
 from . import quality_of_service as qos
 from .messages import (
     camera_info_message,
@@ -32,6 +28,10 @@ from .messages import (
 from .node_settings import OutputSettings
 from .parameters import Snapshot
 from .stamps import time_message
+from ..perception.observation import Observation
+from ..perception.proximity import ProximityConfig
+from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
+from ..report.drawing import colorize_depth, draw_proximity
 
 _PICTURES: dict[str, type] = {
     'depth/camera_info': CameraInfo,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..estimation.stopwatch import Stage
 from . import diagnostic_keys as keys
 from .diagnostics import Level
+from ..estimation.stopwatch import Stage
 
 # Times of this many frames make the percentiles: about 10 s at 30 Hz.
 _WINDOW_FRAMES = 300

@@ -12,17 +12,17 @@ from typing import Any
 
 from rclpy.node import Node
 
+from .camera_frames import ArrivedImage
+from .depth_outputs import DepthOutputs
+from .depth_status import StatusKeeper
+from .frame_mailbox import FrameMailbox
+from .node_settings import perception_config
+from .parameters import ParameterGroup, Snapshot
+from .stamps import nanoseconds
 from ..errors import ConfigurationError, FrameError, InferenceError
 from ..estimation.stopwatch import Stage
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
-from .camera_frames import ArrivedImage
-from .depth_outputs import DepthOutputs
-from .depth_status import StatusKeeper
-from .mailbox import FrameMailbox
-from .node_settings import perception_config
-from .parameters import ParameterGroup, Snapshot
-from .stamps import nanoseconds
 
 _WARNING_PERIOD_S = 1.0
 # A provider that hangs in one inference must not keep the executor from serving the rest.

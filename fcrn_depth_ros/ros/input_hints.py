@@ -9,8 +9,8 @@ from typing import Any
 
 from rclpy.node import Node
 
-from ..perception.observation import Observation
 from .depth_status import DepthStatus
+from ..perception.observation import Observation
 
 _SILENCE_WARNING_PERIOD_S = 10.0
 

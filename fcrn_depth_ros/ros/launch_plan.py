@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError
-from ..settings import check_value, describe_settings, SettingDescription
 from .node_settings import NODE_SETTINGS
 from .package_share import PACKAGE_NAME
+from ..errors import ConfigurationError
+from ..settings import check_value, describe_settings, SettingDescription
 
 _BOOLEAN = ('true', 'false')
 

@@ -34,9 +34,9 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from .node_settings import NODE_SETTINGS
 from ..errors import ConfigurationError
 from ..settings import check_value, describe_settings, SettingDescription, Settings
-from .node_settings import NODE_SETTINGS
 
 Config = TypeVar('Config', bound=Settings)
 
@@ -138,7 +138,7 @@ class ParameterGroup:
 
     def get(self, config_class: type[Config]) -> Config:
         """
-        Return the settings of one class that are in force now: `snapshot().get(config_class)`.
+        Return the settings of one class that are in force now, as the snapshot has them.
 
         Parameters
         ----------

@@ -27,10 +27,10 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from ..errors import FcrnDepthError
 from .child_processes import UNUSABLE_SETTINGS
 from .hang_guard import must_end
 from .transport import tune_fast_dds
+from ..errors import FcrnDepthError
 
 # A callback of rclpy itself raises for a message that nobody should send, such as a parameter of a
 # type that does not exist. That must not end the process; one that fails all the time must.

@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 import re
 
-from ..errors import ConfigurationError
 from .package_share import share_directory
 from .ros_version import ros_distro
+from ..errors import ConfigurationError
 
 # Size of the shared memory segment that each process creates.
 SEGMENT_VARIABLE = 'FCRN_DEPTH_SHARED_MEMORY_MB'

@@ -21,9 +21,9 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Header
 
-from ..alert.speed_limit import Velocity, ZERO_VELOCITY
 from . import quality_of_service as qos
 from .hang_guard import must_end
+from ..alert.speed_limit import Velocity, ZERO_VELOCITY
 
 AUTO = 'auto'
 _TYPES: dict[str, type] = {'Twist': Twist, 'TwistStamped': TwistStamped}

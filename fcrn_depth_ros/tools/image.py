@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .model_arguments import add_model_arguments, open_model
 from ..camera.camera_file import read_camera_file
 from ..camera.depth_encoding import to_millimetres
 from ..camera.mounting import CameraMounting
@@ -27,7 +28,6 @@ from ..report.output_files import (
     write_npy,
     write_png,
 )
-from .model_arguments import add_model_arguments, open_model
 
 PREVIEW_RANGE_M = (0.3, 8.0)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmark.random_fcrn import random_weights
 from diagnostic_msgs.msg import DiagnosticArray
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
@@ -17,8 +18,6 @@ import pytest
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-
-from benchmark.random_fcrn import random_weights
 
 CAMERA = CameraIntrinsics(518.86, 518.86, 319.5, 239.5, 640, 480)
 

@@ -55,13 +55,13 @@ class Served(RunningNode):
         self.peer.destroy_client(client)
         return future.result()
 
-    def set(self, name: str, value: Any) -> SetParametersResult:
+    def set_one(self, name: str, value: Any) -> SetParametersResult:
         message = Parameter(name, value=value).to_parameter_msg()
         return self.call(SetParameters, 'set_parameters', parameters=[message]).results[0]
 
     def set_all(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            result = self.set(name, value)
+            result = self.set_one(name, value)
             assert result.successful, f'{name}: {result.reason}'
 
     def read(self, names: list[str]) -> list[Any]:
@@ -84,7 +84,7 @@ def see(alert: Served, distance_m: float) -> None:
 
 
 def test_four_distances_are_set_one_by_one_in_every_order(alert: Served) -> None:
-    alert.set('margin_m', 0.0)
+    alert.set_one('margin_m', 0.0)
     for order in itertools.permutations(NEAR):
         for target in (FAR, NEAR):
             alert.set_all({name: target[name] for name in order})
@@ -108,7 +108,7 @@ def test_a_contradiction_in_between_stops_and_then_is_gone(
     ways = []
     for start, target in ((NEAR, FAR), (FAR, NEAR)):
         alert.set_all(start)
-        alert.set('margin_m', 0.0)
+        alert.set_one('margin_m', 0.0)
         see_until('CLEAR')
         agrees = []
         for count, name in enumerate(order, 1):
@@ -133,7 +133,7 @@ def test_an_integer_is_taken_for_a_double(alert: Served) -> None:
 
 
 def test_a_wrong_type_is_refused_in_our_words(alert: Served) -> None:
-    assert alert.set('stop_distance_m', 'near').reason.startswith(
+    assert alert.set_one('stop_distance_m', 'near').reason.startswith(
         "stop_distance_m must be a finite number in [0.01, 100], got 'near'; meaning: "
     )
     assert alert.read(['stop_distance_m']) == [0.5]

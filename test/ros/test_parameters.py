@@ -85,7 +85,7 @@ class Holder:
             lambda snapshot: self.extra if snapshot.get(Limits).kind == 'b' else '',
         )
 
-    def set(self, **values: Any) -> SetParametersResult:
+    def change(self, **values: Any) -> SetParametersResult:
         return self.node.set_parameters_atomically(parameters(values))
 
     @property
@@ -109,7 +109,7 @@ def test_defaults_and_overrides() -> None:
 def test_an_integer_is_a_double_where_one_is_meant() -> None:
     holder = Holder(low=0)
     assert holder.limits.low == 0.0 and type(holder.limits.low) is float
-    assert holder.set(high=3).successful
+    assert holder.change(high=3).successful
     assert holder.limits.high == 3.0 and type(holder.limits.high) is float
     assert holder.node.get_parameter('high').type_ == Parameter.Type.DOUBLE
 
@@ -122,15 +122,15 @@ def test_an_empty_list_of_strings_stays_one() -> None:
         ParameterGroup(Node('other', parameter_overrides=[untyped]), (Limits,)).get(Limits)
         == Limits()
     )
-    assert holder.set(names=['x']).successful and holder.limits.names == ('x',)
-    assert holder.set(names=[]).successful and holder.limits.names == ()
+    assert holder.change(names=['x']).successful and holder.limits.names == ('x',)
+    assert holder.change(names=[]).successful and holder.limits.names == ()
     assert holder.node.get_parameter('names').type_ == Parameter.Type.STRING_ARRAY
 
 
 def test_off_without_quotes_is_the_word_where_it_is_a_choice() -> None:
     holder = Holder(mode=False)
     assert holder.limits.mode == 'off'
-    assert holder.set(mode='auto').successful and holder.set(mode=False).successful
+    assert holder.change(mode='auto').successful and holder.change(mode=False).successful
     assert holder.limits.mode == 'off'
     assert holder.node.get_parameter('mode').value == 'off'
 
@@ -169,7 +169,7 @@ def test_a_bad_value_is_refused_with_the_reason_and_changes_nothing(
 ) -> None:
     holder = Holder()
     before = holder.group.snapshot()
-    result = holder.set(first=0, **values)
+    result = holder.change(first=0, **values)
     assert not result.successful and result.reason.startswith(reason)
     assert holder.group.snapshot() is before
     assert holder.seen == []
@@ -193,8 +193,8 @@ def test_an_initial_contradiction_is_refused() -> None:
 
 def test_a_change_is_passed_on_once_and_only_if_it_is_one() -> None:
     holder = Holder()
-    assert holder.set(low=1.5).successful
-    assert holder.set(low=1.5).successful
+    assert holder.change(low=1.5).successful
+    assert holder.change(low=1.5).successful
     assert [snapshot.get(Limits) for snapshot in holder.seen] == [Limits(low=1.5)]
 
 
@@ -203,14 +203,14 @@ def test_a_change_that_another_callback_refuses_is_never_seen() -> None:
     holder.node.add_on_set_parameters_callback(
         lambda _: SetParametersResult(successful=False, reason='not now')
     )
-    assert not holder.set(low=1.5).successful
+    assert not holder.change(low=1.5).successful
     assert holder.seen == [] and holder.limits == Limits()
 
 
 def test_a_snapshot_does_not_change() -> None:
     holder = Holder()
     before = holder.group.snapshot()
-    holder.set(low=1.5, first=0)
+    holder.change(low=1.5, first=0)
     assert (before.get(Limits), before.get(Pair)) == (Limits(), Pair())
     after = holder.group.snapshot()
     assert (after.get(Limits), after.get(Pair)) == (Limits(low=1.5), Pair(first=0))
@@ -230,8 +230,8 @@ def test_a_worker_never_sees_half_of_a_change() -> None:
     worker.start()
     for _ in range(50):
         for first in range(9):
-            assert holder.set(first=first, second=first + 1).successful
-            assert not holder.set(first=9, second=10).successful
+            assert holder.change(first=first, second=first + 1).successful
+            assert not holder.change(first=9, second=10).successful
     stopping.set()
     worker.join()
     assert seen <= {(first, first + 1) for first in range(9)}
@@ -239,15 +239,15 @@ def test_a_worker_never_sees_half_of_a_change() -> None:
 
 def test_a_contradiction_holds_until_it_is_gone_and_is_logged() -> None:
     holder = Holder()
-    assert holder.set(low=3.0).successful
+    assert holder.change(low=3.0).successful
     reason = 'low must be below high (2), got 3; raise high or lower low'
     assert holder.group.snapshot().contradiction == reason
-    assert holder.set(count=4).successful
+    assert holder.change(count=4).successful
     assert holder.group.snapshot().contradiction == reason
-    assert holder.set(first=2).successful
+    assert holder.change(first=2).successful
     both = f'{reason}. first must be below second (2), got 2; raise second or lower first'
     assert holder.group.snapshot().contradiction == both
-    assert holder.set(high=4.0, second=3).successful
+    assert holder.change(high=4.0, second=3).successful
     assert holder.group.snapshot().contradiction == ''
     assert holder.log.lines == [
         ('warning', f'the parameters contradict each other: {reason}'),
@@ -259,7 +259,7 @@ def test_a_contradiction_holds_until_it_is_gone_and_is_logged() -> None:
 
 def test_two_changes_that_only_fit_together() -> None:
     holder = Holder()
-    assert holder.set(low=5.0, high=6.0).successful
+    assert holder.change(low=5.0, high=6.0).successful
     assert holder.limits == Limits(low=5.0, high=6.0)
     assert [snapshot.contradiction for snapshot in holder.seen] == ['']
 
@@ -267,13 +267,13 @@ def test_two_changes_that_only_fit_together() -> None:
 def test_the_node_may_add_a_rule() -> None:
     holder = Holder()
     holder.extra = 'kind b does not fit the model'
-    assert holder.set(kind='b').successful
+    assert holder.change(kind='b').successful
     assert holder.seen[-1].contradiction == holder.extra
-    assert holder.set(low=3.0).successful
+    assert holder.change(low=3.0).successful
     assert 'low must be below high' in holder.seen[-1].contradiction
-    assert holder.set(low=1.0).successful
+    assert holder.change(low=1.0).successful
     assert holder.seen[-1].contradiction == holder.extra
-    assert holder.set(kind='a').successful
+    assert holder.change(kind='a').successful
     assert holder.seen[-1].contradiction == ''
 
 
@@ -297,7 +297,7 @@ def test_every_sequence_of_valid_single_changes_is_accepted(
     holder = Holder()
     expected: dict[str, Any] = {}
     for name, value in changes:
-        assert holder.set(**{name: value}).successful
+        assert holder.change(**{name: value}).successful
         expected[name] = tuple(value) if isinstance(value, list) else value
         snapshot = holder.group.snapshot()
         limits, pair = snapshot.get(Limits), snapshot.get(Pair)
@@ -322,16 +322,16 @@ def test_every_sequence_of_valid_single_changes_is_accepted(
 )
 def test_fixed_settings_wait_for_cleanup(node_class: type[Node], advice: str) -> None:
     holder = Holder(node_class)
-    assert holder.set(file='x').successful
+    assert holder.change(file='x').successful
     holder.configured = True
-    refused = holder.set(file='y')
+    refused = holder.change(file='y')
     assert refused.reason == (
         f"file must stay 'x' while the node is configured, got 'y'; {advice}"
     )
     assert not refused.successful
-    assert holder.set(file='x').successful
+    assert holder.change(file='x').successful
     holder.configured = False
-    assert holder.set(file='y').successful
+    assert holder.change(file='y').successful
 
 
 def test_descriptors_hold_range_and_choices() -> None:
@@ -349,7 +349,7 @@ def test_descriptors_hold_range_and_choices() -> None:
 def test_parameters_of_others_are_left_alone() -> None:
     holder = Holder()
     holder.node.declare_parameter('foreign', 1)
-    assert holder.set(foreign=2).successful
+    assert holder.change(foreign=2).successful
     assert holder.seen == []
     assert holder.node.get_parameter('foreign').value == 2
 

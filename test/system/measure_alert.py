@@ -4,8 +4,8 @@
 """
 Measure how soon the robot stops and goes on, and how steady the heartbeat is under full load.
 
-    python test/system/measure_alert.py [--repeat N] [--crossings N] [--load-seconds S]
-        [--busy-per-core N] [--ordinary] [--json F]
+    PYTHONPATH=.:test/unit python test/system/measure_alert.py [--repeat N] [--crossings N]
+        [--load-seconds S] [--busy-per-core N] [--ordinary] [--json F]
 
 The reaction is the time from a fault to the first zero velocity; faults that silence the source
 wait out `source_timeout_s` (0.5 s) first. First come the faults of a whole chain (a camera,
@@ -38,15 +38,14 @@ import sys
 import tempfile
 import time
 
-# As test/conftest.py does for tests: a DDS domain of its own, this machine only.
-os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(10, 101))
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-sys.path.append(str(Path(__file__).resolve().parents[1] / 'unit'))
-
 from fcrn_depth_ros.ros.real_time import ask_for_real_time
 import numpy as np
 from robot import moves, Robot, RosProcess
 from tiny_models import write_model
+
+# As test/conftest.py does for tests: a DDS domain of its own, this machine only.
+os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(10, 101))
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 OBSERVER_PRIORITY, SOURCE_PRIORITY = 30, 25
 CLEAR_VIEW, OBSTACLE_VIEW = 'at 3.0 0.08', 'at 0.45 0.08'

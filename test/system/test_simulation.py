@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 import pytest
-
 import simulation
 
 # mujoco itself is needed by the process that the test starts.

@@ -26,8 +26,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ToolInputError
 from .weights import Weights
+from ...errors import ToolInputError
 
 _FOOTER_BYTES = 48
 _TABLE_MAGIC = 0xDB4775248B80FB57

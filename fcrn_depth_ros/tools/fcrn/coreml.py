@@ -24,10 +24,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ToolInputError
-from ...estimation.model_card import ModelCard
 from .graph import BRANCH_PADS, EPSILON, INPUT_HEIGHT, INPUT_WIDTH, INTERLEAVE_ORDER
 from .weights import BRANCH_KERNELS, fcrn_layout, RESIDUAL_STAGES, UP_PROJECTIONS, Weights
+from ...errors import ToolInputError
+from ...estimation.model_card import ModelCard
 
 _INPUT, _OUTPUT = 'image', 'depthmap'
 _Pads = tuple[int, int, int, int]

@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from ...errors import ToolInputError
-from ...estimation.model_card import ModelCard
-from ...estimation.onnx_model import load_onnx_model, SessionConfig
-from ...report.output_files import add_overwrite_argument, check_outputs, write_bytes
-from ..measure.quantization import quantize_file
-from ..measure.quantize import calibration_feeds, compare, read_pictures
 from .checkpoint import read_checkpoint
 from .coreml import read_coreml
 from .graph import build_fcrn, INPUT_HEIGHT, INPUT_WIDTH, Interleave
 from .weights import check_weights, read_npy_weights, Weights
+from ..measure.quantization import quantize_file
+from ..measure.quantize import calibration_feeds, compare, read_pictures
+from ...errors import ToolInputError
+from ...estimation.model_card import ModelCard
+from ...estimation.onnx_model import load_onnx_model, SessionConfig
+from ...report.output_files import add_overwrite_argument, check_outputs, write_bytes
 
 PRECISIONS = ('fp32', 'fp16', 'int8')
 _MAX_PICTURES = 100

@@ -16,6 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from .dataset import open_dataset, Sample, SampleSource
+from .metrics import (
+    depth_errors,
+    DepthErrors,
+    mean_errors,
+    MEANINGS,
+    near_counts,
+    NEAR_DISTANCES_M,
+    NearCounts,
+    nearest_errors,
+)
+from ..model_arguments import add_model_arguments, open_model
 from ... import __version__
 from ...camera.mounting import CameraMounting, fit_floor
 from ...errors import ToolInputError
@@ -29,18 +41,6 @@ from ...report.output_files import (
     check_outputs,
     write_json,
     write_png,
-)
-from ..model_arguments import add_model_arguments, open_model
-from .dataset import open_dataset, Sample, SampleSource
-from .metrics import (
-    depth_errors,
-    DepthErrors,
-    mean_errors,
-    MEANINGS,
-    near_counts,
-    NEAR_DISTANCES_M,
-    NearCounts,
-    nearest_errors,
 )
 
 FOCAL_CORRECTIONS = ('auto', 'off')

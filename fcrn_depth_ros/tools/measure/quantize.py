@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from .bag_pictures import is_bag, read_bag_pictures
+from .dataset import open_dataset
+from .evaluate import build_estimator, MOUNTINGS_FROM, MountingSource, score_sample, summarise
+from .quantization import quantize_file
 from ...camera.intrinsics import CameraIntrinsics
 from ...camera.mounting import CameraMounting, inverse_floor_depth
 from ...camera.picture_files import list_pictures, read_picture
@@ -22,10 +26,6 @@ from ...estimation.model_card import ModelCard
 from ...estimation.onnx_model import load_onnx_model, OnnxModel, SessionConfig
 from ...estimation.preprocessing import prepare_image
 from ...report.output_files import add_overwrite_argument, check_outputs, write_json
-from .bag_pictures import is_bag, read_bag_pictures
-from .dataset import open_dataset
-from .evaluate import build_estimator, MOUNTINGS_FROM, MountingSource, score_sample, summarise
-from .quantization import quantize_file
 
 Item = TypeVar('Item')
 

@@ -165,7 +165,7 @@ class FakeCapture:
     def release(self) -> None:
         self.is_released = True
 
-    def set(self, name: int, value: float) -> bool:
+    def set(self, name: int, value: float) -> bool:  # noqa: A003
         return True
 
     def isOpened(self) -> bool:  # noqa: N802

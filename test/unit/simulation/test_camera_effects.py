@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from simulation.camera_effects import apply_effects, CameraEffects, random_effects
 
 

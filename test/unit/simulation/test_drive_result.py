@@ -7,7 +7,6 @@ from dataclasses import replace
 import math
 
 import pytest
-
 from simulation.drive_result import DriveSample, FALSE_STOP_BEYOND_M, judge_drive, summarize
 from simulation.room_builder import Room
 from simulation.scenarios import Scenario

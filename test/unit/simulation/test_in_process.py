@@ -13,7 +13,6 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 import numpy as np
 import pytest
-
 import simulation
 from simulation.drive import Drive, DriveOptions, PROXIMITY, STEP_S, STEPS_PER_FRAME
 from simulation.drive_result import DriveSample

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 import simulation
 from simulation.render_dataset import main
 

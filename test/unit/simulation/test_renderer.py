@@ -9,7 +9,6 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
-
 import simulation
 from simulation.renderer import CameraPose, RoomRenderer, shade_corners
 from simulation.room_builder import RoomBuilder

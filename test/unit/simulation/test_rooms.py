@@ -7,7 +7,6 @@ import cv2
 import mujoco
 import numpy as np
 import pytest
-
 from simulation.obstacles import LOW_OBSTACLE_BUILDERS, OBSTACLE_BUILDERS
 from simulation.room_builder import RoomBuilder
 from simulation.rooms import put_obstacle, random_room

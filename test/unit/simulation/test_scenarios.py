@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-
 from simulation.scenarios import (
     CORRIDOR_WIDTH_M,
     draw_scenario,

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-
 from simulation.room_builder import Room, RoomBuilder
 from simulation.world import DriveWorld, Mounting, ROBOT_RADIUS_M, robot_xml
 

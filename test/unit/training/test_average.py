@@ -4,7 +4,6 @@
 import numpy as np
 from tiny_runs import write_run
 import torch
-
 from training.average import main, mean_weights, measure_statistics
 from training.export import load_trained
 from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE

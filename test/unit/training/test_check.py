@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from tiny_runs import write_run
 import torch
-
 from training import check, train
 
 

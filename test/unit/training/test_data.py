@@ -8,10 +8,9 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
-import yaml
-
 from training.data import epoch_batches, floor_map, Frame, make_sample, whole_view
 import training.train
+import yaml
 
 CAMERA = CameraIntrinsics(273.0, 273.0, 162.0, 126.0, 320, 240)
 MOUNTING = CameraMounting(0.62, 12.0, 2.0)

@@ -8,7 +8,6 @@ import onnx
 import pytest
 from tiny_runs import write_run
 import torch
-
 from training.export import (
     describe_size,
     load_mean,

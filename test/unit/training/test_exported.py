@@ -4,7 +4,6 @@
 import numpy as np
 import pytest
 import torch
-
 from training.export import make_card, write_float
 from training.exported import load_exported, main
 from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, MeanOfNetworks

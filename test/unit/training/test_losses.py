@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from training.losses import depth_loss, error_spread, gradient_error
 
 ONES = torch.ones(1, 1, 16, 16)

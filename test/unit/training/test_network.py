@@ -6,7 +6,6 @@ from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
 import torch
-
 from training.network import (
     FcrnLite,
     lite_stages,

@@ -7,7 +7,6 @@ import sys
 import pytest
 from tiny_dataset import write_scene
 from tiny_models import write_model
-
 from training import score
 
 

@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pytest
 import torch
-
 from training import train
 
 SCHEDULE = {'warm_up': 0.1, 'cool_down': 0.4, 'cool_down_minutes': 10}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from benchmark.random_fcrn import random_weights
 from coremltools.models import datatypes
 from coremltools.models.neural_network import NeuralNetworkBuilder
 from coremltools.proto import Model_pb2
@@ -20,8 +21,6 @@ from fcrn_depth_ros.tools.fcrn.weights import RESIDUAL_STAGES, UP_PROJECTIONS
 import numpy as np
 from onnx import numpy_helper
 import pytest
-
-from benchmark.random_fcrn import random_weights
 
 # top, bottom, left, right
 BRANCH_PADS = {'A': (1, 1, 1, 1), 'B': (1, 0, 1, 1), 'C': (1, 1, 1, 0), 'D': (1, 0, 1, 0)}

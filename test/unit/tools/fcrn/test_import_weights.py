@@ -11,6 +11,7 @@ import runpy
 import sys
 import zipfile
 
+from benchmark.random_fcrn import random_weights
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
@@ -21,8 +22,6 @@ from fcrn_depth_ros.tools.fcrn.weights import check_weights, fcrn_layout, read_n
 import numpy as np
 from plain_fcrn import plain_fcrn
 import pytest
-
-from benchmark.random_fcrn import random_weights
 
 # Written by TensorFlow: the names of the published checkpoint, tiny shapes.
 CHECKPOINT = Path(__file__).parent / 'tiny_checkpoint'

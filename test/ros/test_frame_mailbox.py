@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 
-from fcrn_depth_ros.ros.mailbox import FrameMailbox
+from fcrn_depth_ros.ros.frame_mailbox import FrameMailbox
 
 
 def test_the_newest_frame_wins() -> None:
