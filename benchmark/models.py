@@ -19,9 +19,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
-import platform
 import statistics
-import sys
 import time
 from typing import Any
 
@@ -38,6 +36,7 @@ import onnx
 from onnx import helper, TensorProto
 import onnxruntime
 
+from .machine import processor, versions
 from .peers import openvino_runner, Picture, torch_runner
 from .random_fcrn import write_models
 
@@ -87,8 +86,8 @@ def main() -> None:
     rows = measure(candidates, arguments.rounds)
     report = {
         'date': datetime.date.today().isoformat(),
-        'machine': f'{_processor()}, {os.cpu_count()} cores',
-        'versions': _versions(),
+        'machine': f'{processor()}, {os.cpu_count()} cores',
+        'versions': versions(),
         'threads': arguments.threads,
         'rounds': arguments.rounds,
         'load_average': os.getloadavg()[0],
@@ -278,23 +277,6 @@ def _gemm(threads: int) -> Callable[[], object]:
     )
     matrix = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     return lambda: session.run(None, {'a': matrix, 'b': matrix})
-
-
-def _processor() -> str:
-    try:
-        text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
-    except OSError:
-        return platform.processor()
-    names = [line.partition(':')[2].strip() for line in text.splitlines() if 'model name' in line]
-    return names[0] if names else platform.machine()
-
-
-def _versions() -> dict[str, str]:
-    versions = {'Python': platform.python_version(), 'onnxruntime': onnxruntime.__version__}
-    for package in ('torch', 'openvino'):
-        if package in sys.modules:
-            versions[package] = str(sys.modules[package].__version__)
-    return versions
 
 
 if __name__ == '__main__':

@@ -1,0 +1,61 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+Notes when each depth map arrives, in a process of its own.
+
+Prints `ready` once a node publishes depth, and at the end of standard input, as JSON, the stamp
+and the time of arrival of each map, and the last values of depth_node in /diagnostics.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from fcrn_depth_ros.ros.diagnostic_keys import DEPTH_ESTIMATION
+from fcrn_depth_ros.ros.stamps import nanoseconds
+import rclpy
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+
+def main() -> None:
+    """Listen until standard input closes."""
+    rclpy.init()
+    node = Node('benchmark_listener')
+    frames_ns: list[tuple[int, int]] = []
+    diagnostics: dict[str, str] = {}
+
+    def take(message: Image) -> None:
+        frames_ns.append((nanoseconds(message.header.stamp), time.time_ns()))
+
+    def read(message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.endswith(DEPTH_ESTIMATION):
+                diagnostics.update({pair.key: pair.value for pair in status.values})
+
+    subscription = node.create_subscription(Image, 'depth/image_rect', take, 50)
+    node.create_subscription(DiagnosticArray, '/diagnostics', read, 10)
+    while node.count_publishers(subscription.topic_name) == 0:
+        rclpy.spin_once(node, timeout_sec=0.05)
+    print('ready', flush=True)
+    ended = threading.Event()
+
+    def await_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=await_end, name='await_end', daemon=True).start()
+    while not ended.is_set():
+        rclpy.spin_once(node, timeout_sec=0.1)
+    print(json.dumps({'frames_ns': frames_ns, 'diagnostics': diagnostics}), flush=True)
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+if __name__ == '__main__':
+    main()
