@@ -143,8 +143,8 @@ def test_the_wheel_describes_the_package(wheel: zipfile.ZipFile) -> None:
     metadata = Parser().parsestr(wheel.read(f'{folder}/METADATA').decode())
     assert metadata['Author'] == PACKAGE_XML.findtext('author') == 'fcrn_depth_ros authors'
     assert metadata['Requires-Python'] == '>=3.10'
-    assert 'Typing :: Typed' in metadata.get_all('Classifier')
-    assert metadata.get_payload().lstrip().startswith('# fcrn_depth_ros')
+    assert 'Typing :: Typed' in metadata.get_all('Classifier', [])
+    assert str(metadata.get_payload()).lstrip().startswith('# fcrn_depth_ros')
     entry_points = wheel.read(f'{folder}/entry_points.txt').decode()
     assert 'fcrn-depth = fcrn_depth_ros.__main__:main' in entry_points
 

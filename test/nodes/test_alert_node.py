@@ -370,7 +370,7 @@ def test_the_scale_comes_with_each_reading(alert):
 
         return reported
 
-    alert_sigma = 0.05
+    alert_sigma: float | None = 0.05
     alert.wait_for(lambda: diagnostics)
     alert.see_until(0.8, 'CAUTION', sigma=0.05)
     alert.wait_for(reports('verified within 5 %'))

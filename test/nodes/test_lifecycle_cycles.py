@@ -87,7 +87,7 @@ def assert_nothing_is_left(node: Any, bad: Mapping[str, Any], good: Mapping[str,
 def test_cycles_of_depth_node_leave_nothing(
     context: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tf2_ros = ModuleType('tf2_ros')
+    tf2_ros: Any = ModuleType('tf2_ros')
     tf2_ros.Buffer, tf2_ros.TransformListener = StandInBuffer, StandInListener
     tf2_ros.TransformException = KeyError
     monkeypatch.setitem(sys.modules, 'tf2_ros', tf2_ros)
@@ -118,7 +118,7 @@ def test_a_node_that_is_destroyed_while_active_leaves_no_thread(
     node_class: type, context_ends_first: bool, tmp_path: Path
 ) -> None:
     rclpy.init()
-    values = {
+    values: dict[type, Any] = {
         DepthNode: {'model_file': str(write_model(tmp_path / 'tiny.onnx'))},
         AlertNode: {
             'realtime_priority': 0,

@@ -15,7 +15,6 @@ from fcrn_depth_ros.nodes.depth_node import DepthNode
 import pytest
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
-from rclpy.node import Node
 from rclpy.parameter import (
     Parameter,
     parameter_value_to_python,
@@ -46,7 +45,7 @@ PATIENT = {
 class Served(RunningNode):
     """A running node whose parameters are set and read as the tools do."""
 
-    def call(self, service_type: type, name: str, **fields: Any) -> Any:
+    def call(self, service_type: Any, name: str, **fields: Any) -> Any:
         path = f'{self.node.get_fully_qualified_name()}/{name}'
         client = self.peer.create_client(service_type, path)
         assert client.wait_for_service(timeout_sec=20.0)
@@ -142,7 +141,7 @@ def test_a_wrong_type_is_refused_in_our_words(alert: Served) -> None:
 @pytest.mark.parametrize('namespace', ['', '/robot'])
 @pytest.mark.parametrize('node_class', [DepthNode, AlertNode])
 def test_the_shipped_file_can_be_given_at_start_and_loaded_while_the_node_runs(
-    node_class: type[Node], namespace: str, tmp_path: Path
+    node_class: Any, namespace: str, tmp_path: Path
 ) -> None:
     """As `--params-file` and `ros2 param load`, which sets one value after the other."""
     name = 'depth_node' if node_class is DepthNode else 'alert_node'

@@ -25,7 +25,7 @@ _SEQUENCE = re.compile(r'sequence<(.+?)(?:, (\d+))?>')
 _TEXT = re.compile(r'w?string(?:<(\d+)>)?')
 
 
-def messages(message_type: type, **replaced: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def messages(message_type: Any, **replaced: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """
     Make a strategy for messages of one type, every field of which is random.
 

@@ -9,6 +9,7 @@ import math
 import sys
 import time
 from types import ModuleType
+from typing import Any
 
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.ros.tf_mounting import mounting_from_transform, TfMounting
@@ -23,8 +24,10 @@ from rclpy.time import Time
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+Rotation = tuple[float, float, float, float]  # x, y, z, w
 
-def optical_in_floor(pitch_deg: float, roll_deg: float) -> tuple[float, float, float, float]:
+
+def optical_in_floor(pitch_deg: float, roll_deg: float) -> Rotation:
     """Give the rotation of an optical frame that looks along the floor's x axis."""
     level = (-0.5, 0.5, -0.5, 0.5)
     pitch, roll = (math.radians(angle) / 2 for angle in (pitch_deg, roll_deg))
@@ -33,7 +36,7 @@ def optical_in_floor(pitch_deg: float, roll_deg: float) -> tuple[float, float, f
     return product(product(level, about_x), about_z)
 
 
-def product(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[float, ...]:
+def product(first: Rotation, second: Rotation) -> Rotation:
     (x1, y1, z1, w1), (x2, y2, z2, w2) = first, second
     return (
         w1 * x2 + x1 * w2 + y1 * z2 - z1 * y2,
@@ -101,7 +104,7 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture
 def tf2_ros(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType('tf2_ros')
+    module: Any = ModuleType('tf2_ros')
     module.Buffer, module.TransformListener = StandInBuffer, StandInListener
     module.TransformException = KeyError
     monkeypatch.setitem(sys.modules, 'tf2_ros', module)

@@ -214,7 +214,12 @@ def pass_on(world: World, sender, message, received: list) -> None:
     """Send a command until it arrives, and its answer until that arrives."""
     world.commands.clear()
     world.wait_for(lambda: sender.publish(message) or world.commands, 'a command')
-    world.wait_for(lambda: world.topics.send(world.commands[-1]) or received, 'the answer')
+
+    def has_arrived() -> list:
+        world.topics.send(world.commands[-1])
+        return received
+
+    world.wait_for(has_arrived, 'the answer')
 
 
 def test_nothing_passes_while_nobody_publishes_or_subscribes(world):

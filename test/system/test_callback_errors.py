@@ -12,9 +12,6 @@ import sys
 import time
 
 import pytest
-
-pytest.importorskip('rclpy', reason='needs rclpy: run scripts/test, or source a ROS 2')
-
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from robot import Robot

@@ -70,7 +70,8 @@ def yuv_planes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     luma = 16 + 65.481 * red + 128.553 * green + 24.966 * blue
     chroma_u = 128 - 37.797 * red - 74.203 * green + 112.0 * blue
     chroma_v = 128 + 112.0 * red - 93.786 * green - 18.214 * blue
-    return tuple(np.round(plane).astype(np.uint8) for plane in (luma, chroma_u, chroma_v))
+    y, u, v = (np.round(plane).astype(np.uint8) for plane in (luma, chroma_u, chroma_v))
+    return y, u, v
 
 
 def semi_planar(order: str, stride: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import hashlib
 import http.server
 from pathlib import Path
 import threading
+from typing import Any
 
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.errors import ToolInputError
@@ -40,7 +41,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        server = self.server
+        server: Any = self.server
         server.asked += 1
         if server.status:
             self.send_error(server.status)
