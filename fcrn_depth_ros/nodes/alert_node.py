@@ -85,13 +85,8 @@ class AlertNode(SelfStartingNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('alert_node', **kwargs)
+        # First what `shut_down` needs: it is called for a node that refuses its settings, too.
         self._is_configured = self._is_active = False
-        self._settings = ParameterGroup(
-            self, NODE_SETTINGS['alert_node'], self._apply_parameters, lambda: self._is_configured
-        )
-        self._config, self._contradiction = self._settings.get(AlertConfig), ''
-        self._machine = AlertMachine(self._config)
-        self._beeper = Beeper(self._settings.get(BeeperConfig))
         self._velocity: VelocityTopics | None = None
         self._outputs: dict[str, Any] = {}
         self._inputs: list[Any] = []
@@ -107,6 +102,12 @@ class AlertNode(SelfStartingNode):
         self._shown: tuple[AlertState, str] | None = None
         self._was_stopped = False
         self._activated_s = 0.0
+        self._settings = ParameterGroup(
+            self, NODE_SETTINGS['alert_node'], self._apply_parameters, lambda: self._is_configured
+        )
+        self._config, self._contradiction = self._settings.get(AlertConfig), ''
+        self._machine = AlertMachine(self._config)
+        self._beeper = Beeper(self._settings.get(BeeperConfig))
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=_steady_clock())
         self.create_service(Trigger, '~/reset', self._on_reset)
@@ -293,7 +294,7 @@ class AlertNode(SelfStartingNode):
         if self._velocity is None:
             return
         problem = self._velocity.problem
-        if self._velocity.follow_graph():
+        if self._velocity.follow_graph(time.monotonic()):
             self._sent_velocity = ZERO_VELOCITY
             self.get_logger().info(f'type of velocity commands: {self._velocity.type_name}')
         # Names are discovered a moment after types: wait until the text stays the same.

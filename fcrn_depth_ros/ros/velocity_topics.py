@@ -28,6 +28,9 @@ from ..alert.speed_limit import Velocity, ZERO_VELOCITY
 AUTO = 'auto'
 _TYPES: dict[str, type] = {'Twist': Twist, 'TwistStamped': TwistStamped}
 _PACKAGE = 'geometry_msgs/msg/'
+# A type that the graph shows must stay for this long before it is taken: a node is discovered
+# piece by piece, and a subscription made in the middle of that was seen to stay unmatched.
+_SETTLING_S = 0.2
 # What rmw says of an endpoint whose node it has not discovered yet, or that has no node.
 _UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
@@ -142,12 +145,19 @@ class VelocityTopics:
         self._subscription: Any = None
         self._publisher: Any = None
         self._frame_id = ''
+        self._candidate = ''
+        self._candidate_since_s = 0.0
         self.type_name = ''
         self.problem = ''
 
-    def follow_graph(self) -> bool:
+    def follow_graph(self, now_s: float) -> bool:
         """
-        Take the type that the other nodes use now.
+        Take the type that the other nodes use.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
 
         Returns
         -------
@@ -162,7 +172,10 @@ class VelocityTopics:
             self._endpoints('cmd_vel_out', self._node.get_subscriptions_info_by_topic),
         )
         self.problem = choice.problem
-        if choice.type_name == self.type_name:
+        if choice.type_name != self._candidate:
+            self._candidate, self._candidate_since_s = choice.type_name, now_s
+        has_settled = now_s - self._candidate_since_s >= _SETTLING_S or self._wanted != AUTO
+        if choice.type_name == self.type_name or not has_settled:
             return False
         self.send(ZERO_VELOCITY)
         self.close()

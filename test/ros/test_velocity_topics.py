@@ -163,6 +163,7 @@ class World:
         self.commands: list[Velocity] = []
         self.topics = VelocityTopics(self.node, wanted, self.take)
         self.switches = 0
+        self.follows = True
 
     def take(self, message: Twist | TwistStamped) -> None:
         self.commands.append(self.topics.velocity(message))
@@ -179,7 +180,8 @@ class World:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline, f'{what or condition}: {self.topics.problem}'
-            self.switches += self.topics.follow_graph()
+            if self.follows:
+                self.switches += self.topics.follow_graph(time.monotonic())
             self.executor.spin_once(timeout_sec=0.01)
             for other in self.others:
                 other.executor.spin_once(timeout_sec=0.01)
@@ -223,11 +225,29 @@ def pass_on(world: World, sender, message, received: list) -> None:
 
 
 def test_nothing_passes_while_nobody_publishes_or_subscribes(world):
-    assert not world.topics.follow_graph()
+    assert not world.topics.follow_graph(0.0)
+    assert not world.topics.follow_graph(9.0)
     assert (world.topics.type_name, world.topics.problem) == ('', '')
     world.topics.send(Velocity(1.0))
     assert world.node.count_publishers('cmd_vel_out') == 0
     assert world.node.count_subscribers('cmd_vel_in') == 0
+
+
+def test_a_type_is_taken_once_it_has_settled(world):
+    publisher(world.other('nav'), Twist)
+    topic = '/robot/cmd_vel_in'
+    world.follows = False
+    world.wait_for(lambda: world.node.count_publishers(topic))
+    assert not world.topics.follow_graph(100.0)
+    assert not world.topics.follow_graph(100.19)
+    assert world.topics.follow_graph(100.21)
+    assert world.topics.type_name == 'Twist'
+
+
+@pytest.mark.parametrize('world', ['TwistStamped'], indirect=True)
+def test_a_fixed_type_is_taken_at_once(world):
+    assert world.topics.follow_graph(0.0)
+    assert world.topics.type_name == 'TwistStamped'
 
 
 def test_the_only_publisher_is_followed_and_so_is_its_successor_of_another_type(world):
