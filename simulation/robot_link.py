@@ -73,13 +73,13 @@ class RobotLink(Node):
         self._depth_node_parameters: Any = self.create_client(
             SetParameters, '/depth_node/set_parameters'
         )
-        self._hear(Twist, 'cmd_vel_out', self._on_command)
-        self._hear(Bool, 'stop', self._on_stop)
+        self._subscribe(Twist, 'cmd_vel_out', self._on_command)
+        self._subscribe(Bool, 'stop', self._on_stop)
         self.create_subscription(String, 'alert/state', self._on_state, qos.latched())
-        self._hear(Range, 'proximity/range', self._on_range)
-        self._hear(Float32, 'proximity', self._on_proximity)
+        self._subscribe(Range, 'proximity/range', self._on_range)
+        self._subscribe(Float32, 'proximity', self._on_proximity)
         if not oracle:
-            self._hear(Image, 'depth/image_rect', self._on_depth)
+            self._subscribe(Image, 'depth/image_rect', self._on_depth)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
@@ -180,7 +180,7 @@ class RobotLink(Node):
             if time.monotonic() >= deadline_s:
                 return
 
-    def _hear(self, message_type: type, topic: str, callback: Any) -> None:
+    def _subscribe(self, message_type: type, topic: str, callback: Any) -> None:
         self.create_subscription(message_type, topic, callback, qos.sensor_input())
 
     def _stamp(self) -> Time:
