@@ -273,10 +273,10 @@ class DepthNode(SelfStartingNode):
     # Worker thread -------------------------------------------------------------------------
 
     def _on_worker_death(self, reason: str) -> None:
+        self.exit_status = 1
         self.get_logger().fatal(f'the worker thread died, the process ends with 1:\n{reason}')
         self._status.update(worker_failure=reason.splitlines()[-1])
         self._publish_diagnostics()
-        self.exit_status = 1
 
     def _read(self, arrived: ArrivedImage, settings: Snapshot) -> CameraFrame:
         if self._tf_mounting is not None:

@@ -101,7 +101,8 @@ class DepthWorker:
         try:
             self._work()
         except BaseException:
-            if not self._is_abandoned:
+            # Where rclpy's own signal handler has closed the context, nothing can be published.
+            if not self._is_abandoned and self._node.context.ok():
                 self._on_death(traceback.format_exc())
 
     def _work(self) -> None:
