@@ -41,6 +41,11 @@ def _nv24_to_rgb(pixels: np.ndarray) -> np.ndarray:
     # NV24 has U and V for every pixel; every second one in both directions makes it NV12.
     height = pixels.shape[0] // 3
     width = pixels.shape[1]
+    if height % 2 or width % 2:
+        raise ImageFormatError(
+            f'an nv24 image must have an even height and width, got {height} and {width}; '
+            'publish another encoding'
+        )
     chroma = pixels[height:].reshape(height, width, 2)[::2, ::2].reshape(height // 2, width)
     rgb: np.ndarray = cv2.cvtColor(np.vstack([pixels[:height], chroma]), cv2.COLOR_YUV2RGB_NV12)
     return rgb

@@ -20,7 +20,6 @@ from fcrn_depth_ros.ros import depth_worker
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
 import numpy as np
 import pytest
-import rclpy
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from running_node import parameters, RunningNode
@@ -693,26 +692,3 @@ def test_a_worker_that_dies_is_reported_and_ends_the_process(
     )
     log = capfd.readouterr().err
     assert '[FATAL]' in log and 'in die' in log
-
-
-def test_a_context_that_ends_under_a_frame_is_no_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    rclpy.init()
-    model = str(write_model(tmp_path / 'tiny.onnx'))
-    node = DepthNode(parameter_overrides=parameters({'model_file': model}))
-    observe = node._pipeline.observe
-
-    def observe_late(*frame: Any) -> Any:
-        rclpy.shutdown()
-        return observe(*frame)
-
-    monkeypatch.setattr(node._pipeline, 'observe', observe_late)
-    monkeypatch.setattr(node._outputs, 'anyone_listens', lambda: True)
-    (worker,) = (t for t in threading.enumerate() if t.name == 'depth_worker')
-    node._on_camera_info(camera_info_message(Header(), CAMERA))
-    node._on_image(image(picture()))
-    worker.join(60.0)
-    assert not worker.is_alive()
-    assert node.exit_status is None and '[FATAL]' not in capfd.readouterr().err
-    node.destroy_node()

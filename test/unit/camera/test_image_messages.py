@@ -264,3 +264,17 @@ def test_the_orientation_for_viewers_does_not_turn_the_camera() -> None:
     data = array('B', wide[:2] + block + wide[2:])
     assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (16, 8, 3)
     assert image_to_rgb(Message(format='jpeg', data=data)).shape == (8, 16, 3)
+
+
+@pytest.mark.parametrize(('height', 'width'), [(1, 32), (3, 32), (2, 3)])
+def test_an_nv24_image_of_an_odd_size_is_refused(height: int, width: int) -> None:
+    odd = Message(
+        encoding='nv24',
+        height=height,
+        width=width,
+        step=width,
+        is_bigendian=0,
+        data=bytes(3 * height * width),
+    )
+    with pytest.raises(ImageFormatError, match='an nv24 image must have an even height'):
+        image_to_rgb(odd)
