@@ -28,8 +28,8 @@ from ..alert.speed_limit import Velocity, ZERO_VELOCITY
 AUTO = 'auto'
 _TYPES: dict[str, type] = {'Twist': Twist, 'TwistStamped': TwistStamped}
 _PACKAGE = 'geometry_msgs/msg/'
-# A type that the graph shows must stay for this long before it is taken: a node is discovered
-# piece by piece, and a subscription made in the middle of that was seen to stay unmatched.
+# A type that the graph shows must stay for this long before it is taken: nodes are discovered
+# piece by piece.
 _SETTLING_S = 0.2
 # What rmw says of an endpoint whose node it has not discovered yet, or that has no node.
 _UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
