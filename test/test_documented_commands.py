@@ -143,8 +143,8 @@ def check_parameter(nodes: list[str], name: str, text: str) -> None:
 
 
 @pytest.fixture(scope='module')
-def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Map the topics and services of depth_node and alert_node, as they are named at the root."""
+def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Map the services of depth_node and alert_node to their types, and their topics to ''."""
     rclpy = pytest.importorskip('rclpy', reason='needs rclpy')
     from fcrn_depth_ros.nodes.alert_node import AlertNode
     from fcrn_depth_ros.nodes.depth_node import DepthNode
@@ -157,16 +157,20 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         AlertNode(parameter_overrides=[Parameter('cmd_vel_type', value='Twist')]),
     ]
     try:
-        found: dict[str, set[str]] = {}
-        for node in nodes:
-            for entities in (
-                node.get_publisher_names_and_types_by_node(node.get_name(), '/'),
-                node.get_subscriber_names_and_types_by_node(node.get_name(), '/'),
-                node.get_service_names_and_types_by_node(node.get_name(), '/'),
-            ):
-                for name, types in entities:
-                    found.setdefault(name, set()).update(types)
-        return found
+        topics = {
+            entity.topic_name: ''
+            for node in nodes
+            for entity in (*node.publishers, *node.subscriptions)
+        }
+        services = {
+            node.resolve_service_name(service.srv_name): service.srv_type
+            for node in nodes
+            for service in node.services
+        }
+        return topics | {
+            name: f'{kind.__module__.split(".")[0]}/srv/{kind.__name__}'
+            for name, kind in services.items()
+        }
     finally:
         for node in nodes:
             node.shut_down()
@@ -248,7 +252,7 @@ def check_launch(words: list[str]) -> None:
     )
 
 
-def check_topic(words: list[str], graph: dict[str, set[str]]) -> None:
+def check_topic(words: list[str], graph: dict[str, str]) -> None:
     verb, *rest = words
     assert verb in ('echo', 'hz', 'bw', 'delay', 'info', 'list', 'pub')
     for name in (word for word in rest if word.startswith('/')):
@@ -259,13 +263,13 @@ def check_topic(words: list[str], graph: dict[str, set[str]]) -> None:
         assert '--qos-reliability' in rest, 'without --qos-reliability nothing latched arrives'
 
 
-def check_service(words: list[str], graph: dict[str, set[str]]) -> None:
+def check_service(words: list[str], graph: dict[str, str]) -> None:
     verb, name, message_type, *_ = words
     assert verb == 'call'
-    assert graph[name] == {message_type}
+    assert graph[name] == message_type
 
 
-def check_parameters(words: list[str], graph: dict[str, set[str]]) -> None:
+def check_parameters(words: list[str], graph: dict[str, str]) -> None:
     verb, *rest = words
     assert verb in ('set', 'get', 'load', 'dump', 'list', 'describe')
     if not rest:
@@ -283,7 +287,7 @@ def check_lifecycle(words: list[str]) -> None:
     assert (verb, transition) == ('get', []) or (verb == 'set' and transition[0] in TRANSITIONS)
 
 
-def check_ros2(words: list[str], graph: dict[str, set[str]]) -> None:
+def check_ros2(words: list[str], graph: dict[str, str]) -> None:
     kind, *rest = words
     if kind == 'launch':
         if rest:
@@ -340,7 +344,7 @@ def reason_not_to_check(words: list[str]) -> str | None:
 @pytest.mark.parametrize(
     'snippet', [s for s in COMMAND_SNIPPETS if s not in TOOL_SNIPPETS], ids=str
 )
-def test_a_documented_command_exists(snippet: Snippet, graph: dict[str, set[str]]) -> None:
+def test_a_documented_command_exists(snippet: Snippet, graph: dict[str, str]) -> None:
     words = words_of(snippet.text)
     if reason_not_to_check(words):
         return
@@ -479,8 +483,6 @@ def test_what_is_only_parsed_is_still_documented(key: str) -> None:
         ('systemctl restart robot', 'systemctl is new here'),
     ],
 )
-def test_a_wrong_command_is_noticed(
-    command: str, message: str, graph: dict[str, set[str]]
-) -> None:
+def test_a_wrong_command_is_noticed(command: str, message: str, graph: dict[str, str]) -> None:
     with pytest.raises(BaseException, match=message):  # pytest.fail is no Exception
         test_a_documented_command_exists(Snippet('README.md', command), graph)

@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+import random
 import re
 import signal
 import subprocess
@@ -201,6 +202,12 @@ class Peer:
         return [
             rclpy.parameter.parameter_value_to_python(value) for value in future.result().values
         ]
+
+
+@pytest.fixture(autouse=True)
+def own_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep each test to itself: a killed node is known for a while after its end."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(random.SystemRandom().randint(10, 101)))
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ class StandInListener:
     def __init__(self, buffer: StandInBuffer, node: Node) -> None:
         self._node = node
         self._subscriptions = [
-            node.create_subscription(String, topic, self._hear, 10) for topic in ('/tf', '/tf_s')
+            node.create_subscription(String, topic, self._hear, 10)
+            for topic in ('/stand_in', '/stand_in_static')
         ]
 
     def _hear(self, message: String) -> None:
