@@ -4,14 +4,14 @@
 """
 Average the weights of several checkpoints of one lineage into a new run.
 
-    python -m training.average FILE... --out RUN [--data RGBD_FOLDER --data ROOMS_FOLDER]
+    python -m training.average FILE... --out RUN [--pack train.pack]
 
-FILE is an `average_NNN.pt` or `checkpoint.pt` of a run whose config.yaml lies beside it. They must
-come from one run, or from runs warm-started from one: weights of others have no common meaning.
-RUN receives checkpoint.pt and config.yaml, as `python -m training.export` wants them.
+FILE is an `average_NNNNNN.pt` or `checkpoint.pt` of a run whose config.yaml lies beside it. They
+must come from one run, or from runs warm-started from one: weights of others have no common
+meaning. RUN receives checkpoint.pt and config.yaml, as `python -m training.export` wants them.
 
 The mean of weights far along one training is often better than each of them (Izmailov et al.,
-Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018). With --data the
+Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018). With --pack the
 statistics of the batch norms are measured anew with the mean weights, as there; without it they
 are averaged too, which is enough for checkpoints a few epochs apart.
 """
@@ -22,23 +22,17 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 import torch
 from torch import nn, Tensor
 from tqdm import tqdm
 import yaml
 
-from .data import epoch_batches, STATISTICS_EPOCH
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
-from .train import (
-    averaged_weights,
-    build_network,
-    load_entries,
-    save_run,
-    train_mode,
-    weighted_frames,
-)
+from .augment import Batch, SampleStore, STATISTICS_STEP
+from .network import FcrnLite
+from .runs import add_packs, averaged_weights, build_network, read_packs, save_run
+from .train import normalise, train_mode
+
+STATISTICS_BATCHES = 60
 
 
 def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
@@ -54,10 +48,7 @@ def mean_weights(files: Sequence[Path]) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def measure_statistics(
-    network: FcrnLite,
-    batches: Iterable[tuple[NDArray[np.float32], ...]],
-    total: int,
-    frozen_blocks: int,
+    network: FcrnLite, batches: Iterable[Batch], total: int, frozen_blocks: int
 ) -> None:
     """Replace the statistics of the batch norms that training moves by those of some batches."""
     train_mode(network, frozen_blocks)
@@ -65,9 +56,8 @@ def measure_statistics(
         if isinstance(module, nn.BatchNorm2d) and module.training:
             module.reset_running_stats()
             module.momentum = None  # the plain mean over all batches
-    for image, inverse_floor, _ in tqdm(batches, total=total, desc='statistics', mininterval=2):
-        x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE
-        network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(inverse_floor))
+    for batch in tqdm(batches, total=total, desc='statistics', mininterval=2):
+        network(normalise(batch.image), batch.inverse_floor)
     network.eval()
 
 
@@ -75,17 +65,16 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Average checkpoints of one lineage.')
     parser.add_argument('files', type=Path, nargs='+', metavar='FILE')
-    parser.add_argument('--data', type=Path, action='append', help='as of train; to measure anew')
+    add_packs(parser, required=False)
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
     config = yaml.safe_load(arguments.files[0].with_name('config.yaml').read_text())
     network = build_network(config | {'drop_path': 0.0, 'dropout': 0.0})  # as it is used
     network.load_state_dict(mean_weights(arguments.files))
-    if arguments.data:
-        frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
-        batches = epoch_batches(*frames, config, STATISTICS_EPOCH)
-        total = config['samples_per_epoch'] // config['batch_size']
-        measure_statistics(network, batches, total, config['frozen_blocks'])
+    if arguments.pack:
+        store = SampleStore(read_packs(arguments.pack), config)
+        batches = (store.batch(STATISTICS_STEP + number) for number in range(STATISTICS_BATCHES))
+        measure_statistics(network, batches, STATISTICS_BATCHES, config['frozen_blocks'])
     save_run(arguments.out, config, network)
 
 

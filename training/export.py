@@ -4,26 +4,28 @@
 """
 Write trained runs as contract models: float and INT8.
 
-    python -m training.export RUN... [--weights N...] --data RGBD_FOLDER --data ROOMS --out DIR
+    python -m training.export RUN... --pack train.pack --validation val.pack --out DIR
 
 Of several runs the files hold all networks and answer with the mean of their depths, in which
-each run counts by its weight. RUN@288x192 shows the network of RUN pictures of that size instead
-of its training's (`load_trained` says why); the files' input has the largest size.
+each run counts by its weight (--weights N...). RUN@288x192 shows the network of RUN pictures of
+that size instead of its training's (`load_trained` says why); the files' input has the largest
+size.
 
-DIR receives fcrn_lite.onnx (float32 arithmetic, weights stored in 16 bits), fcrn_lite_int8.onnx
-and SHA256SUMS.
+DIR receives NAME.onnx (float32 arithmetic, weights stored in 16 bits), NAME_int8.onnx and
+SHA256SUMS. Beside the depth they answer `floor` (probability of free floor) and `confidence`
+(exp of minus the expected error of log depth: 1 is sure), where the runs predict them; the
+expected error is calibrated on the validation pack.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 import copy
 import hashlib
-import math
 from pathlib import Path
-import re
 import tempfile
+from typing import Any
 
 from fcrn_depth_ros import __version__
 from fcrn_depth_ros.estimation.model_card import ModelCard
@@ -32,25 +34,30 @@ import numpy as np
 from numpy.typing import NDArray
 import onnx
 import torch
-from torch import nn
+from torch import nn, Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
-import yaml
 
-from .data import Frame, plain_input, Settings
+from .augment import floor_maps, warp_images, whole_views
+from .checking import predict
 from .network import (
-    FcrnLite,
     IMAGE_MEAN,
     IMAGE_SCALE,
-    MeanOfNetworks,
     normalised_convolutions,
 )
-from .train import averaged_weights, build_network, load_entries
+from .pack import decode_depth, Frames, read_pack
+from .runs import add_packs, add_runs, load_mean, read_packs
 
 CALIBRATION_FRAMES = 104
-CALIBRATION_SCENES = 24  # of each source
 OPSET = 17
+# What the rendered and augmented pictures span; docs/model_contract.md names the keys.
+TRAINED_RANGE = {
+    'trained_pitch_deg': '-30,60',
+    'trained_roll_deg': '-15,15',
+    'trained_height_m': '0.1,1.7',
+    'trained_hfov_deg': '40,110',
+}
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:
@@ -63,87 +70,8 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
     return module
 
 
-def load_trained(run: str) -> tuple[FcrnLite, Settings]:
-    """
-    Return the averaged network of a run and its configuration, for pictures of a size.
-
-    In training, random crops enlarge what is seen. Whole pictures show things as large as that
-    where they have more pixels than those of training (Touvron et al., Fixing the train-test
-    resolution discrepancy, NeurIPS 2019).
-
-    Parameters
-    ----------
-    run : str
-        Folder of the run, with `@WIDTHxHEIGHT` behind it for another size than in training.
-
-    Raises
-    ------
-    ValueError
-        The size is not of this form, or its sides are no multiples of 32.
-
-    """
-    folder, at, size = run.partition('@')
-    config = yaml.safe_load((Path(folder) / 'config.yaml').read_text())
-    if at:
-        match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', size)
-        width, height = map(int, match.groups()) if match else (0, 0)
-        if not match or width % 32 or height % 32:
-            raise ValueError(f'size of {run} must be @WIDTHxHEIGHT in multiples of 32, '
-                             f'got @{size}; give one such as @288x224')  # fmt: skip
-        larger_x = width / config['input_width']
-        larger_y = height / config['input_height']
-        config |= {
-            'zoom_x': larger_x * config.get('zoom_x', 1.0),
-            'zoom_y': larger_y * config.get('zoom_y', 1.0),
-            'input_width': width,
-            'input_height': height,
-            'training_fx_px': config['training_fx_px'] * larger_x,
-        }
-    network = build_network(config)
-    network.load_state_dict(averaged_weights(Path(folder) / 'checkpoint.pt'))
-    return network.eval(), config
-
-
-def load_mean(
-    runs: Sequence[str], weights: Sequence[float] | None = None
-) -> tuple[nn.Module, Settings]:
-    """
-    Return the network of one run or the mean of several, and the configuration of its input.
-
-    Raises
-    ------
-    ValueError
-        A size cannot be read, the runs were trained for different cameras, or the weights do not
-        fit the runs.
-
-    """
-    trained = [load_trained(run) for run in runs]
-    network, config = max(trained, key=lambda each: math.prod(each[0].input_size))
-    field = config['training_fx_px'] / config['input_width']
-    for run, (_, other) in zip(runs, trained, strict=True):
-        found = other['training_fx_px'] / other['input_width']
-        if not math.isclose(found, field):
-            raise ValueError(f'training_fx_px of {run} must be {field:.4f} of its width as of the '
-                             f'others, got {found:.4f}; export them apart')  # fmt: skip
-    if len(trained) > 1 or weights is not None:
-        network = MeanOfNetworks([network for network, _ in trained], weights).eval()
-    return network, config
-
-
-def add_runs(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `load_mean` to those of a command."""
-    parser.add_argument('runs', nargs='+', metavar='RUN[@WIDTHxHEIGHT]')
-    parser.add_argument(
-        '--weights',
-        type=float,
-        nargs='+',
-        metavar='N',
-        help='how much each run counts in the mean (default: all alike)',
-    )
-
-
 @torch.no_grad()
-def describe_size(network: nn.Module, config: Settings) -> str:
+def describe_size(network: nn.Module, config: Mapping[str, Any]) -> str:
     """Return the parameters, and the operations (two a multiplication and addition), in words."""
     size = config['input_height'], config['input_width']
     with FlopCounterMode(display=False) as counter:
@@ -153,21 +81,83 @@ def describe_size(network: nn.Module, config: Settings) -> str:
     return f'{parameters / 1e6:.1f} M parameters, {operations / 1e9:.2f} GFLOP'
 
 
-def write_float(network: nn.Module, config: Settings, path: Path, card: ModelCard) -> None:
+class Outputs(nn.Module):
+    """
+    A network as a file answers: log depth, and as far as they are there floor and confidence.
+
+    Parameters
+    ----------
+    network : nn.Module
+        FcrnLite or MeanOfNetworks.
+    error_scale : float
+        By how much the expected error is too small, see :func:`calibrate_error`.
+
+    """
+
+    def __init__(self, network: nn.Module, error_scale: float = 1.0) -> None:
+        super().__init__()
+        self.network, self.error_scale = network, error_scale
+
+    def forward(self, image: Tensor, inverse_floor: Tensor) -> tuple[Tensor, ...]:
+        """Return the tensors of `output_names`."""
+        answer = self.network(image, inverse_floor)
+        outputs = [answer.log_depth]
+        if answer.floor_logit is not None:
+            outputs.append(answer.floor_logit.sigmoid())
+        if answer.log_error is not None:
+            outputs.append((-self.error_scale * answer.log_error.exp()).exp())
+        return tuple(outputs)
+
+
+@torch.no_grad()
+def output_names(network: nn.Module, config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the outputs by the key of the model contract that says them."""
+    size = config['input_height'], config['input_width']
+    answer = network(torch.zeros(1, 3, *size), torch.zeros(1, 1, *size))
+    names = {'output_name': 'log_depth'}
+    if answer.floor_logit is not None:
+        names['floor_output'] = 'floor'
+    if answer.log_error is not None:
+        names['confidence_output'] = 'confidence'
+    return names
+
+
+def calibrate_error(network: nn.Module, frames: Frames, config: Mapping[str, Any]) -> float:
+    """
+    Return the factor that makes the expected error that of pictures never trained on.
+
+    For a Laplace distribution the likeliest factor is the mean of error over expected error.
+    """
+    answers = predict(network, frames, config, mounting=True)
+    truth = decode_depth(frames.depth_codes)
+    known = truth > 0
+    assert answers.error is not None
+    error = np.abs(np.log(answers.depth_m[known] / truth[known]))
+    return float(np.mean(error / answers.error[known]))
+
+
+def write_float(
+    network: nn.Module,
+    config: Mapping[str, Any],
+    path: Path,
+    card: ModelCard,
+    error_scale: float = 1.0,
+) -> None:
     """Export the network with its card."""
     height, width = config['input_height'], config['input_width']
+    names = output_names(network, config)
     torch.onnx.export(
-        fold_batch_norms(network).to(memory_format=torch.contiguous_format),
+        Outputs(fold_batch_norms(network), error_scale).to(memory_format=torch.contiguous_format),
         (torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width)),
         str(path),
         input_names=['image', 'mounting'],
-        output_names=['log_depth'],
+        output_names=list(names.values()),
         opset_version=OPSET,
         dynamo=False,
     )
     model = onnx.load(str(path))
     halve_weights(model.graph)
-    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.helper.set_model_props(model, {**card.to_metadata(), **names, **TRAINED_RANGE})
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
@@ -194,14 +184,15 @@ def halve_weights(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def make_card(config: Settings, metrics: str) -> ModelCard:
+def make_card(config: Mapping[str, Any], metrics: str, name: str = 'fcrn_lite') -> ModelCard:
     """Return the card of the float model."""
     return ModelCard(
-        name='fcrn_lite',
+        name=name,
         version=__version__,
         license='Apache-2.0',
         training_data='NYU Depth v2, official training images; TUM RGB-D freiburg1 (CC BY 4.0); '
-        'PCL mosd (BSD-3); own renderings; encoder pre-trained on ImageNet',
+        'PCL mosd (BSD-3); LPVO corridors (MIT); YCB-Video (MIT); own renderings; '
+        'encoder pre-trained on ImageNet',
         input_name='image',
         input_height=config['input_height'],
         input_width=config['input_width'],
@@ -224,7 +215,7 @@ def make_card(config: Settings, metrics: str) -> ModelCard:
 
 
 def calibration_tensors(
-    frames: list[Frame], config: Settings
+    frames: Frames, config: Mapping[str, Any]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """
     Yield the inputs of evenly chosen frames, every fourth without its mounting.
@@ -233,38 +224,54 @@ def calibration_tensors(
     rare.
     """
     rng = np.random.default_rng(config['seed'])
+    size = config['input_width'], config['input_height']
     chosen = np.linspace(0, len(frames) - 1, CALIBRATION_FRAMES).astype(int)
     for number, index in enumerate(tqdm(chosen, desc='calibration', mininterval=2)):
-        image, floor, _ = plain_input(frames[index], config, number % 4 > 0)
-        x = (image.transpose(2, 0, 1)[None].astype(np.float32) - IMAGE_MEAN) * IMAGE_SCALE
-        floor /= np.float32(rng.uniform(*config['rescale_range']))
-        yield {'image': x.astype(np.float32), 'mounting': floor[None, None]}
+        one = frames.chosen([index])
+        cameras = one.cameras.astype(np.float64)
+        views = whole_views(cameras, size, config['training_fx_px'])
+        image = warp_images(torch.from_numpy(one.images), cameras, views, size).round()
+        world = rng.uniform(*config['rescale_range'])
+        plane = one.planes / world if number % 4 else np.full((1, 3), np.nan)
+        told = floor_maps(plane.astype(np.float64), views, size, torch.device('cpu'))
+        yield {
+            'image': ((image - IMAGE_MEAN) * IMAGE_SCALE).numpy(),
+            'mounting': (told * float(views.ratio[0])).numpy(),
+        }
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Export runs as float and INT8 ONNX files.')
     add_runs(parser)
-    parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
+    add_packs(parser)
+    parser.add_argument('--validation', type=Path, help='pack, to calibrate the confidence')
     parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--name', default='fcrn_lite', help='of the model and its files')
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
     try:
         network, config = load_mean(arguments.runs, arguments.weights)
+        frames = read_packs(arguments.pack)
     except ValueError as error:
         parser.error(str(error))
-    sources = load_entries(config['sources'], arguments.data, CALIBRATION_SCENES)
-    frames = [frame for _, found in sources for frame in found]
+    scale = 1.0
+    if arguments.validation and 'confidence_output' in output_names(network, config):
+        scale = calibrate_error(network, read_pack(arguments.validation).of_source('val'), config)
+        print(f'expected error times {scale:.3f}')
     arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.out) as folder:
-        float_file = Path(folder) / 'fcrn_lite.onnx'
-        int8_file = Path(folder) / 'fcrn_lite_int8.onnx'
-        write_float(network, config, float_file, make_card(config, arguments.metrics))
+        float_file = Path(folder) / f'{arguments.name}.onnx'
+        int8_file = Path(folder) / f'{arguments.name}_int8.onnx'
+        card = make_card(config, arguments.metrics, arguments.name)
+        write_float(network, config, float_file, card, scale)
         quantize_file(float_file, int8_file, calibration_tensors(frames, config), 'image')
-        lines = []
         for file in (float_file, int8_file):
-            lines.append(f'{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n')
             file.replace(arguments.out / file.name)
+    lines = [
+        f'{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n'
+        for file in sorted(arguments.out.glob('*.onnx'))
+    ]
     (arguments.out / 'SHA256SUMS').write_text(''.join(lines))
     print(describe_size(network, config), ''.join(lines), sep='\n', end='')
 

