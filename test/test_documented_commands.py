@@ -160,7 +160,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         topics = {
             entity.topic_name: ''
             for node in nodes
-            for entity in (*node.publishers, *node.subscriptions)
+            for entities in (node.publishers, node.subscriptions)
+            for entity in entities
         }
         services = {
             node.resolve_service_name(service.srv_name): service.srv_type
