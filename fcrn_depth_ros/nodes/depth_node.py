@@ -113,8 +113,11 @@ class DepthNode(SelfStartingNode):
             self._status.update(configure_error=str(error))
             return TransitionCallbackReturn.FAILURE
         self._outputs = DepthOutputs(self)
+        scan_transform = 'not published: publish_tf is false'
         if self._settings.get(OutputSettings).publish_tf:
             self._scan_transform = ScanTransform(self)
+            scan_transform = self._scan_transform.state
+        self._status.update(scan_transform=scan_transform)
         self._status.update(lifecycle_state='inactive', configure_error='')
         return super().on_configure(state)
 

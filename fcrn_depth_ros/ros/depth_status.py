@@ -56,7 +56,7 @@ class DepthStatus:
     processing_ms: tuple[float, float] = _NOT_MEASURED
     stages_ms: Mapping[Stage, tuple[float, float]] = field(default_factory=dict)
     image_topic: str = 'image'
-    scan_transform: str = 'not published: publish_tf is false'
+    scan_transform: str = 'not published: not configured'
     model: str = ''
     provider: str = ''
     camera_info: str = 'none'

@@ -692,3 +692,12 @@ def test_a_worker_that_dies_is_reported_and_ends_the_process(
     )
     log = capfd.readouterr().err
     assert '[FATAL]' in log and 'in die' in log
+
+
+@pytest.mark.parametrize('publish_tf', [True, False])
+def test_the_status_says_before_the_first_frame_whether_the_transform_is_published(
+    start: Callable[..., RunningNode], publish_tf: bool
+) -> None:
+    node = start(publish_tf=publish_tf)
+    is_off = status(node).scan_transform == 'not published: publish_tf is false'
+    assert is_off is not publish_tf
