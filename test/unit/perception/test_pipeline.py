@@ -156,6 +156,7 @@ def test_a_picture_of_nothing_is_unknown_and_costs_no_inference(level: int, reas
     assert reason in seen.unknown_reason and not seen.quality.usable
     assert math.isnan(seen.nearest_m) and np.isnan(seen.depth_m).all()
     assert (source.estimates, source.unknowns) == (0, 1)
+    assert seen.estimate.is_camera_known and seen.estimate.inverse_floor_depth is not None
     assert seen.range_variance_m2 == 0.0
 
 
