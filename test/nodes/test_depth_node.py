@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 import re
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -692,6 +693,28 @@ def test_a_worker_that_dies_is_reported_and_ends_the_process(
     )
     log = capfd.readouterr().err
     assert '[FATAL]' in log and 'in die' in log
+
+
+def test_a_closed_context_is_no_death_of_the_worker(
+    start: Callable[..., RunningNode],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """At Ctrl-C rclpy's own signal handler closes the context while a frame is in work."""
+    node = start()
+    node.listen(Image, 'depth/image_rect')
+    (worker,) = (t for t in threading.enumerate() if t.name == 'depth_worker')
+
+    def fail_after_the_end(*_: Any) -> Any:
+        raise SystemExit('publishing in a closed context')
+
+    closed = SimpleNamespace(ok=lambda: False)
+    monkeypatch.setattr(node.node._worker, '_node', SimpleNamespace(context=closed))
+    monkeypatch.setattr(node.node._pipeline, 'observe', fail_after_the_end)
+    send(node, picture())
+    node.wait_for(lambda: not worker.is_alive())
+    assert node.node.exit_status is None
+    assert 'the worker thread died' not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize('publish_tf', [True, False])
