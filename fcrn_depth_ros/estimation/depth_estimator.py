@@ -90,6 +90,12 @@ class DepthEstimate:
     range_doubts : tuple of str
         What of mounting and field of view lies outside the range that the network was trained
         with.
+    floor : ndarray of float32, shape (h, w), or None
+        Probability 0..1 that a pixel shows free floor, 0 where that is unknown; None where the
+        model has no such output.
+    confidence : ndarray of float32, shape (h, w), or None
+        How sure the depth is, 0..1 (1 = sure), NaN where the depth is; None where the model has
+        no such output.
 
     """
 
@@ -101,6 +107,18 @@ class DepthEstimate:
     focal_corrected: bool
     mounting_used: str
     range_doubts: tuple[str, ...] = ()
+    floor: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
+
+    def without_depth(self) -> DepthEstimate:
+        """Return the same view with nothing known: no depth, no free floor."""
+        unknown = np.full_like(self.depth_m, np.nan)
+        return replace(
+            self,
+            depth_m=unknown,
+            floor=None if self.floor is None else np.zeros_like(self.floor),
+            confidence=None if self.confidence is None else unknown,
+        )
 
 
 _EstimateUpright = Callable[
@@ -249,12 +267,17 @@ class DepthEstimator:
             None if intrinsics is None else turn_intrinsics(intrinsics, turns),
             turn_mounting(mounting, turns),
         )
-        floor = estimate.inverse_floor_depth
+
+        def turned_back(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if values is None else turn_picture(values, -turns)
+
         return replace(
             estimate,
             depth_m=turn_picture(estimate.depth_m, -turns),
             intrinsics=turn_intrinsics(estimate.intrinsics, -turns),
-            inverse_floor_depth=None if floor is None else turn_picture(floor, -turns),
+            inverse_floor_depth=turned_back(estimate.inverse_floor_depth),
+            floor=turned_back(estimate.floor),
+            confidence=turned_back(estimate.confidence),
         )
 
     def _estimate_upright(
@@ -278,10 +301,10 @@ class DepthEstimator:
             network_floor = _floor_map(place.to_network(camera), mounting) * np.float32(ratio)
         tensor = prepare_image(image_rgb, card)
         stopwatch.lap(Stage.PREPARE)
-        raw = self.model.run(tensor, network_floor)
+        maps = self.model.run(tensor, network_floor)
         stopwatch.lap(Stage.INFERENCE)
         size = (height, width) if self.config.depth_size == 'input' else None
-        depth = place.to_picture(network_output_to_depth(raw, card, ratio), size)
+        depth = place.to_picture(network_output_to_depth(maps.depth, card, ratio), size)
         camera = (intrinsics or self._assumed_camera(width, height)).scaled_to(
             depth.shape[1], depth.shape[0]
         )
@@ -294,12 +317,18 @@ class DepthEstimator:
                 mounting_used = 'floor_scale'
         if card.is_metric:
             depth = limit_depth(depth, self.config.min_depth_m, self.config.max_depth_m)
+        confidence = None
+        if maps.confidence is not None:
+            confidence = place.to_picture(maps.confidence, depth.shape)
+            confidence = np.where(np.isnan(depth), depth, confidence)
         return replace(
             blank,
             depth_m=depth,
             intrinsics=camera,
             inverse_floor_depth=floor,
             mounting_used=mounting_used,
+            floor=None if maps.floor is None else place.to_picture(maps.floor, depth.shape),
+            confidence=confidence,
         )
 
     def _unknown_upright(
@@ -318,8 +347,9 @@ class DepthEstimator:
             size = place.picture_size_hw(map_hw)
         camera = (intrinsics or self._assumed_camera(width, height)).scaled_to(size[1], size[0])
         trained = self.model.trained_range
+        unknown = np.full(size, np.nan, np.float32)
         return DepthEstimate(
-            depth_m=np.full(size, np.nan, np.float32),
+            depth_m=unknown,
             is_metric=card.is_metric,
             intrinsics=camera,
             is_camera_known=intrinsics is not None,
@@ -333,6 +363,8 @@ class DepthEstimator:
             range_doubts=()
             if trained is None or mounting is None
             else trained.doubts(mounting, intrinsics),
+            floor=np.zeros(size, np.float32) if card.floor_output else None,
+            confidence=unknown if card.confidence_output else None,
         )
 
     def _assumed_camera(self, width_px: int, height_px: int) -> CameraIntrinsics:

@@ -21,6 +21,7 @@ _CHOICES = {
     'resize': ('stretch', 'letterbox'),
     'output_kind': ('depth_m', 'log_depth', 'inverse_relative'),
 }
+_OUTPUT_KEYS = ('output_name', 'floor_output', 'confidence_output')
 _METRIC_ONLY = ('training_fx_px', 'training_width_px', 'valid_min_m', 'valid_max_m')
 _MAX_INPUT_PX = 8192
 
@@ -49,6 +50,9 @@ class ModelCard:
         Range in which the output can be believed; 0 for relative models.
     mounting_input : str
         Name of the input for the inverse floor depth; empty where the network has none.
+    floor_output, confidence_output : str
+        Names of the outputs for the probability of free floor and for how sure the depth is,
+        both 0..1; empty where the network has none.
     metrics, source, precision : str
         Free text.
 
@@ -73,6 +77,8 @@ class ModelCard:
     valid_min_m: float = 0.0
     valid_max_m: float = 0.0
     mounting_input: str = ''
+    floor_output: str = ''
+    confidence_output: str = ''
     metrics: str = ''
     source: str = ''
     precision: str = ''
@@ -85,6 +91,10 @@ class ModelCard:
         for key in ('name', 'input_name', 'output_name'):
             if not getattr(self, key):
                 raise _card_error(key, 'a name', '')
+        outputs = [name for name in self.output_names.values() if name]
+        for key, name in self.output_names.items():
+            if outputs.count(name) > 1:
+                raise _card_error(key, 'an output of its own', name)
         for key in ('input_height', 'input_width'):
             if not 8 <= getattr(self, key) <= _MAX_INPUT_PX:
                 raise _card_error(key, f'8..{_MAX_INPUT_PX} px', getattr(self, key))
@@ -108,6 +118,11 @@ class ModelCard:
     def is_metric(self) -> bool:
         """True where the output is metres or their logarithm."""
         return self.output_kind != 'inverse_relative'
+
+    @property
+    def output_names(self) -> dict[str, str]:
+        """Names of the outputs by the key of the card; empty where the network has none."""
+        return {key: getattr(self, key) for key in _OUTPUT_KEYS}
 
     @property
     def network_fx_px(self) -> float:

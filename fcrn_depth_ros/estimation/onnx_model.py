@@ -47,6 +47,8 @@ PROVIDERS = {
     'VitisAI': 'VitisAIExecutionProvider',
     'WebGPU': 'WebGpuExecutionProvider',
 }
+# Interpolation and quantisation leave 0..1 by a little; logits and percentages by far.
+_SHARE_TOLERANCE = 0.02
 # Output maps are a little off the input's aspect where strides do not divide it (FCRN: 304x228
 # in, 160x128 out); more is another picture than the one that was put in.
 _ASPECT_TOLERANCE = 0.1
@@ -142,6 +144,29 @@ class SessionConfig(Settings):
         }
 
 
+@dataclass(frozen=True)
+class NetworkMaps:
+    """
+    What the network answers to one picture.
+
+    Attributes
+    ----------
+    depth : ndarray of float32, shape (h, w)
+        In the unit of the card's ``output_kind``; single pixels may be non-finite.
+    floor : ndarray of float32, or None
+        Probability 0..1 that a pixel shows free floor; 0 where the network gave no number. None
+        where the network has no such output.
+    confidence : ndarray of float32, or None
+        How sure the depth is, 0..1; 0 where the network gave no number. None where the network
+        has no such output.
+
+    """
+
+    depth: NDArray[np.float32]
+    floor: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
+
+
 class OnnxModel:
     """
     A depth network behind its contract.
@@ -194,7 +219,7 @@ class OnnxModel:
 
     def run(
         self, image: NDArray[np.float32], inverse_floor_depth: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float32]:
+    ) -> NetworkMaps:
         """
         Run the network on one picture.
 
@@ -207,13 +232,14 @@ class OnnxModel:
 
         Returns
         -------
-        ndarray of float32, shape (h, w)
-            Raw output in the unit of ``card.output_kind``; single pixels may be non-finite.
+        NetworkMaps
+            Each map in its own resolution.
 
         Raises
         ------
         InferenceError
-            The session failed, or returned something that is not a map of the picture.
+            The session failed, or returned something that is not a map of the picture, or a
+            floor or confidence that is no share.
 
         """
         feed = {self.card.input_name: image}
@@ -228,22 +254,32 @@ class OnnxModel:
                 f'inverse_floor_depth must be None for {self.card.name}, got a map; '
                 'the network has no mounting input'
             )
+        names = {key: name for key, name in self.card.output_names.items() if name}
         try:
-            (output,) = self._session.run([self.card.output_name], feed)
+            outputs = self._session.run(list(names.values()), feed)
         except Exception as err:
             # onnxruntime raises types of its own that share no base but Exception.
             raise InferenceError(
                 f'inference must return a depth map, got {_one_line(err)}; '
                 f'check that {self.path} runs on provider {self.provider}'
             ) from err
-        depth = _as_map(np.asarray(output), self.card)
+        maps = {
+            key: _as_map(np.asarray(output), self.card, key)
+            for key, output in zip(names, outputs, strict=True)
+        }
+        depth = maps['output_name']
         self._output_size_hw = depth.shape
         if not np.isfinite(depth).any():
             raise InferenceError(
                 'network output must hold finite values, got none in '
                 f'{depth.shape[1]}x{depth.shape[0]} px; check that {self.path} is intact'
             )
-        return depth
+        shares = {
+            key.removesuffix('_output'): _as_share(values, names[key], key)
+            for key, values in maps.items()
+            if key != 'output_name'
+        }
+        return NetworkMaps(depth, **shares)
 
 
 def embedded_model_path(provider: str = 'CPU') -> Path:
@@ -477,20 +513,26 @@ def _check_graph(session: InferenceSession, card: ModelCard) -> None:
                 f'{node.type} {node.shape}; correct input_layout, input_height and input_width'
             )
     outputs = {node.name: node for node in session.get_outputs()}
-    if card.output_name not in outputs:
+    for key, name in card.output_names.items():
+        if name:
+            _check_output(outputs, card, key, name)
+
+
+def _check_output(outputs: Mapping[str, Any], card: ModelCard, key: str, name: str) -> None:
+    if name not in outputs:
         raise ModelCardError(
-            f'network outputs must contain {card.output_name!r} as the card says, got '
-            f'{sorted(outputs)}; correct output_name'
+            f'network outputs must contain {name!r} as the card says, got '
+            f'{sorted(outputs)}; correct {key}'
         )
-    output = outputs[card.output_name]
+    output = outputs[name]
     size = _map_size(output.shape)
     if output.type not in ('tensor(float)', 'tensor(float16)') or (
         output.shape and (size is None or not _same_aspect(size, card))
     ):
         raise ModelCardError(
-            f'network output {card.output_name} must be a float map [1, 1, h, w], [1, h, w, 1] '
+            f'network output {name} must be a float map [1, 1, h, w], [1, h, w, 1] '
             f"or [1, h, w] of the input's aspect, got {output.type} {output.shape}; "
-            'correct output_name'
+            f'correct {key}'
         )
 
 
@@ -523,14 +565,25 @@ def _same_aspect(size: tuple[Any, Any], card: ModelCard) -> bool:
     return abs(ratio - 1.0) <= _ASPECT_TOLERANCE
 
 
-def _as_map(output: NDArray[Any], card: ModelCard) -> NDArray[np.float32]:
+def _as_map(output: NDArray[Any], card: ModelCard, key: str) -> NDArray[np.float32]:
     size = _map_size(output.shape)
     if size is None or not _same_aspect(size, card):
         raise InferenceError(
             f"network output must be one map of the input's aspect, got shape {output.shape}; "
-            'check output_name in the model card'
+            f'check {key} in the model card'
         )
     return np.ascontiguousarray(output.reshape(size), dtype=np.float32)
+
+
+def _as_share(values: NDArray[np.float32], name: str, key: str) -> NDArray[np.float32]:
+    shares = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(shares.min()), float(shares.max())
+    if low < -_SHARE_TOLERANCE or high > 1.0 + _SHARE_TOLERANCE:
+        raise InferenceError(
+            f'network output {name} must hold shares of 0..1, got {low:.3g}..{high:.3g}; check '
+            f'{key} in the model card, and that the network ends with a sigmoid'
+        )
+    return np.clip(shares, 0.0, 1.0)
 
 
 def _node_counts(session: InferenceSession) -> Counter[str]:

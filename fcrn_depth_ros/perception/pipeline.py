@@ -311,11 +311,11 @@ class PerceptionPipeline:
 
     def _frozen(self, seen: Observation, repeats: int) -> Observation:
         """Return the observation of a picture that has come too often to be believed."""
-        depth_m = np.full_like(seen.depth_m, np.nan)
+        estimate = seen.estimate.without_depth()
         return replace(
             seen,
-            estimate=replace(seen.estimate, depth_m=depth_m),
-            proximity=estimate_proximity(depth_m, self.config.proximity),
+            estimate=estimate,
+            proximity=estimate_proximity(estimate.depth_m, self.config.proximity),
             unknown_reason=(
                 f'the last {repeats + 1} frames are identical, the camera seems frozen '
                 '(frozen_frame_count: 0 turns this off; a still simulation needs it)'

@@ -45,6 +45,8 @@ def write_model(
     card: ModelCard = CARD,
     *,
     output: np.ndarray | None = None,
+    floor: np.ndarray | None = None,
+    confidence: np.ndarray | None = None,
     metadata: dict[str, str] | None = None,
     dynamic: bool = False,
 ) -> Path:
@@ -52,6 +54,7 @@ def write_model(
     Write a network whose raw output is mean(x) / 100, or a constant map.
 
     With a mounting input the map of it is added to the output, so that a test sees what arrived.
+    Floor and confidence, where the card names them, are mean(x) / 255 and 1 - mean(x) / 255.
 
     Parameters
     ----------
@@ -61,6 +64,8 @@ def write_model(
         Decides names, shapes and layout, and becomes the metadata.
     output : ndarray, optional
         Constant raw output of any shape, instead of the mean.
+    floor, confidence : ndarray, optional
+        Constant outputs of any shape, instead of those of the mean.
     metadata : dict, optional
         Instead of the card's.
     dynamic : bool
@@ -104,6 +109,27 @@ def write_model(
     else:
         nodes.append(helper.make_node('Identity', [last], [card.output_name]))
     outputs = [helper.make_tensor_value_info(card.output_name, TensorProto.FLOAT, out_shape)]
+    if card.floor_output or card.confidence_output:
+        initializers += [
+            numpy_helper.from_array(np.array(255.0, np.float32), 'white'),
+            numpy_helper.from_array(np.array(1.0, np.float32), 'one'),
+        ]
+        nodes += [
+            helper.make_node('Div', ['mean', 'white'], ['share']),
+            helper.make_node('Sub', ['one', 'share'], ['rest']),
+        ]
+    for name, values, source in (
+        (card.floor_output, floor, 'share'),
+        (card.confidence_output, confidence, 'rest'),
+    ):
+        if not name:
+            continue
+        shape = [1, 1, *size] if nchw else [1, *size, 1]
+        if values is not None:
+            source, shape = f'{name}_constant', list(values.shape)
+            initializers.append(numpy_helper.from_array(values.astype(np.float32), source))
+        nodes.append(helper.make_node('Identity', [source], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     graph = helper.make_graph(nodes, 'tiny', inputs, outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=8)
     helper.set_model_props(model, card.to_metadata() if metadata is None else metadata)

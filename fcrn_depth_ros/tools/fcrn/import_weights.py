@@ -249,7 +249,7 @@ def try_model(path: Path) -> None:
     model = load_onnx_model(path, SessionConfig(intra_op_threads=0))
     shape = (1, 3, model.card.input_height, model.card.input_width)
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-    depth = model.run(noise)
+    depth = model.run(noise).depth
     if not np.isfinite(depth).all():
         raise ToolInputError(
             f'depth of the {model.card.precision} network must be finite, got '

@@ -221,7 +221,9 @@ def compare(
     differences = []
     for picture in tqdm(pictures, 'comparison', disable=None):
         tensor = prepare_image(picture, model.card)
-        raw, other = (candidate.run(tensor).astype(np.float64) for candidate in (model, quantised))
+        raw, other = (
+            candidate.run(tensor).depth.astype(np.float64) for candidate in (model, quantised)
+        )
         if model.card.output_kind == 'log_depth':
             difference = np.exp(other - raw) - 1.0
         elif model.card.is_metric:

@@ -32,8 +32,10 @@ IMAGE = np.repeat((60 + 80 * BLOCKS).astype(np.uint8)[..., None], 3, axis=2)
 
 @pytest.fixture
 def estimator(tmp_path):
-    def build(config=None, *, output=None, **card):
-        path = write_model(tmp_path / 'm.onnx', tiny_card(**card), output=output)
+    def build(config=None, *, output=None, confidence=None, **card):
+        path = write_model(
+            tmp_path / 'm.onnx', tiny_card(**card), output=output, confidence=confidence
+        )
         return DepthEstimator(load_onnx_model(path), config)
 
     return build
@@ -205,6 +207,66 @@ def test_letterbox_depth_is_of_the_picture_alone(estimator):
     assert estimate.depth_m.shape == (16, 32)
     assert estimate.intrinsics == camera.scaled_to(32, 16)
     assert estimate.depth_m.mean() == pytest.approx(1.0)
+
+
+BESIDE = {'floor_output': 'floor', 'confidence_output': 'sure'}
+
+
+@pytest.mark.parametrize('size', ['network', 'input'])
+@pytest.mark.parametrize('resize', ['stretch', 'letterbox'])
+@pytest.mark.parametrize('turns', [0, 1, 2, 3])
+def test_floor_and_confidence_lie_where_the_picture_shows_them(estimator, size, resize, turns):
+    # The tiny network takes what is light for floor, and is sure of what is dark.
+    picture = np.zeros((40, 64, 3), np.uint8)
+    picture[4:20, 8:32] = 255
+    build = estimator(EstimationConfig(depth_size=size), resize=resize, **BESIDE)
+    camera = WIDE.scaled_to(64, 40)
+    estimate = build.estimate(
+        turn_picture(picture, -turns),
+        turn_intrinsics(camera, -turns),
+        CameraMounting(0.5, 20.0, (90.0 * turns + 180.0) % 360.0 - 180.0) if turns else None,
+    )
+    assert estimate.depth_m.shape == estimate.floor.shape == estimate.confidence.shape
+    floor = turn_picture(estimate.floor, turns)
+    sure = turn_picture(estimate.confidence, turns)
+    height, width = floor.shape
+    rows = np.add(np.arange(height), 0.5) * 40 / height
+    columns = np.add(np.arange(width), 0.5) * 64 / width
+    inside = ((rows > 8) & (rows < 16))[:, None] & ((columns > 12) & (columns < 28))
+    outside = ((rows < 1) | (rows > 24))[:, None] | ((columns < 4) | (columns > 36))
+    assert inside.any()
+    assert floor[inside] == pytest.approx(1.0)
+    assert floor[outside] == pytest.approx(0.0)
+    known = ~np.isnan(sure)
+    assert (known == ~np.isnan(turn_picture(estimate.depth_m, turns))).all()
+    assert (sure + floor)[known] == pytest.approx(1.0, abs=0.01)
+
+
+def test_confidence_is_nan_where_depth_is(estimator):
+    ramp = np.linspace(0.5, 12.0, 768).reshape(1, 1, 24, 32)
+    sure = np.full((1, 12, 16), 0.75)
+    estimate = estimator(output=ramp, confidence=sure, **BESIDE).estimate(IMAGE)
+    unknown = ramp[0, 0] > 10.0
+    assert unknown.any()
+    assert (np.isnan(estimate.confidence) == unknown).all()
+    assert (estimate.confidence[~unknown] == 0.75).all()
+    assert not np.isnan(estimate.floor).any()
+
+
+def test_models_without_floor_and_confidence(estimator):
+    for estimate in (estimator().estimate(IMAGE), estimator().unknown(IMAGE)):
+        assert (estimate.floor, estimate.confidence) == (None, None)
+        blank = estimate.without_depth()
+        assert (blank.floor, blank.confidence) == (None, None)
+
+
+def test_where_nothing_is_known_no_floor_is_free(estimator):
+    build = estimator(**BESIDE)
+    for unknown in (build.unknown(IMAGE), build.estimate(IMAGE).without_depth()):
+        assert np.isnan(unknown.depth_m).all()
+        assert np.isnan(unknown.confidence).all()
+        assert (unknown.floor == 0.0).all()
+        assert unknown.depth_m.shape == unknown.floor.shape == unknown.confidence.shape
 
 
 def test_warm_up_runs_the_network(estimator):

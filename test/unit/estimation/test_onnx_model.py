@@ -29,6 +29,7 @@ import pytest
 from tiny_models import CARD, tiny_card, write_model
 
 WITH_FLOOR = tiny_card(mounting_input='floor')
+BESIDE = tiny_card(floor_output='floor', confidence_output='sure')
 IMAGE = np.full((1, 3, 24, 32), 200.0, np.float32)
 
 
@@ -74,7 +75,7 @@ def test_a_good_file_runs(tmp_path, layout, dynamic):
     assert model.card == card
     assert model.provider == 'CPU'
     image = IMAGE if layout == 'NCHW' else np.ascontiguousarray(IMAGE.transpose(0, 2, 3, 1))
-    depth = model.run(image)
+    depth = model.run(image).depth
     assert depth.shape == (24, 32)
     assert depth.dtype == np.float32
     assert depth == pytest.approx(2.0)
@@ -84,15 +85,15 @@ def test_a_good_file_runs(tmp_path, layout, dynamic):
 def test_every_shape_of_the_contract_is_a_map(tmp_path, shape):
     path = write_model(tmp_path / 'm.onnx', output=np.full(shape, 3.0))
     expected = (13, 16) if 13 in shape else (12, 16)
-    assert load_onnx_model(path).run(IMAGE).shape == expected
+    assert load_onnx_model(path).run(IMAGE).depth.shape == expected
 
 
 def test_the_mounting_arrives_and_unknown_is_zero(tmp_path):
     model = load_onnx_model(write_model(tmp_path / 'm.onnx', WITH_FLOOR))
     floor = np.zeros((24, 32), np.float32)
     floor[3, 5] = 0.25
-    assert model.run(IMAGE, floor)[3, 5] == pytest.approx(2.25)
-    assert model.run(IMAGE, None) == pytest.approx(2.0)
+    assert model.run(IMAGE, floor).depth[3, 5] == pytest.approx(2.25)
+    assert model.run(IMAGE, None).depth == pytest.approx(2.0)
 
 
 def test_a_mounting_for_a_network_without_that_input_is_refused(tmp_path):
@@ -229,7 +230,7 @@ def test_a_network_that_returns_nothing_finite(tmp_path):
     with pytest.raises(InferenceError, match='finite'):
         model.run(IMAGE)
     broken[0, 0, 0, 0] = 1.0
-    assert np.isnan(model.run(IMAGE)).sum() == 24 * 32 - 1
+    assert np.isnan(model.run(IMAGE).depth).sum() == 24 * 32 - 1
 
 
 def test_a_session_that_fails_on_a_frame(tmp_path):
@@ -240,7 +241,63 @@ def test_a_session_that_fails_on_a_frame(tmp_path):
 
 def test_half_precision_outputs_are_read(tmp_path):
     model = OnnxModel(FakeSession(np.ones((1, 1, 24, 32), np.float16)), CARD, tmp_path)
-    assert model.run(IMAGE).dtype == np.float32
+    assert model.run(IMAGE).depth.dtype == np.float32
+
+
+def test_floor_and_confidence_beside_the_depth(tmp_path):
+    floor = np.linspace(-0.01, 1.01, 768, dtype=np.float32).reshape(1, 1, 24, 32)
+    floor[0, 0, 0, 5] = np.nan
+    confidence = np.full((1, 12, 16), 0.25)
+    path = write_model(tmp_path / 'm.onnx', BESIDE, floor=floor, confidence=confidence)
+    maps = load_onnx_model(path).run(IMAGE)
+    assert maps.depth == pytest.approx(2.0)
+    assert maps.confidence.shape == (12, 16)
+    assert (maps.confidence == 0.25).all()
+    assert maps.floor.dtype == np.float32
+    assert maps.floor[0, 5] == 0.0
+    assert (maps.floor.min(), maps.floor.max()) == (0.0, 1.0)
+    assert maps.floor[12, 7] == pytest.approx(floor[0, 0, 12, 7])
+
+
+def test_a_network_may_have_one_of_them_or_none(tmp_path):
+    card = tiny_card(confidence_output='sure')
+    maps = load_onnx_model(write_model(tmp_path / 'm.onnx', card)).run(IMAGE)
+    assert maps.floor is None
+    assert maps.confidence == pytest.approx(1 - 200 / 255)
+    # A card without the keys ignores what the file answers besides.
+    path = write_model(tmp_path / 'm.onnx', BESIDE, metadata=CARD.to_metadata())
+    maps = load_onnx_model(path).run(IMAGE)
+    assert (maps.floor, maps.confidence) == (None, None)
+
+
+@pytest.mark.parametrize('key', ['floor_output', 'confidence_output'])
+@pytest.mark.parametrize('shape', [(1, 2, 24, 32), (1, 1, 32, 24), (1, 10)])
+def test_outputs_beside_the_depth_that_are_no_map(tmp_path, key, shape):
+    argument = {key.removesuffix('_output'): np.ones(shape)}
+    path = write_model(tmp_path / 'm.onnx', BESIDE, **argument)
+    with pytest.raises(ModelCardError, match=f'map.*correct {key}'):
+        load_onnx_model(path)
+
+
+@pytest.mark.parametrize('key', ['floor_output', 'confidence_output'])
+def test_an_output_that_the_graph_has_not(tmp_path, key):
+    path = write_model(tmp_path / 'm.onnx', metadata=tiny_card(**{key: 'absent'}).to_metadata())
+    with pytest.raises(ModelCardError, match=f"'absent'.*correct {key}"):
+        load_onnx_model(path)
+
+
+@pytest.mark.parametrize('key', ['floor_output', 'confidence_output'])
+@pytest.mark.parametrize(('value', 'is_share'), [(1.02, True), (1.03, False), (-0.03, False)])
+def test_what_is_no_share_is_refused(tmp_path, key, value, is_share):
+    values = np.full((1, 1, 24, 32), 0.5)
+    values[0, 0, 2, 3] = value
+    path = write_model(tmp_path / 'm.onnx', BESIDE, **{key.removesuffix('_output'): values})
+    model = load_onnx_model(path)
+    if is_share:
+        assert model.run(IMAGE).depth == pytest.approx(2.0)
+        return
+    with pytest.raises(InferenceError, match=f'shares of 0..1.*{key}.*sigmoid'):
+        model.run(IMAGE)
 
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'

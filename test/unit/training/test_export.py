@@ -28,7 +28,7 @@ def test_exported_file_answers_as_the_network_does(tmp_path):
     path = tmp_path / 'model.onnx'
     write_float(network, CONFIG, path, make_card(CONFIG, ''))
     model = load_onnx_model(path, SessionConfig())
-    answer = model.run(image[:1].numpy(), floor[0, 0].numpy())
+    answer = model.run(image[:1].numpy(), floor[0, 0].numpy()).depth
     expected = network(image[:1], floor[:1]).log_depth[0, 0]
     np.testing.assert_allclose(answer, expected, atol=0.02)
     assert path.stat().st_size < 2.2 * sum(p.numel() for p in network.parameters())
@@ -45,7 +45,7 @@ def test_networks_in_one_file_answer_with_their_mean(tmp_path):
         member.eval()
     path = tmp_path / 'model.onnx'
     write_float(MeanOfNetworks(members), CONFIG, path, make_card(CONFIG, ''))
-    answer = load_onnx_model(path, SessionConfig()).run(image[:1].numpy())
+    answer = load_onnx_model(path, SessionConfig()).run(image[:1].numpy()).depth
     one, other = (member(image[:1], floor[:1]).log_depth[0, 0] for member in members)
     assert (one - other).abs().max() > 0.01
     np.testing.assert_allclose(answer, ((one.exp() + other.exp()) / 2).log(), atol=0.02)

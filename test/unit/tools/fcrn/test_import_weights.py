@@ -271,7 +271,7 @@ def depth_by_command(tmp_path, weights, picture):
     source, out = save(tmp_path / 'weights.npy', weights), tmp_path / 'fcrn.onnx'
     assert main(['import-weights', str(source), '--out', str(out)]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ['fcrn.onnx', 'weights.npy']
-    return load_onnx_model(out).run(picture.astype(np.float32).transpose(2, 0, 1)[None])
+    return load_onnx_model(out).run(picture.astype(np.float32).transpose(2, 0, 1)[None]).depth
 
 
 def check_equal(depth, expected):
