@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import math
 
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import Range
 
+from .stamps import stamp_ns_or_none
 from ..alert.source_watch import RangeReading
-
-_NANOSECONDS_PER_S = 10**9
 
 
 def range_reading(message: Range) -> RangeReading:
@@ -40,7 +38,7 @@ def range_reading(message: Range) -> RangeReading:
         message.range,
         message.min_range,
         message.max_range,
-        _nanoseconds(message.header.stamp),
+        stamp_ns_or_none(message.header.stamp),
         scale_sigma(message.range, message.variance),
     )
 
@@ -65,9 +63,3 @@ def scale_sigma(distance_m: float, variance_m2: float) -> float | None:
     if not (0 < variance_m2 < math.inf and 0 < distance_m < math.inf):
         return None
     return math.sqrt(variance_m2) / distance_m
-
-
-def _nanoseconds(stamp: Time) -> int | None:
-    if stamp.nanosec >= _NANOSECONDS_PER_S:
-        return None
-    return int(stamp.sec) * _NANOSECONDS_PER_S + int(stamp.nanosec)

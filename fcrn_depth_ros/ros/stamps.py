@@ -15,6 +15,11 @@ def nanoseconds(stamp: Time) -> int:
     return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
+def stamp_ns_or_none(stamp: Time) -> int | None:
+    """Return a stamp in nanoseconds; None where its nanoseconds exceed a second."""
+    return nanoseconds(stamp) if stamp.nanosec < NS_PER_S else None
+
+
 def time_message(stamp_ns: int) -> Time:
     """Return the message of a time in nanoseconds that came from :func:`nanoseconds`."""
     seconds, rest = divmod(stamp_ns, NS_PER_S)
