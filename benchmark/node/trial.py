@@ -65,10 +65,13 @@ def run(trial: Trial, seconds: float) -> Measurement:
         If a process fails or does not answer.
 
     """
+    measure = _run_floor if trial.contestant == FLOOR else _run_node
     with tempfile.TemporaryDirectory(prefix='fcrn_depth_bench_') as folder:
-        if trial.contestant == FLOOR:
-            return _run_floor(trial, seconds, Path(folder))
-        return _run_node(trial, seconds, Path(folder))
+        try:
+            return measure(trial, seconds, Path(folder))
+        except (OSError, LookupError, ValueError) as error:
+            # A process that ends while it is spoken to, or whose answer is cut short.
+            raise TrialError(f'its processes must answer in full, got {error!r}') from error
 
 
 def environment(trial: Trial, folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ processed, superseded by a newer one, rejected with a reason, or ignored because
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 import sys
 import time
@@ -50,6 +51,7 @@ from ..ros.node_settings import (
     perception_config,
 )
 from ..ros.parameters import ParameterGroup, Snapshot
+from ..ros.picture_watch import PictureWatch
 from ..ros.process import run_nodes
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
@@ -86,6 +88,7 @@ class DepthNode(SelfStartingNode):
         self._inputs: list[Any] = []
         self._worker: DepthWorker | None = None
         self._hints = InputHints(self)
+        self._picture_watch = PictureWatch(self, time.monotonic)
         self._settings = ParameterGroup(
             self,
             NODE_SETTINGS['depth_node'],
@@ -218,7 +221,11 @@ class DepthNode(SelfStartingNode):
                 event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost),
             ),
         ]
-        self._status.update(image_topic=self._inputs[-1].topic_name)
+        used_topic = self._inputs[-1].topic_name
+        self._status.update(image_topic=used_topic)
+        raw_topic = self.resolve_topic_name('image')
+        other_topic = raw_topic if compressed else compressed_topic(self)
+        self._picture_watch.begin(used_topic, other_topic, compressed)
 
     def _stop(self) -> None:
         for subscription in self._inputs:
@@ -250,6 +257,7 @@ class DepthNode(SelfStartingNode):
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._camera_info = message
+        self._picture_watch.count_info()
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._worker is not None:
@@ -260,7 +268,9 @@ class DepthNode(SelfStartingNode):
 
     def _publish_diagnostics(self) -> None:
         status = self._status.snapshot()
-        self._hints.check_silence(status)
+        if self._worker is not None:
+            problem = self._picture_watch.look(status.frames_received, status.frames_lost)
+            status = replace(status, picture_problem=problem)
         level, text = assess(status)
         self._diagnostics.publish(
             diagnostic_array(

@@ -56,6 +56,7 @@ class DepthStatus:
     processing_ms: tuple[float, float] = _NOT_MEASURED
     stages_ms: Mapping[Stage, tuple[float, float]] = field(default_factory=dict)
     image_topic: str = 'image'
+    picture_problem: str = ''
     scan_transform: str = 'not published: not configured'
     model: str = ''
     provider: str = ''
@@ -93,6 +94,7 @@ class DepthStatus:
             'last rejection': self.last_rejection or 'none',
             keys.MODEL: self.model or 'none',
             keys.PROVIDER: self.provider or 'none',
+            'pictures in transport': self.picture_problem or 'nothing noticed',
             'camera_info': self.camera_info,
             'mounting': self.mounting,
             'metric scale': (
@@ -139,13 +141,17 @@ def assess(status: DepthStatus) -> tuple[Level, str]:
             f'{status.in_work_s:.0f} s; restart the process, or choose another provider'
         )
     if status.frames_received == 0:
-        return Level.WARN, f'waiting for the first image on {status.image_topic}'
+        waiting = f'waiting for the first image on {status.image_topic}'
+        return Level.WARN, status.picture_problem or waiting
     if status.input_rate_hz == 0.0:
-        return Level.ERROR, f'no image on {status.image_topic} for more than {_RATE_WINDOW_S:g} s'
+        silence = f'no image on {status.image_topic} for more than {_RATE_WINDOW_S:g} s'
+        return Level.ERROR, '; '.join(filter(None, (silence, status.picture_problem)))
     if status.rejected_lately:
         return Level.ERROR, f'frames are rejected: {status.last_rejection}'
     if not status.image_usable:
         return Level.WARN, f'depth is unknown: {status.image_quality}'
+    if status.picture_problem:
+        return Level.WARN, status.picture_problem
     if status.output_rate_hz == 0.0:
         return Level.OK, 'idle: nobody listens'
     if status.scale_unverified_because:

@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Warnings about what depth_node receives: no image, no frame_id, a lens that is not rectified."""
+"""Warnings about what depth_node receives: no frame_id, a lens that is not rectified."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from .depth_status import DepthStatus
 from ..perception.observation import Observation
-
-_SILENCE_WARNING_PERIOD_S = 10.0
 
 
 class InputHints:
@@ -33,16 +30,6 @@ class InputHints:
     def restart(self) -> None:
         """Warn again of everything."""
         self._has_checked_frame_id = self._has_checked_lens = False
-
-    def check_silence(self, status: DepthStatus) -> None:
-        """Warn while an active node receives no image, and name the topic."""
-        if status.lifecycle_state == 'active' and status.input_rate_hz == 0.0:
-            self._node.get_logger().warning(
-                f'no image on {status.image_topic}; check the camera driver, image_topic or the '
-                'remapping, and the QoS (`ros2 topic info -v`)',
-                throttle_duration_sec=_SILENCE_WARNING_PERIOD_S,
-                skip_first=True,
-            )
 
     def check_image(self, message: Any, seen: Observation) -> None:
         """Check the first image for a frame_id, and its lens for distortion that stays."""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from benchmark.node.pictures import INPUTS, intrinsics, number, picture_data
 from benchmark.node.plan import RECORDED, TUTORIAL
-from benchmark.node.trial import environment, node_command
+from benchmark.node.trial import environment, node_command, run, TrialError
 from benchmark.node.usage import usage
 from fcrn_depth_ros.camera.image_messages import compressed_image_to_rgb
 from node_measurements import TRIAL
@@ -72,3 +72,15 @@ def test_the_wide_picture_has_square_pixels() -> None:
     assert camera.fx_px == pytest.approx(camera.fy_px)
     assert (camera.width_px, camera.height_px) == (1920, 1080)
     assert camera.cy_px == pytest.approx(539.5)
+
+
+@pytest.mark.parametrize('error', [BrokenPipeError(), KeyError('frames received'), ValueError()])
+def test_a_process_that_answers_nonsense_ends_its_trial_only(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr('benchmark.node.trial._run_node', fail)
+    with pytest.raises(TrialError, match=type(error).__name__):
+        run(TRIAL, 1.0)
