@@ -28,6 +28,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from ..camera.image_messages import image_to_rgb
 from ..errors import FcrnDepthError
 from ..estimation.depth_estimator import DepthEstimator
+from ..estimation.model_card import ModelCard
 from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
@@ -109,13 +110,13 @@ class DepthNode(SelfStartingNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm up the network, make the publishers."""
         try:
-            self._pipeline = self._make_pipeline()
+            self._pipeline, card = self._make_pipeline()
         except FcrnDepthError as error:
             self.get_logger().error(f'not configured: {error}')
             self._release('unconfigured')
             self._status.update(configure_error=str(error))
             return TransitionCallbackReturn.FAILURE
-        self._outputs = DepthOutputs(self)
+        self._outputs = DepthOutputs(self, card)
         scan_transform = 'not published: publish_tf is false'
         if self._settings.get(OutputSettings).publish_tf:
             self._scan_transform = ScanTransform(self)
@@ -170,7 +171,7 @@ class DepthNode(SelfStartingNode):
         """Stop the worker before the process ends."""
         self._stop()
 
-    def _make_pipeline(self) -> PerceptionPipeline:
+    def _make_pipeline(self) -> tuple[PerceptionPipeline, ModelCard]:
         settings = self._settings.snapshot()
         model_settings = settings.get(ModelSettings)
         session = settings.get(SessionConfig)
@@ -191,7 +192,7 @@ class DepthNode(SelfStartingNode):
         name = f'{model.card.name} {model.card.version}'
         self._status.update(model=f'{name} ({path.name})', provider=model.provider)
         self.get_logger().info(f'{name} runs on {model.provider}')
-        return pipeline
+        return pipeline, model.card
 
     def _contradiction_of(self, settings: Snapshot) -> str:
         """Return how settings contradict the network, empty where they do not."""
@@ -271,6 +272,8 @@ class DepthNode(SelfStartingNode):
         if self._worker is not None:
             problem = self._picture_watch.look(status.frames_received, status.frames_lost)
             status = replace(status, picture_problem=problem)
+        if self._outputs is not None and status.lifecycle_state == 'active':
+            self._outputs.warn_of_absent()
         level, text = assess(status)
         self._diagnostics.publish(
             diagnostic_array(

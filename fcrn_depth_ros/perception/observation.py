@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 import math
 
 import numpy as np
@@ -71,7 +72,7 @@ class Observation:
     image_rgb : ndarray of uint8, shape (H, W, 3)
         The picture, without distortion where the pipeline rectifies.
     estimate : DepthEstimate
-        Depth map and how it came about; all NaN where `unknown_reason` is set.
+        Depth map and how it came about; all NaN where the picture shows nothing or is frozen.
     mounting : CameraMounting or None
         Pose of the camera above the floor.
     quality : ImageQuality
@@ -86,6 +87,8 @@ class Observation:
         True where so many frames were identical that the camera seems frozen.
     has_unrectified_distortion : bool
         True where the calibration has lens distortion that the pipeline was not told to remove.
+    unsure : ndarray of bool, shape (h, w), or None
+        Pixels of less confidence than `confidence_threshold`; None where none was asked for.
 
     """
 
@@ -100,11 +103,14 @@ class Observation:
     scale: ScaleAssessment
     is_frozen: bool
     has_unrectified_distortion: bool = False
+    unsure: NDArray[np.bool_] | None = None
 
-    @property
+    @cached_property
     def depth_m(self) -> NDArray[np.float32]:
-        """Depth along the optical axis in metres, float32 (h, w); NaN where unknown."""
-        return self.estimate.depth_m
+        """Depth along the optical axis in metres, float32 (h, w); NaN where unknown or unsure."""
+        if self.unsure is None:
+            return self.estimate.depth_m
+        return np.where(self.unsure, np.float32(np.nan), self.estimate.depth_m)
 
     @property
     def intrinsics(self) -> CameraIntrinsics:
@@ -133,9 +139,9 @@ class Observation:
         return (self.scale.relative_sigma * max(self.nearest_m, _LEAST_RANGE_M)) ** 2
 
     def near_pixels(self, config: ProximityConfig) -> NDArray[np.bool_]:
-        """Return which pixels of the depth map count as near, bool (h, w)."""
+        """Return which pixels of the depth map count as near, sure or not, bool (h, w)."""
         return near_pixels(
-            self.depth_m,
+            self.estimate.depth_m,
             config,
             self.estimate.inverse_floor_depth,
             lateral_slope(self.intrinsics, self.mounting),

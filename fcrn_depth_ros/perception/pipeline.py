@@ -4,7 +4,8 @@
 """
 From a picture to one observation: the only place that decides what a frame means.
 
-    frame ─► repeated? ─► rectify ─► shows a scene? ─► depth ─► scale ─► proximity ─► Observation
+    frame ─► repeated? ─► rectify ─► shows a scene? ─► depth ─► scale ─► sure? ─► proximity
+                                                                                └► Observation
 
 Without ROS; time is part of the frame. The network does not run for a picture that repeats the
 one before, nor for one that shows nothing.
@@ -19,6 +20,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .confidence import ConfidenceConfig, never_clear, unsure_pixels
 from .observation import CameraFrame, Observation
 from .proximity import estimate_proximity, ProximityConfig
 from .quality import assess_image, QualityConfig
@@ -69,7 +71,7 @@ class PerceptionConfig:
 
     Attributes
     ----------
-    frames, estimation, quality, proximity
+    frames, estimation, quality, proximity, confidence
         See each class.
 
     """
@@ -78,6 +80,7 @@ class PerceptionConfig:
     estimation: EstimationConfig = field(default_factory=EstimationConfig)
     quality: QualityConfig = field(default_factory=QualityConfig)
     proximity: ProximityConfig = field(default_factory=ProximityConfig)
+    confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
 
     def contradiction(self) -> str:
         """Return how the settings contradict each other; empty where they do not."""
@@ -271,19 +274,24 @@ class PerceptionPipeline:
             if quality.usable
             else source.unknown(image_rgb, intrinsics, frame.mounting)
         )
+        unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.POSTPROCESS)
+        # What is near counts however unsure it is.
         proximity = estimate_proximity(
             estimate.depth_m,
             config.proximity,
             estimate.inverse_floor_depth,
             lateral_slope(estimate.intrinsics, frame.mounting),
         )
+        proximity = never_clear(proximity, unsure, config.proximity)
         stopwatch.lap(Stage.PROXIMITY)
         unknown_reason = quality.reason
         if not unknown_reason and not proximity.is_known:
             unknown_reason = (
                 f'only {proximity.valid_fraction:.0%} of the region of interest have a known depth'
             )
+            if unsure is not None:
+                unknown_reason += ' of enough confidence (confidence_threshold)'
         return Observation(
             stamp_ns=frame.stamp_ns,
             picture_stamp_ns=self._repeats.first_stamp_ns
@@ -297,6 +305,7 @@ class PerceptionPipeline:
             unknown_reason=unknown_reason,
             scale=assess_scale(estimate),
             is_frozen=False,
+            unsure=unsure,
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,
@@ -321,6 +330,7 @@ class PerceptionPipeline:
                 '(frozen_frame_count: 0 turns this off; a still simulation needs it)'
             ),
             is_frozen=True,
+            unsure=None,
         )
 
 

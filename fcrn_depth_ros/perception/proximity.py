@@ -208,7 +208,7 @@ def estimate_proximity(
 
     """
     _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
-    rows, columns = _region_of_interest(depth_m.shape, config)
+    rows, columns = region_of_interest(depth_m.shape, config)
     depth = depth_m[rows, columns]
     valid = np.isfinite(depth) & (depth > 0)
     valid_count = int(np.count_nonzero(valid))
@@ -252,7 +252,7 @@ def near_pixels(
 
     """
     _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
-    rows, columns = _region_of_interest(depth_m.shape, config)
+    rows, columns = region_of_interest(depth_m.shape, config)
     near = np.zeros(depth_m.shape, np.bool_)
     if config.proximity_mode == 'relative':
         depth = depth_m[rows, columns]
@@ -305,7 +305,7 @@ def _check_arrays(
             )
 
 
-def _region_of_interest(shape: tuple[int, ...], config: ProximityConfig) -> tuple[slice, slice]:
+def region_of_interest(shape: tuple[int, ...], config: ProximityConfig) -> tuple[slice, slice]:
     """Return the rows and columns touched by the region: at least one of each."""
     height, width = shape
     return (

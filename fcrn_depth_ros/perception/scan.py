@@ -106,6 +106,7 @@ def depth_to_scan(
     intrinsics: CameraIntrinsics,
     config: ScanConfig,
     mounting: CameraMounting | None = None,
+    unsure: np.ndarray | None = None,
 ) -> ObstacleScan:
     """
     Reduce a depth map to the nearest obstacle at each bearing.
@@ -124,6 +125,9 @@ def depth_to_scan(
         Range, heights and band.
     mounting : CameraMounting or None
         Height, pitch and roll of the camera.
+    unsure : ndarray of bool, shape (H, W), optional
+        Pixels whose depth is not to be relied on: they make no bearing free, and are obstacles
+        all the same.
 
     Returns
     -------
@@ -153,9 +157,10 @@ def depth_to_scan(
     angle_min = float(bearings.min())
     index = np.round((bearings - angle_min) / increment).astype(np.int64)
     ranges = np.full(int(index.max()) + 1, np.nan, dtype=np.float32)
-    ranges[np.unique(index[seen])] = np.inf
+    free = seen if unsure is None else seen & ~unsure
+    ranges[np.unique(index[free])] = np.inf
     hit = obstacles & (distances <= config.scan_range_max_m)
     # Too near to measure is an obstacle all the same: a smaller range would be thrown away.
     hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
-    np.minimum.at(ranges, index[hit], hit_range)
+    np.fmin.at(ranges, index[hit], hit_range)
     return ObstacleScan(angle_min, increment, ranges)

@@ -28,6 +28,7 @@ from .messages import (
 from .node_settings import OutputSettings
 from .parameters import Snapshot
 from .stamps import time_message
+from ..estimation.model_card import ModelCard
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
@@ -36,6 +37,8 @@ from ..report.drawing import colorize_depth, draw_proximity
 _PICTURES: dict[str, type] = {
     'depth/camera_info': CameraInfo,
     'depth/image_rect': Image,
+    'depth/floor': Image,
+    'depth/confidence': Image,
     'depth/image_color': Image,
     'depth/points': PointCloud2,
     'depth/scan': LaserScan,
@@ -46,6 +49,8 @@ _SIGNALS: dict[str, type] = {
     'proximity/range': Range,
 }
 _SCALE_TOPIC = 'proximity/scale_verified'
+# What only some models give, and the key of the model card that says so.
+_OPTIONAL = {'depth/floor': 'floor_output', 'depth/confidence': 'confidence_output'}
 
 
 class DepthOutputs:
@@ -56,11 +61,16 @@ class DepthOutputs:
     ----------
     node : rclpy.lifecycle.LifecycleNode
         The node they belong to.
+    card : ModelCard
+        Of the model in use: says which of the optional outputs there are.
 
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, card: ModelCard) -> None:
         self._node = node
+        self._absent = {topic for topic, key in _OPTIONAL.items() if not getattr(card, key)}
+        self._model_name = card.name
+        self._warned_of: set[str] = set()
         self._scale_verified: bool | None = None
         self._publishers: dict[str, Any] = {}
         for kinds, profile in ((_PICTURES, qos.sensor_output()), (_SIGNALS, qos.signal())):
@@ -86,7 +96,17 @@ class DepthOutputs:
 
     def anyone_listens(self) -> bool:
         """Tell whether any output has a subscriber."""
-        return any(self._wanted(topic) for topic in self._publishers)
+        return any(self._wanted(topic) for topic in self._publishers.keys() - self._absent)
+
+    def warn_of_absent(self) -> None:
+        """Warn, once a topic, of subscriptions to what the model does not give."""
+        for topic in sorted(filter(self._wanted, self._absent - self._warned_of)):
+            self._warned_of.add(topic)
+            self._node.get_logger().warning(
+                f'{topic} has a subscriber, but {self._model_name} has no {_OPTIONAL[topic]} in '
+                'its model card, so nothing is published there; choose another model_file, or '
+                'unsubscribe'
+            )
 
     def publish_unknown(self) -> None:
         """Publish that nothing is known about the distance in a frame."""
@@ -146,9 +166,18 @@ class DepthOutputs:
             encoding = settings.get(OutputSettings).depth_encoding
             self._publish('depth/camera_info', camera_info_message(header, seen.intrinsics))
             self._publish('depth/image_rect', depth_image_message(header, depth_m, encoding))
+        for topic, shares in (
+            ('depth/floor', seen.estimate.floor),
+            ('depth/confidence', seen.estimate.confidence),
+        ):
+            if shares is not None and self._wanted(topic):
+                pixels = np.ascontiguousarray(shares, np.float32)
+                self._publish(topic, image_message(header, pixels, '32FC1'))
         if self._wanted('depth/scan'):
             config = settings.get(ScanConfig)
-            scan = depth_to_scan(depth_m, seen.intrinsics, config, seen.mounting)
+            scan = depth_to_scan(
+                seen.estimate.depth_m, seen.intrinsics, config, seen.mounting, seen.unsure
+            )
             self._publish(
                 'depth/scan', scan_message(_forward_header(header, settings), scan, config)
             )

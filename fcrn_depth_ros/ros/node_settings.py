@@ -20,6 +20,7 @@ from ..camera.playback import FrameSourceConfig
 from ..errors import ConfigurationError
 from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import SessionConfig
+from ..perception.confidence import ConfidenceConfig
 from ..perception.pipeline import FrameConfig, PerceptionConfig
 from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
@@ -274,6 +275,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         EstimationConfig,
         MountingSettings,
         ProximityConfig,
+        ConfidenceConfig,
         QualityConfig,
         OutputSettings,
         ScanConfig,
@@ -300,4 +302,5 @@ def perception_config(settings: AnySnapshot) -> PerceptionConfig:
         estimation=settings.get(EstimationConfig),
         quality=settings.get(QualityConfig),
         proximity=settings.get(ProximityConfig),
+        confidence=settings.get(ConfidenceConfig),
     )

@@ -145,6 +145,60 @@ def test_every_output_of_one_frame(start: Callable[..., RunningNode]) -> None:
     assert got['proximity/range'][0].header.stamp.sec == 5
 
 
+def test_floor_and_confidence_have_stamp_size_and_frame_of_the_depth(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start({'floor_output': 'floor', 'confidence_output': 'sure'}, max_depth_m=1.2)
+    topics = ('depth/image_rect', 'depth/floor', 'depth/confidence')
+    got = {topic: node.listen(Image, topic) for topic in topics}
+    pixels = picture(1.0)
+    send(node, pixels, stamp_s=9)
+    node.wait_for(lambda: all(got.values()), 'depth, floor and confidence')
+    depth, floor, sure = (got[topic][0] for topic in topics)
+    assert depth.header == floor.header == sure.header
+    assert {(one.encoding, one.width, one.height) for one in (depth, floor, sure)} == {
+        ('32FC1', 32, 24)
+    }
+    unknown = np.isnan(metres(depth))
+    assert 0.1 < unknown.mean() < 0.9
+    assert (np.isnan(metres(sure)) == unknown).all()
+    # The tiny network takes light for floor, and is sure of what is dark.
+    assert metres(floor).min() >= 0.0 and metres(floor).max() <= 1.0
+    np.testing.assert_allclose((metres(sure) + metres(floor))[~unknown], 1.0, atol=0.01)
+    # A threshold takes unsure depth away, and the confidence that says why stays.
+    assert node.node.set_parameters([Parameter('confidence_threshold', value=0.7)])[0].successful
+    send(node, pixels, stamp_s=10)
+    node.wait_for(lambda: all(len(messages) == 2 for messages in got.values()))
+    depth, _, sure = (got[topic][1] for topic in topics)
+    unsure = metres(sure) < 0.7
+    assert unsure.any()
+    assert (np.isnan(metres(depth)) == (unsure | unknown)).all()
+
+
+def test_a_model_without_floor_and_confidence_says_so_and_stays_idle(
+    start: Callable[..., RunningNode], capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = start({'floor_output': 'floor'})
+    sure = node.listen(Image, 'depth/confidence')
+    send(node, picture())
+    node.wait_for(lambda: status(node).frames_ignored == 1)
+    warned: list[str] = []
+
+    def heard() -> bool:
+        warned.extend(re.findall(r'depth/\w+ has a subscriber.*', capfd.readouterr().err))
+        return bool(warned)
+
+    node.wait_for(heard)
+    floor = node.listen(Image, 'depth/floor')
+    send(node, picture(seed=1))
+    node.wait_for(lambda: floor)
+    node.node._outputs.warn_of_absent()
+    heard()
+    (line,) = warned
+    assert 'depth/confidence' in line and 'tiny has no confidence_output' in line
+    assert not sure
+
+
 def test_nothing_is_computed_for_nobody(start: Callable[..., RunningNode]) -> None:
     node = start()
     send(node, picture())
