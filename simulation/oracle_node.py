@@ -14,15 +14,13 @@ import sys
 
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.ros import quality_of_service as qos
-from fcrn_depth_ros.ros.messages import (
-    calibration_from_camera_info,
-    horizontal_field_of_view_rad,
-    range_message,
-)
+from fcrn_depth_ros.ros.messages import range_message
 from fcrn_depth_ros.ros.node_settings import MountingSettings
 from fcrn_depth_ros.ros.parameters import ParameterGroup
 from fcrn_depth_ros.ros.process import run_nodes
 from fcrn_depth_ros.ros.stamps import nanoseconds
+from fcrn_depth_ros.wire.camera_info import calibration_from_camera_info
+from fcrn_depth_ros.wire.contents import horizontal_field_of_view_rad
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, Range

@@ -89,6 +89,31 @@ class CameraMounting:
         )
 
 
+def mounting_from_transform(
+    translation_m: tuple[float, float, float], quaternion_xyzw: tuple[float, float, float, float]
+) -> CameraMounting | None:
+    """
+    Turn the pose of an optical frame in a floor frame into a mounting.
+
+    Parameters
+    ----------
+    translation_m : tuple of 3 float
+        Camera position in the floor frame, z up (REP 103).
+    quaternion_xyzw : tuple of 4 float
+        Rotation from the optical frame to the floor frame, of unit length.
+
+    Returns
+    -------
+    CameraMounting or None
+        None where the camera is not above the floor.
+
+    """
+    x, y, z, w = quaternion_xyzw
+    # Third row of the rotation matrix: the floor's z axis in the optical frame.
+    up = np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])
+    return CameraMounting.from_down_vector(-up, translation_m[2]) if translation_m[2] > 0 else None
+
+
 def inverse_floor_depth(
     intrinsics: CameraIntrinsics, mounting: CameraMounting
 ) -> NDArray[np.float32]:

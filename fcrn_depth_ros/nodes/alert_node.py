@@ -41,9 +41,9 @@ from ..ros.lifecycle import SelfStartingNode
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
-from ..ros.range_reading import range_reading
 from ..ros.real_time import ask_for_real_time
 from ..ros.velocity_topics import VelocityTopics
+from ..wire.range_reading import range_reading
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 _GRAPH_PERIOD_S = 0.2

@@ -38,13 +38,13 @@ from ..ros import quality_of_service as qos
 from ..ros.depth_account import depth_node_account
 from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import Level
-from ..ros.messages import calibration_from_camera_info
 from ..ros.node_settings import MountingSettings
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.ros_version import ros_distro
 from ..ros.stamps import nanoseconds
 from ..settings import setting, Settings
+from ..wire.camera_info import calibration_from_camera_info
 
 _PROGRESS_PERIOD_S = 1.0
 _POLL_S = 0.2

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from .messages import calibration_from_camera_info, is_uncalibrated
-from .stamps import nanoseconds, NS_PER_S
 from ..camera.mounting import CameraMounting
 from ..errors import FrameError
 from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
+from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
+from ..wire.stamps import nanoseconds, NS_PER_S
 
 
 @dataclass(frozen=True)

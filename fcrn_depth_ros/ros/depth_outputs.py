@@ -19,10 +19,8 @@ from . import quality_of_service as qos
 from .messages import (
     camera_info_message,
     depth_image_message,
-    horizontal_field_of_view_rad,
     image_message,
     point_cloud_message,
-    range_message,
     scan_message,
 )
 from .node_settings import OutputSettings
@@ -33,6 +31,7 @@ from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
 from ..report.drawing import colorize_depth, draw_proximity
+from ..wire.contents import reading_contents
 
 _PICTURES: dict[str, type] = {
     'depth/camera_info': CameraInfo,
@@ -140,22 +139,15 @@ class DepthOutputs:
         if seen.scale.verified != self._scale_verified:
             self._scale_verified = seen.scale.verified
             self._publish(_SCALE_TOPIC, Bool(data=seen.scale.verified))
-        if not math.isnan(seen.nearest_m):
+        reading = reading_contents(seen, config)
+        if reading is not None:
             # A repeated picture is no news: whoever watches this stamp sees the distance grow old.
             picture_header = Header(
                 stamp=time_message(seen.picture_stamp_ns), frame_id=header.frame_id
             )
             self._publish(
                 'proximity/range',
-                range_message(
-                    _forward_header(picture_header, settings),
-                    seen.nearest_m,
-                    horizontal_field_of_view_rad(
-                        seen.intrinsics, config.roi_left, config.roi_right
-                    ),
-                    config.max_range_m,
-                    seen.range_variance_m2,
-                ),
+                Range(header=_forward_header(picture_header, settings), **reading),
             )
         self._publish('proximity', Float32(data=seen.proximity.proximity))
         self._publish('proximity/near', Bool(data=seen.proximity.is_near(config)))

@@ -8,14 +8,13 @@ import math
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.errors import CameraInfoError
 from fcrn_depth_ros.ros.messages import (
-    calibration_from_camera_info,
     camera_info_message,
     depth_image_message,
-    horizontal_field_of_view_rad,
-    is_uncalibrated,
     point_cloud_message,
     range_message,
 )
+from fcrn_depth_ros.wire.camera_info import calibration_from_camera_info, is_uncalibrated
+from fcrn_depth_ros.wire.contents import horizontal_field_of_view_rad
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, Range, RegionOfInterest

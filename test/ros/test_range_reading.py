@@ -9,7 +9,7 @@ import math
 
 from builtin_interfaces.msg import Time
 from fcrn_depth_ros.alert.source_watch import RangeReading
-from fcrn_depth_ros.ros.range_reading import range_reading, scale_sigma
+from fcrn_depth_ros.wire.range_reading import range_reading, scale_sigma
 from hypothesis import given, settings
 import pytest
 from random_messages import messages

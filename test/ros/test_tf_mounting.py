@@ -11,8 +11,9 @@ import time
 from types import ModuleType
 from typing import Any
 
+from fcrn_depth_ros.camera.mounting import mounting_from_transform
 from fcrn_depth_ros.errors import ConfigurationError
-from fcrn_depth_ros.ros.tf_mounting import mounting_from_transform, TfMounting
+from fcrn_depth_ros.ros.tf_mounting import TfMounting
 from geometry_msgs.msg import TransformStamped
 import pytest
 import rclpy

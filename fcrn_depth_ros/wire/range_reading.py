@@ -11,14 +11,13 @@ is the square of relative scale sigma x range.
 from __future__ import annotations
 
 import math
-
-from sensor_msgs.msg import Range
+from typing import Any
 
 from .stamps import stamp_ns_or_none
 from ..alert.source_watch import RangeReading
 
 
-def range_reading(message: Range) -> RangeReading:
+def range_reading(message: Any) -> RangeReading:
     """
     Read a distance from a message, whatever the message contains.
 
