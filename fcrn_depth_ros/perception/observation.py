@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from .floor import FloorEvidence, HIDDEN_BASE_SIGMA
 from .proximity import near_pixels, ProximityConfig, ProximityEstimate
 from .quality import ImageQuality
 from .scale import ScaleAssessment
@@ -89,6 +90,8 @@ class Observation:
         True where the calibration has lens distortion that the pipeline was not told to remove.
     unsure : ndarray of bool, shape (h, w), or None
         Pixels of less confidence than `confidence_threshold`; None where none was asked for.
+    floor_evidence : FloorEvidence or None
+        What the network's floor output adds to the depth; None where it adds nothing.
 
     """
 
@@ -104,6 +107,7 @@ class Observation:
     is_frozen: bool
     has_unrectified_distortion: bool = False
     unsure: NDArray[np.bool_] | None = None
+    floor_evidence: FloorEvidence | None = None
 
     @cached_property
     def depth_m(self) -> NDArray[np.float32]:
@@ -132,11 +136,15 @@ class Observation:
         """
         Variance of the nearest distance in m^2; 0 where the metric scale is unverified.
 
-        sensor_msgs/Range defines a variance of 0 as unknown.
+        sensor_msgs/Range defines a variance of 0 as unknown. It is larger for a thing whose base
+        lies below the picture: nothing but depth tells how near that is.
         """
         if not self.scale.verified or math.isnan(self.nearest_m):
             return 0.0
-        return (self.scale.relative_sigma * max(self.nearest_m, _LEAST_RANGE_M)) ** 2
+        sigma = self.scale.relative_sigma
+        if self.proximity.hidden_base:
+            sigma = max(sigma, HIDDEN_BASE_SIGMA)
+        return (sigma * max(self.nearest_m, _LEAST_RANGE_M)) ** 2
 
     def near_pixels(self, config: ProximityConfig) -> NDArray[np.bool_]:
         """Return which pixels of the depth map count as near, sure or not, bool (h, w)."""
@@ -145,6 +153,7 @@ class Observation:
             config,
             self.estimate.inverse_floor_depth,
             lateral_slope(self.intrinsics, self.mounting),
+            self.floor_evidence,
         )
 
 

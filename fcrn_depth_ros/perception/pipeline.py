@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .confidence import ConfidenceConfig, never_clear, unsure_pixels
+from .floor import floor_evidence, FloorConfig, FloorEvidence
 from .observation import CameraFrame, Observation
 from .proximity import estimate_proximity, ProximityConfig
 from .quality import assess_image, QualityConfig
@@ -71,7 +72,7 @@ class PerceptionConfig:
 
     Attributes
     ----------
-    frames, estimation, quality, proximity, confidence
+    frames, estimation, quality, proximity, floor, confidence
         See each class.
 
     """
@@ -81,12 +82,19 @@ class PerceptionConfig:
     quality: QualityConfig = field(default_factory=QualityConfig)
     proximity: ProximityConfig = field(default_factory=ProximityConfig)
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
+    floor: FloorConfig = field(default_factory=FloorConfig)
 
     def contradiction(self) -> str:
         """Return how the settings contradict each other; empty where they do not."""
         texts = (
             part.contradiction()
-            for part in (self.frames, self.estimation, self.quality, self.proximity)
+            for part in (
+                self.frames,
+                self.estimation,
+                self.quality,
+                self.proximity,
+                self.floor,
+            )
         )
         return '; '.join(text for text in texts if text)
 
@@ -276,12 +284,14 @@ class PerceptionPipeline:
         )
         unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.POSTPROCESS)
+        evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
         # What is near counts however unsure it is.
         proximity = estimate_proximity(
             estimate.depth_m,
             config.proximity,
             estimate.inverse_floor_depth,
             lateral_slope(estimate.intrinsics, frame.mounting),
+            evidence,
         )
         proximity = never_clear(proximity, unsure, config.proximity)
         stopwatch.lap(Stage.PROXIMITY)
@@ -304,11 +314,27 @@ class PerceptionPipeline:
             proximity=proximity,
             unknown_reason=unknown_reason,
             scale=assess_scale(estimate),
+            floor_evidence=evidence,
             is_frozen=False,
             unsure=unsure,
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,
+        )
+
+    def _floor_evidence(
+        self, estimate: DepthEstimate, mounting: CameraMounting | None
+    ) -> FloorEvidence | None:
+        if estimate.floor is None or not estimate.is_metric:
+            return None
+        return floor_evidence(
+            estimate.depth_m,
+            estimate.floor,
+            self.config.floor,
+            self.config.proximity.floor_tolerance,
+            estimate.intrinsics,
+            mounting,
+            estimate.inverse_floor_depth,
         )
 
     def _rectified(
@@ -329,6 +355,7 @@ class PerceptionPipeline:
                 f'the last {repeats + 1} frames are identical, the camera seems frozen '
                 '(frozen_frame_count: 0 turns this off; a still simulation needs it)'
             ),
+            floor_evidence=None,
             is_frozen=True,
             unsure=None,
         )

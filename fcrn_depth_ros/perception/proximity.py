@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .floor import FloorEvidence
 from ..errors import DepthShapeError
 from ..settings import misordered, setting, Settings
 
@@ -155,12 +156,16 @@ class ProximityEstimate:
         Robust nearest depth, at most `max_range_m`; NaN when unknown and in relative mode.
     valid_fraction : float
         Share (0..1) of the region of interest whose depth is known.
+    hidden_base : bool
+        True where the base of the nearest thing lies below the picture, so that nothing but depth
+        tells how near it is; needs a network with a floor output.
 
     """
 
     proximity: float
     nearest_distance_m: float
     valid_fraction: float
+    hidden_base: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -177,6 +182,7 @@ def estimate_proximity(
     config: ProximityConfig,
     inverse_floor_depth: NDArray[np.floating[Any]] | None = None,
     lateral_slope: NDArray[np.floating[Any]] | None = None,
+    evidence: FloorEvidence | None = None,
 ) -> ProximityEstimate:
     """
     Estimate how near the surfaces in the region of interest are.
@@ -194,6 +200,9 @@ def estimate_proximity(
     lateral_slope : ndarray of float, shape (H, W), optional
         Sideways distance per metre of depth (:func:`~fcrn_depth_ros.camera.orientation.
         lateral_slope`); needed by `corridor_width_m`. None leaves nothing out.
+    evidence : FloorEvidence, optional
+        What the network's floor output adds to this depth map (metric mode). None leaves the
+        depth alone to decide.
 
     Returns
     -------
@@ -207,7 +216,7 @@ def estimate_proximity(
         If an array is not of float, or does not have the shape above.
 
     """
-    _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
+    _check_arrays(depth_m, inverse_floor_depth, lateral_slope, evidence)
     rows, columns = region_of_interest(depth_m.shape, config)
     depth = depth_m[rows, columns]
     valid = np.isfinite(depth) & (depth > 0)
@@ -219,11 +228,21 @@ def estimate_proximity(
         share = _relative_share(depth, valid, config)
         return ProximityEstimate(share, math.nan, valid_fraction)
 
-    obstacle = _obstacles(depth_m, config, inverse_floor_depth, lateral_slope)[rows, columns]
+    obstacle = obstacle_pixels(depth_m, config, inverse_floor_depth, lateral_slope, evidence)[
+        rows, columns
+    ]
+    if evidence is not None:
+        depth = evidence.distance_m[rows, columns]
     obstacle_depth = depth[obstacle]
     near_count = int(np.count_nonzero(obstacle_depth < config.near_distance_m))
     nearest_m = _nearest_distance(obstacle_depth, valid_count, config)
-    return ProximityEstimate(near_count / valid_count, nearest_m, valid_fraction)
+    # What has no depth and stands on the floor all the same is near beyond the valid ones.
+    share = min(1.0, near_count / valid_count)
+    if evidence is None:
+        return ProximityEstimate(share, nearest_m, valid_fraction)
+    hidden = evidence.hidden_base[rows, columns][obstacle]
+    hidden_base = _mostly(hidden[obstacle_depth <= nearest_m])
+    return ProximityEstimate(share, nearest_m, valid_fraction, hidden_base)
 
 
 def near_pixels(
@@ -231,13 +250,14 @@ def near_pixels(
     config: ProximityConfig,
     inverse_floor_depth: NDArray[np.floating[Any]] | None = None,
     lateral_slope: NDArray[np.floating[Any]] | None = None,
+    evidence: FloorEvidence | None = None,
 ) -> NDArray[np.bool_]:
     """
     Find the pixels that `estimate_proximity` counts as near, for drawing.
 
     Parameters
     ----------
-    depth_m, config, inverse_floor_depth, lateral_slope
+    depth_m, config, inverse_floor_depth, lateral_slope, evidence
         As for :func:`estimate_proximity`.
 
     Returns
@@ -251,7 +271,7 @@ def near_pixels(
         As :func:`estimate_proximity`.
 
     """
-    _check_arrays(depth_m, inverse_floor_depth, lateral_slope)
+    _check_arrays(depth_m, inverse_floor_depth, lateral_slope, evidence)
     rows, columns = region_of_interest(depth_m.shape, config)
     near = np.zeros(depth_m.shape, np.bool_)
     if config.proximity_mode == 'relative':
@@ -262,31 +282,56 @@ def near_pixels(
                 _relative_nearness(depth, valid, config) >= config.relative_near_value
             )
         return near
-    obstacle = _obstacles(depth_m, config, inverse_floor_depth, lateral_slope)
-    near[rows, columns] = (obstacle & (depth_m < config.near_distance_m))[rows, columns]
+    obstacle = obstacle_pixels(depth_m, config, inverse_floor_depth, lateral_slope, evidence)
+    distance_m = depth_m if evidence is None else evidence.distance_m
+    near[rows, columns] = (obstacle & (distance_m < config.near_distance_m))[rows, columns]
     return near
 
 
-def _obstacles(
+def obstacle_pixels(
     depth_m: NDArray[np.floating[Any]],
     config: ProximityConfig,
-    inverse_floor_depth: NDArray[np.floating[Any]] | None,
-    lateral_slope: NDArray[np.floating[Any]] | None,
+    inverse_floor_depth: NDArray[np.floating[Any]] | None = None,
+    lateral_slope: NDArray[np.floating[Any]] | None = None,
+    evidence: FloorEvidence | None = None,
 ) -> NDArray[np.bool_]:
-    """Return the pixels that are known, not floor, and in the corridor."""
+    """
+    Find the pixels that are known, not floor, and in the corridor, in metric mode.
+
+    Parameters
+    ----------
+    depth_m, config, inverse_floor_depth, lateral_slope, evidence
+        As for :func:`estimate_proximity`, and checked there.
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+        Of the whole picture, whatever the region of interest is.
+
+    """
+    if evidence is not None:
+        depth_m = evidence.distance_m
     obstacle: NDArray[np.bool_] = np.isfinite(depth_m) & (depth_m > 0)
     known_depth = np.where(obstacle, depth_m, 0)  # inf x 0 would warn
     if inverse_floor_depth is not None:
-        obstacle &= known_depth * inverse_floor_depth < 1 - config.floor_tolerance
+        in_front = known_depth * inverse_floor_depth < 1 - config.floor_tolerance
+        obstacle &= in_front if evidence is None else in_front | evidence.stands
+    if evidence is not None and evidence.floor is not None:
+        obstacle &= ~evidence.floor
     if lateral_slope is not None and config.corridor_width_m > 0:
         obstacle &= known_depth * np.abs(lateral_slope) <= config.corridor_width_m / 2
     return obstacle
+
+
+def _mostly(flags: NDArray[np.bool_]) -> bool:
+    return bool(2 * np.count_nonzero(flags) > flags.size)
 
 
 def _check_arrays(
     depth_m: NDArray[Any],
     inverse_floor_depth: NDArray[Any] | None,
     lateral_slope: NDArray[Any] | None,
+    evidence: FloorEvidence | None,
 ) -> None:
     if depth_m.ndim != 2 or depth_m.size == 0 or depth_m.dtype.kind != 'f':
         raise DepthShapeError(
@@ -297,6 +342,7 @@ def _check_arrays(
     for name, array, shape in (
         ('inverse_floor_depth', inverse_floor_depth, (height, width)),
         ('lateral_slope', lateral_slope, (height, width)),
+        ('evidence', None if evidence is None else evidence.distance_m, (height, width)),
     ):
         if array is not None and array.shape != shape:
             raise DepthShapeError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .floor import FloorEvidence
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import level_axes
@@ -107,6 +108,7 @@ def depth_to_scan(
     config: ScanConfig,
     mounting: CameraMounting | None = None,
     unsure: np.ndarray | None = None,
+    evidence: FloorEvidence | None = None,
 ) -> ObstacleScan:
     """
     Reduce a depth map to the nearest obstacle at each bearing.
@@ -128,6 +130,9 @@ def depth_to_scan(
     unsure : ndarray of bool, shape (H, W), optional
         Pixels whose depth is not to be relied on: they make no bearing free, and are obstacles
         all the same.
+    evidence : FloorEvidence, optional
+        What the network's floor output adds to this depth map: something may be nearer than its
+        depth, and what is free floor is no obstacle where the mounting is unknown.
 
     Returns
     -------
@@ -137,6 +142,8 @@ def depth_to_scan(
     """
     rays = intrinsics.rays()
     ahead, leftward, upward = (axis.astype(np.float32) for axis in level_axes(mounting))
+    if evidence is not None:
+        depth_m = evidence.distance_m
     points = rays * depth_m[:, :, np.newaxis]
     seen = np.isfinite(depth_m)
     if mounting is None:
@@ -149,6 +156,8 @@ def depth_to_scan(
         obstacles = (
             seen & (height >= config.scan_height_min_m) & (height <= config.scan_height_max_m)
         )
+    if evidence is not None and evidence.floor is not None:
+        obstacles = obstacles & ~evidence.floor
     bearings = np.arctan2(rays @ leftward, rays @ ahead)
     distances = np.hypot(points @ ahead, points @ leftward)
     # One step is the angle of a pixel at the centre, the widest one, so that no bearing between

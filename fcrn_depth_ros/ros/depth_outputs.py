@@ -168,7 +168,12 @@ class DepthOutputs:
         if self._wanted('depth/scan'):
             config = settings.get(ScanConfig)
             scan = depth_to_scan(
-                seen.estimate.depth_m, seen.intrinsics, config, seen.mounting, seen.unsure
+                seen.estimate.depth_m,
+                seen.intrinsics,
+                config,
+                seen.mounting,
+                seen.unsure,
+                seen.floor_evidence,
             )
             self._publish(
                 'depth/scan', scan_message(_forward_header(header, settings), scan, config)

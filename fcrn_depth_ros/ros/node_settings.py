@@ -21,6 +21,7 @@ from ..errors import ConfigurationError
 from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import SessionConfig
 from ..perception.confidence import ConfidenceConfig
+from ..perception.floor import FloorConfig
 from ..perception.pipeline import FrameConfig, PerceptionConfig
 from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
@@ -276,6 +277,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         MountingSettings,
         ProximityConfig,
         ConfidenceConfig,
+        FloorConfig,
         QualityConfig,
         OutputSettings,
         ScanConfig,
@@ -303,4 +305,5 @@ def perception_config(settings: AnySnapshot) -> PerceptionConfig:
         quality=settings.get(QualityConfig),
         proximity=settings.get(ProximityConfig),
         confidence=settings.get(ConfidenceConfig),
+        floor=settings.get(FloorConfig),
     )

@@ -18,6 +18,7 @@ from fcrn_depth_ros.errors import ConfigurationError, FrameError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationConfig
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
 from fcrn_depth_ros.estimation.stopwatch import Stage, Stopwatch
+from fcrn_depth_ros.perception.floor import FloorConfig, HIDDEN_BASE_SIGMA
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
@@ -44,6 +45,8 @@ class Source:
         self.unknowns = 0
         self.range_doubts: tuple[str, ...] = ()
         self.seen: NDArray[np.uint8] | None = None
+        self.floor: NDArray[np.float32] | None = None
+        self.inverse_floor = np.zeros((24, 32), np.float32)
 
     def _result(self, depth_m: float, intrinsics: Any, mounting: Any) -> DepthEstimate:
         return DepthEstimate(
@@ -51,7 +54,8 @@ class Source:
             is_metric=self.is_metric,
             intrinsics=CAMERA.scaled_to(32, 24),
             is_camera_known=intrinsics is not None,
-            inverse_floor_depth=None if mounting is None else np.zeros((24, 32), np.float32),
+            inverse_floor_depth=None if mounting is None else self.inverse_floor,
+            floor=self.floor,
             focal_corrected=intrinsics is not None,
             mounting_used='none' if mounting is None else 'network',
             range_doubts=self.range_doubts,
@@ -371,6 +375,76 @@ def test_floor_and_corridor_bound_what_is_near(roll_deg: float) -> None:
     upright = np.tile(columns, (12, 1))
     on_its_side = np.tile(rows[:, None], (1, 32))
     np.testing.assert_array_equal(near[:12], upright if roll_deg == 0.0 else on_its_side)
+
+
+def source_over_a_floor() -> Source:
+    """Return a source that says floor of depth 2 m, and something on it from the edge up."""
+    source = Source(2.0)
+    source.inverse_floor = np.zeros((24, 32), np.float32)
+    source.inverse_floor[12:] = np.linspace(0.5, 1.0, 12, dtype=np.float32)[:, None]
+    source.floor = np.where(source.inverse_floor > 0, 0.95, 0.05).astype(np.float32)
+    return source
+
+
+def test_what_stands_on_the_floor_is_near_though_depth_says_floor() -> None:
+    source = source_over_a_floor()
+    assert pipeline(source).observe(frame()).nearest_m == pytest.approx(2.0)
+    source.floor[12:20, 10:20] = 0.05  # type: ignore[index]
+    seen = pipeline(source).observe(frame())
+    base_m = 1 / source.inverse_floor[19, 10]
+    assert seen.nearest_m == pytest.approx(base_m)
+    assert seen.floor_evidence is not None
+    near = seen.near_pixels(ProximityConfig(near_distance_m=1.5))
+    assert near[12:20, 10:20].all() and near.sum() == 80
+    assert seen.range_variance_m2 == pytest.approx((VERIFIED_RELATIVE_SIGMA * base_m) ** 2)
+
+
+def test_a_base_below_the_picture_makes_the_variance_larger() -> None:
+    source = source_over_a_floor()
+    source.floor[12:, 10:20] = 0.05  # type: ignore[index]
+    seen = pipeline(source).observe(frame())
+    assert seen.nearest_m == pytest.approx(1.0)
+    assert seen.range_variance_m2 == pytest.approx(HIDDEN_BASE_SIGMA**2)
+    assert pipeline(source).observe(frame(mounting=None)).range_variance_m2 == 0.0
+
+
+@pytest.mark.parametrize('changes', [{'use_floor': False}, {'obstacle_floor_probability': 0.0}])
+def test_the_floor_output_can_be_left_out(changes: dict[str, Any]) -> None:
+    source = source_over_a_floor()
+    source.floor[12:20, 10:20] = 0.05  # type: ignore[index]
+    config = PerceptionConfig(floor=FloorConfig(**changes))
+    seen = PerceptionPipeline(lambda _: source, config).observe(frame())
+    assert seen.nearest_m == pytest.approx(2.0)
+
+
+def test_probabilities_that_cross_hold_frames_back() -> None:
+    crossed = FloorConfig(floor_probability=0.6, obstacle_floor_probability=0.7)
+    observed = pipeline(source_over_a_floor())
+    observed.reconfigure(PerceptionConfig(floor=crossed))
+    assert 'floor_probability' in observed.contradiction
+
+
+def test_without_a_floor_output_there_is_no_evidence_of_it() -> None:
+    assert pipeline(Source()).observe(frame()).floor_evidence is None
+
+
+def test_what_is_unknown_has_no_evidence_of_floor() -> None:
+    source = source_over_a_floor()
+    dark = np.zeros((48, 64, 3), np.uint8)
+    seen = pipeline(source).observe(dataclasses.replace(frame(), image_rgb=dark))
+    assert seen.floor_evidence is None and math.isnan(seen.nearest_m)
+    observed = pipeline(source, frozen_frame_count=1)
+    assert observed.observe(frame(1)).floor_evidence is not None
+    frozen = observed.observe(frame(2))
+    assert frozen.is_frozen and frozen.floor_evidence is None
+
+
+def test_depth_without_a_unit_takes_no_floor() -> None:
+    source = source_over_a_floor()
+    source.is_metric = False
+    relative = ProximityConfig(proximity_mode='relative', relative_polarity='near_is_high')
+    observed = PerceptionPipeline(lambda _: source, PerceptionConfig(proximity=relative))
+    assert observed.observe(frame()).floor_evidence is None
 
 
 def test_a_pipeline_around_a_network(tmp_path: Path) -> None:
