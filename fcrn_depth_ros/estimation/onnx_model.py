@@ -59,7 +59,7 @@ _UNKNOWN_OPSET = re.compile(
     r'Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)', re.DOTALL
 )
 _UNKNOWN_OPERATOR = re.compile(r'(\S+) is not a registered function/op')
-_MODELS = Path(__file__).parent.parent / 'models'
+MODELS = Path(__file__).parent.parent / 'models'
 
 
 class InferenceSession(Protocol):
@@ -282,14 +282,16 @@ class OnnxModel:
         return NetworkMaps(depth, **shares)
 
 
-def embedded_model_path(provider: str = 'CPU') -> Path:
+def embedded_model_path(provider: str = 'CPU', network: str = 'fcrn_lite') -> Path:
     """
     Return the model file in the package that suits a provider.
 
     Parameters
     ----------
     provider : str
-        CPUs are fastest with INT8; GPUs and others take the float file.
+        Most CPUs are fastest with INT8; GPUs and others take the float file.
+    network : str
+        Name of the network, by which its files are called.
 
     Returns
     -------
@@ -298,7 +300,7 @@ def embedded_model_path(provider: str = 'CPU') -> Path:
 
     """
     on_cpu = provider.lower() in {name.lower() for name in _INT8_PROVIDERS}
-    return _MODELS / ('fcrn_lite_int8.onnx' if on_cpu else 'fcrn_lite.onnx')
+    return MODELS / (f'{network}_int8.onnx' if on_cpu else f'{network}.onnx')
 
 
 def resolve_providers(
@@ -349,6 +351,13 @@ def resolve_providers(
     )
 
 
+def providers_of(config: SessionConfig) -> list[str]:
+    """Return :func:`resolve_providers` of the installed onnxruntime."""
+    return resolve_providers(
+        config.provider, onnxruntime.get_available_providers(), config.allow_provider_fallback
+    )
+
+
 def load_onnx_model(
     path: Path,
     session: SessionConfig | None = None,
@@ -384,9 +393,7 @@ def load_onnx_model(
     config = session or SessionConfig()
     path = Path(path)
     _check_file(path)
-    providers = resolve_providers(
-        config.provider, onnxruntime.get_available_providers(), config.allow_provider_fallback
-    )
+    providers = providers_of(config)
     opened = _open_session(path, config, providers)
     actual = _provider_in_use(opened)
     if actual != providers[0] and not config.allow_provider_fallback:

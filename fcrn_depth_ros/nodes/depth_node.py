@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 import sys
 import time
 from typing import Any
@@ -29,7 +28,8 @@ from ..camera.image_messages import image_to_rgb
 from ..errors import FcrnDepthError
 from ..estimation.depth_estimator import DepthEstimator
 from ..estimation.model_card import ModelCard
-from ..estimation.onnx_model import embedded_model_path, load_onnx_model, SessionConfig
+from ..estimation.model_choice import load_model
+from ..estimation.onnx_model import SessionConfig
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
 from ..ros import quality_of_service as qos
@@ -175,23 +175,26 @@ class DepthNode(SelfStartingNode):
         settings = self._settings.snapshot()
         model_settings = settings.get(ModelSettings)
         session = settings.get(SessionConfig)
-        path = (
-            Path(model_settings.model_file).expanduser()
-            if model_settings.model_file
-            else embedded_model_path(session.provider)
-        )
         compressed = settings.get(InputSettings).image_transport == 'compressed'
         self._decode = compressed_image_decoder() if compressed else image_to_rgb
         floor_frame = settings.get(MountingSettings).floor_frame
         if floor_frame:
             self._tf_mounting = TfMounting(self, floor_frame)
         with must_end('the loading of the network', LOADING_LIMIT_S):
-            model = load_onnx_model(path, session, model_settings.card_overrides())
+            model, choice = load_model(
+                model_settings.model_file, session, model_settings.card_overrides()
+            )
             pipeline = PerceptionPipeline.for_model(model, perception_config(settings))
             DepthEstimator(model).warm_up()
         name = f'{model.card.name} {model.card.version}'
-        self._status.update(model=f'{name} ({path.name})', provider=model.provider)
-        self.get_logger().info(f'{name} runs on {model.provider}')
+        self._status.update(
+            model=f'{name} ({choice.path.name})',
+            model_choice=choice.reason,
+            provider=model.provider,
+        )
+        self.get_logger().info(
+            f'{name} ({choice.path.name}, {choice.reason}) runs on {model.provider}'
+        )
         return pipeline, model.card
 
     def _contradiction_of(self, settings: Snapshot) -> str:
@@ -252,7 +255,9 @@ class DepthNode(SelfStartingNode):
             self._scan_transform.close()
         self._pipeline = self._outputs = self._camera_info = None
         self._tf_mounting = self._scan_transform = None
-        self._status.update(lifecycle_state=lifecycle_state, model='', provider='')
+        self._status.update(
+            lifecycle_state=lifecycle_state, model='', model_choice='', provider=''
+        )
 
     # Executor thread -----------------------------------------------------------------------
 

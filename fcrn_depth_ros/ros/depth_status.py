@@ -59,6 +59,7 @@ class DepthStatus:
     picture_problem: str = ''
     scan_transform: str = 'not published: not configured'
     model: str = ''
+    model_choice: str = ''
     provider: str = ''
     camera_info: str = 'none'
     mounting: str = 'unknown'
@@ -93,6 +94,7 @@ class DepthStatus:
             keys.FRAMES_LOST: self.frames_lost,
             'last rejection': self.last_rejection or 'none',
             keys.MODEL: self.model or 'none',
+            'model choice': self.model_choice or 'none',
             keys.PROVIDER: self.provider or 'none',
             'pictures in transport': self.picture_problem or 'nothing noticed',
             'camera_info': self.camera_info,

@@ -29,6 +29,8 @@ from ..report.output_files import (
     write_png,
 )
 
+# What some models give beside the depth.
+_SHARES = ('floor', 'confidence')
 PREVIEW_RANGE_M = (0.3, 8.0)
 
 
@@ -41,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar='DIR',
         help='receives STEM.npy (float32 metres, NaN unknown), STEM_depth.png (16-bit '
-        'millimetres, 0 unknown) and STEM_color.png (preview) for each picture',
+        'millimetres, 0 unknown) and STEM_color.png (preview) for each picture; from models that '
+        'give them also STEM_floor.npy (probability of free floor) and STEM_confidence.npy (1 = '
+        'sure, NaN where depth is), both float32',
     )
     add_model_arguments(parser)
     parser.add_argument(
@@ -91,14 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
     kinds = ['.npy', '_depth.png', '_color.png']
     if camera is not None and camera.calibration.is_distorted:
         kinds.append('_rect.png')
-    check_outputs(
-        [arguments.out / f'{path.stem}{kind}' for path in arguments.pictures for kind in kinds],
-        [
-            *arguments.pictures,
-            *(path for path in (arguments.camera_file, arguments.model) if path),
-        ],
-        arguments.overwrite,
-    )
+    _check(arguments, kinds)
     for path in arguments.pictures:
         height, width = read_picture(path).shape[:2]
         if camera is not None:
@@ -109,6 +106,9 @@ def run(arguments: argparse.Namespace) -> None:
             f'model must be metric, got {model.card.name} ({model.card.output_kind}); use a '
             'model whose output is metres'
         )
+    _check(
+        arguments, [f'_{name}.npy' for name in _SHARES if getattr(model.card, f'{name}_output')]
+    )
     pipeline = PerceptionPipeline.for_model(
         model,
         PerceptionConfig(
@@ -130,6 +130,10 @@ def run(arguments: argparse.Namespace) -> None:
         )
         write_npy(arguments.out / f'{path.stem}.npy', seen.depth_m)
         write_png(arguments.out / f'{path.stem}_depth.png', to_millimetres(seen.depth_m))
+        for name in _SHARES:
+            shares = getattr(seen.estimate, name)
+            if shares is not None:
+                write_npy(arguments.out / f'{path.stem}_{name}.npy', shares)
         preview = colorize_depth(seen.depth_m, *PREVIEW_RANGE_M)
         write_png(arguments.out / f'{path.stem}_color.png', preview)
         note = ''
@@ -137,6 +141,17 @@ def run(arguments: argparse.Namespace) -> None:
             write_png(arguments.out / f'{path.stem}_rect.png', seen.image_rgb)
             note = f'; lens distortion removed, depth belongs to {path.stem}_rect.png'
         print(f'{path}: {describe(seen)}{note}')
+
+
+def _check(arguments: argparse.Namespace, kinds: list[str]) -> None:
+    check_outputs(
+        [arguments.out / f'{path.stem}{kind}' for path in arguments.pictures for kind in kinds],
+        [
+            *arguments.pictures,
+            *(path for path in (arguments.camera_file, arguments.model) if path),
+        ],
+        arguments.overwrite,
+    )
 
 
 def describe(seen: Observation) -> str:

@@ -474,6 +474,21 @@ def _written(path: Path, content: bytes) -> Path:
     return path / 'bad.onnx'
 
 
+def test_the_faster_file_of_the_package_is_taken_and_said(
+    start: Callable[..., RunningNode], capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = start(model_file='auto')
+    node.wait_for(lambda: status(node).lifecycle_state == 'active')
+    values = status(node).as_values()
+    choice = str(values['model choice'])
+    times_ms = re.fullmatch(r'measured: INT8 ([\d.]+) ms, float ([\d.]+) ms', choice)
+    assert times_ms
+    int8_ms, float_ms = map(float, times_ms.groups())
+    name = 'fcrn_lite.onnx' if int8_ms > 1.1 * float_ms else 'fcrn_lite_int8.onnx'
+    assert f'({name})' in str(values['model'])
+    assert f'({name}, {choice}) runs on CPU' in capfd.readouterr().err
+
+
 def test_fixed_parameters_are_refused_while_configured(start: Callable[..., RunningNode]) -> None:
     node = start()
     result = node.node.set_parameters([Parameter('model_file', value='other.onnx')])[0]

@@ -182,6 +182,31 @@ class TestImage:
         assert cv2.imread(str(out / '04_color.png')).shape == (48, 64, 3)
         assert 'camera unknown, mounting unknown' in capsys.readouterr().out
 
+    def test_floor_and_confidence_at_the_size_of_the_picture(self, tmp_path, pictures, capsys):
+        card = tiny_card(floor_output='floor', confidence_output='sure')
+        model = write_model(tmp_path / 'tiny.onnx', card)
+        out = tmp_path / 'out'
+        command = ['image', pictures / '04.png', '--model', model, '--out', out]
+        assert run(*command) == 0
+        picture = cv2.imread(str(pictures / '04.png'))
+        floor, sure = (np.load(out / f'04_{name}.npy') for name in ('floor', 'confidence'))
+        for shares in (floor, sure):
+            assert (shares.dtype, shares.shape) == (np.float32, picture.shape[:2])
+            assert shares.min() >= 0.0 and shares.max() <= 1.0
+        assert floor.mean() == pytest.approx(picture.mean() / 255, abs=0.01)
+        np.testing.assert_allclose(floor + sure, 1.0, atol=1e-5)
+        # They are outputs like the others: what exists is kept, and nothing is half written.
+        for name in ('.npy', '_depth.png', '_color.png'):
+            (out / f'04{name}').unlink()
+        capsys.readouterr()
+        assert 'new file' in refused(capsys, *command)
+        assert files_in(out) == ['04_confidence.npy', '04_floor.npy']
+        assert run(*command, '--overwrite') == 0
+
+    def test_the_network_of_the_package_by_name(self, tmp_path, pictures):
+        command = ['image', pictures / '04.png', '--out', tmp_path / 'out', '--threads', '1']
+        assert run(*command, '--model', 'auto') == 0
+
     def test_camera_and_mounting(self, tmp_path, pictures, capsys):
         model = write_model(tmp_path / 'tiny.onnx', tiny_card(mounting_input='floor'))
         camera = tmp_path / 'camera.json'
