@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 import dataclasses
@@ -29,7 +29,7 @@ from .scenarios import numbered_scenario, Scenario
 _REPEATS = 4
 
 
-def drives_over_dds(options: DriveOptions, runs: range) -> Iterator[FinishedDrive]:
+def drives_over_dds(options: DriveOptions, runs: Sequence[int]) -> Iterator[FinishedDrive]:
     """
     Drive every run, one after the other.
 
@@ -37,7 +37,7 @@ def drives_over_dds(options: DriveOptions, runs: range) -> Iterator[FinishedDriv
     ----------
     options : DriveOptions
         What is driven.
-    runs : range
+    runs : sequence of int
         Numbers of the runs.
 
     Yields
@@ -59,7 +59,7 @@ def drives_over_dds(options: DriveOptions, runs: range) -> Iterator[FinishedDriv
         with _running_nodes(options):
             link = RobotLink(options.oracle)
             link.wait_for_alert()
-            for run, scenario in zip(runs, _scenarios(options.seed, runs), strict=True):
+            for run, scenario in zip(runs, _scenarios(options, runs), strict=True):
                 yield _drive(run, scenario, link, options)
     finally:
         rclpy.try_shutdown()
@@ -108,7 +108,7 @@ def _running_nodes(options: DriveOptions) -> Iterator[None]:
                     child.kill()
 
 
-def _scenarios(seed: int, runs: range) -> Iterator[Scenario]:
+def _scenarios(options: DriveOptions, runs: Sequence[int]) -> Iterator[Scenario]:
     """Draw each scenario in another process while the one before is driven."""
     with ProcessPoolExecutor(
         1,
@@ -116,8 +116,8 @@ def _scenarios(seed: int, runs: range) -> Iterator[Scenario]:
         initializer=signal.signal,
         initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C ends this process, which ends that one
     ) as other:
-        coming = other.submit(numbered_scenario, seed, runs[0])
-        for index in runs:
+        coming = other.submit(numbered_scenario, options.seed, runs[0], options.kinds)
+        for following in [*runs[1:], runs[-1] + 1]:
             scenario = coming.result()
-            coming = other.submit(numbered_scenario, seed, index + 1)
+            coming = other.submit(numbered_scenario, options.seed, following, options.kinds)
             yield scenario

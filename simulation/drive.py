@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 import math
 from pathlib import Path
 from typing import Protocol
@@ -15,23 +16,28 @@ import cv2
 from fcrn_depth_ros.alert.machine import AlertConfig
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 import numpy as np
 from numpy.typing import NDArray
 
 from .camera_effects import apply_effects, random_effects
-from .drive_result import DriveResult, DriveSample, judge_drive, MOVING_MPS, STANDING_MPS
+from .drive_result import DriveResult, judge_drive
+from .drive_sample import DriveSample, MOVING_MPS, STANDING_MPS
+from .manoeuvres import SPEED_MPS
+from .odometry import beam, Sensors, WheelOdometry
 from .renderer import RenderedView
 from .report import drive_picture
 from .scenarios import CORRIDOR_WIDTH_M, FREE_DRIVE_M, Scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
 from .world import DriveWorld
 
-SPEED_MPS = 0.5
 STEP_S = 0.02
 STEPS_PER_FRAME = 5  # 10 pictures a second
 _STEPS_PER_COMMAND = 2
 _LONGEST_S, _NO_START_S, _STANDING_FOR_S = 20.0, 4.0, 1.0
+# Where something moves, or the driver has a plan, standing for a while is no end.
+_WAITING_FOR_S = 6.0
 # A drive during which simulated time stood still for longer than this proves nothing.
 LATE_S = 0.3
 _VIDEO_FPS = 1 / (STEP_S * STEPS_PER_FRAME)
@@ -79,14 +85,24 @@ class Brain(Protocol):
     def command(self) -> tuple[float, float]:
         """Forward speed and turn rate that the base obeys now."""
 
-    def begin_drive(self, mounting: CameraMounting, intrinsics: CameraIntrinsics) -> None:
-        """Take the camera of a new drive, and start stopped."""
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, on the clock of the stamps."""
+
+    def begin_drive(self, mounting: CameraMounting | None, intrinsics: CameraIntrinsics) -> None:
+        """Take the camera of a new drive, as far as it is known, and start stopped."""
 
     def tick(self, duration_s: float) -> None:
         """Advance simulated time."""
 
-    def ask_to_drive(self, speed_mps: float) -> None:
+    def ask_to_drive(self, speed_mps: float, turn_radps: float = 0.0) -> None:
         """Take the command of a driver or a planner."""
+
+    def feel_odometry(self, reading: OdometryReading) -> None:
+        """Take where the wheels place the robot."""
+
+    def feel_range(self, distance_m: float) -> None:
+        """Take what the range sensor measures; +Inf where nothing is in its reach."""
 
     def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
         """Take what the camera shows now; the picture is None where true depth is wanted."""
@@ -107,6 +123,8 @@ class Drive:
         What drives.
     noise_seed : int
         Of the camera's noise.
+    sensors : Sensors
+        What the robot has and knows beside its camera.
 
     Attributes
     ----------
@@ -115,10 +133,21 @@ class Drive:
 
     """
 
-    def __init__(self, scenario: Scenario, brain: Brain, noise_seed: int) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        brain: Brain,
+        noise_seed: int,
+        sensors: Sensors = Sensors(),  # noqa: B008
+    ) -> None:
         self.scenario = scenario
         self.brain = brain
         self.samples: list[DriveSample] = []
+        self.driver = scenario.driver()
+        self._sensors = sensors
+        self._mover = scenario.mover()
+        self._odometry = WheelOdometry(np.random.default_rng([noise_seed, 1]))
+        self._beam_rng = np.random.default_rng([noise_seed, 2])
         self._rng = np.random.default_rng(noise_seed)
         self._effects = random_effects(self._rng)
         self._world: DriveWorld = scenario.build()
@@ -137,20 +166,35 @@ class Drive:
         """Drive; yields after each picture, for whoever makes a video."""
         brain, world = self.brain, self._world
         world.renderer.render(world.camera_pose())  # opens the renderer before the clock runs
-        brain.begin_drive(self.scenario.mounting.camera_mounting, world.renderer.intrinsics)
+        brain.begin_drive(self._believed_mounting(), world.renderer.intrinsics)
         for step in range(round(_LONGEST_S / STEP_S)):
             brain.tick(STEP_S)
             if step % _STEPS_PER_COMMAND == 0:
-                brain.ask_to_drive(SPEED_MPS)
+                if self._sensors.odometry:
+                    brain.feel_odometry(self._odometry.reading(brain.now_ns))
+                brain.ask_to_drive(*self.driver.command(self.samples[-1] if step else None))
             if step % STEPS_PER_FRAME == 0:
                 self._look((step + 1) * STEP_S)
             brain.settle()
             world.step(STEP_S, *brain.command)
+            self._odometry.move(world.speed_mps * STEP_S, world.turn_radps * STEP_S)
+            if self._mover is not None:
+                self._mover.step(world, (step + 1) * STEP_S, STEP_S)
             self._sample((step + 1) * STEP_S)
             if self._is_over():
                 return
             if step % STEPS_PER_FRAME == 0:
                 yield
+
+    def _believed_mounting(self) -> CameraMounting | None:
+        mounting = self.scenario.mounting.camera_mounting
+        if self._sensors.mounting == 'unknown':
+            return None
+        if self._sensors.mounting == 'given':
+            return mounting
+        sign = 1 if self.scenario.room_seed % 2 else -1
+        factor = 1.0 + sign * self._sensors.mounting_error
+        return dataclasses.replace(mounting, height_m=factor * mounting.height_m)
 
     def view(self) -> RenderedView:
         """Render what the camera sees now."""
@@ -160,6 +204,8 @@ class Drive:
         world = self._world
         if self._intruder_due():
             world.show_intruder(AlertConfig().stop_distance_m - 0.02)
+        if self._sensors.range_hint:
+            self.brain.feel_range(beam(world.beam_m(), self._beam_rng))
         if self.brain.wants_pictures:
             view = self.view()
             depth_m = view.depth_m
@@ -202,16 +248,18 @@ class Drive:
 
     def _is_over(self) -> bool:
         now = self.samples[-1]
-        if now.clearance_m <= 0.0:
+        if now.clearance_m <= 0.0 or self.driver.is_done:
             return True
         if not self.scenario.must_stop and self._travelled_m() >= FREE_DRIVE_M:
             return True
         moved_s = next((s.time_s for s in self.samples if s.speed_mps > MOVING_MPS), None)
         if moved_s is None:
             return now.time_s > _NO_START_S
-        first = max(0, len(self.samples) - round(_STANDING_FOR_S / STEP_S))
+        patient = self._mover is not None or self.scenario.kind in ('turn', 'reverse')
+        standing_for_s = _WAITING_FOR_S if patient else _STANDING_FOR_S
+        first = max(0, len(self.samples) - round(standing_for_s / STEP_S))
         return self.samples[first].time_s > moved_s and all(
-            s.speed_mps < STANDING_MPS for s in self.samples[first:]
+            abs(s.speed_mps) < STANDING_MPS for s in self.samples[first:]
         )
 
 
@@ -232,6 +280,10 @@ class DriveOptions:
         Folder for pictures, videos and logs; exists.
     video : bool
         Leave a video of every drive, not only a picture of each failed one.
+    kinds : str
+        A key of `KIND_SETS`.
+    sensors : Sensors
+        What the robot has and knows beside its camera.
 
     """
 
@@ -240,6 +292,8 @@ class DriveOptions:
     model: str
     out: Path
     video: bool
+    kinds: str = 'straight'
+    sensors: Sensors = field(default_factory=Sensors)
 
 
 @dataclass(frozen=True)
@@ -273,7 +327,7 @@ def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions)
 
     """
     title = f'run {run}, seed {options.seed}: {scenario.kind}'
-    with Drive(scenario, brain, run) as drive:
+    with Drive(scenario, brain, run, options.sensors) as drive:
         video = _Video(options.out / f'run_{run:03d}.mp4') if options.video else None
         for _ in drive.run():
             if video is not None:
@@ -286,6 +340,7 @@ def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions)
             AlertConfig().stop_distance_m,
             brain.lag_s,
             brain.reading_latencies_s,
+            drive.driver.is_stuck,
         )
         if result.failed and result.lag_s <= LATE_S:
             picture = _picture(drive, f'{title}: {result.outcome}')

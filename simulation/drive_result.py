@@ -1,7 +1,7 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a drive showed: samples while it runs, a verdict when it is over, figures of many."""
+"""What a drive showed: a verdict when it is over, figures of many."""
 
 from __future__ import annotations
 
@@ -12,56 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from .drive_sample import DriveSample, MOVING_MPS, STANDING_MPS
 from .scenarios import Scenario
 
 # With more free path than this ahead nothing asks for a stop: the longest stopping distance of
 # alert_node's defaults at 0.5 m/s is 0.7 m, and the estimate may be a third too short.
 FALSE_STOP_BEYOND_M = 1.2
-MOVING_MPS = 0.05
-STANDING_MPS = 0.005
-
-
-@dataclass(frozen=True)
-class DriveSample:
-    """
-    One moment of a drive.
-
-    Attributes
-    ----------
-    time_s : float
-        Simulated time since the start of the drive.
-    x_m, y_m, heading_rad, speed_mps : float
-        Pose and speed of the robot.
-    commanded_mps : float
-        What the alert let through.
-    stop : bool
-        Latest of `stop`.
-    state : str
-        Latest of `alert/state`.
-    clearance_m : float
-        From the robot's body to the nearest thing.
-    free_path_m : float
-        Straight ahead from its front.
-    true_nearest_m, reported_nearest_m : float
-        What perception makes of the true depth, and the latest of `proximity/range`.
-    is_unknown : bool
-        Whether the latest picture gave no distance.
-
-    """
-
-    time_s: float
-    x_m: float
-    y_m: float
-    heading_rad: float
-    speed_mps: float
-    commanded_mps: float
-    stop: bool
-    state: str
-    clearance_m: float
-    free_path_m: float
-    true_nearest_m: float
-    reported_nearest_m: float
-    is_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,8 +29,9 @@ class DriveResult:
     ----------
     outcome : str
         stopped, passed, collision, false_stop (something stopped the robot, or kept it from
-        starting, with nothing near ahead), never_stopped (it neither hit nor stopped) or
-        not_judged (the machine was too busy for a simulation in real time).
+        starting, with nothing near ahead), never_stopped (it neither hit nor stopped), stuck
+        (it was not let turn away from what stopped it) or not_judged (the machine was too busy
+        for a simulation in real time).
     smallest_clearance_m : float
         Over the whole drive.
     stopped_at_m : float or None
@@ -121,6 +78,7 @@ def judge_drive(
     stop_distance_m: float,
     lag_s: float,
     reading_latencies_s: Sequence[float] = (),
+    is_stuck: bool = False,
 ) -> DriveResult:
     """
     Judge a drive.
@@ -137,6 +95,8 @@ def judge_drive(
         See DriveResult.
     reading_latencies_s : sequence of float
         From each picture to its distance at the robot.
+    is_stuck : bool
+        Whether the driver could not do what must be free.
 
     Returns
     -------
@@ -151,19 +111,28 @@ def judge_drive(
         if s.stop and not before.stop
     ]
     moved = next((i for i, s in enumerate(samples) if s.speed_mps > MOVING_MPS), len(samples))
-    halt = next((s for s in samples[moved:] if s.speed_mps < STANDING_MPS), None)
+    halt = next((s for s in samples[moved:] if abs(s.speed_mps) < STANDING_MPS), None)
     near = next((s for s in samples if s.true_nearest_m < stop_distance_m), None)
     zero = next((s for s in samples[moved:] if s.commanded_mps <= 0.0), None)
     last = samples[-1]
-    groundless = next(filter(_nothing_is_near, stops), None)
+    is_clear = _nothing_is_anywhere_near if scenario.is_manoeuvre else _nothing_is_near
+    groundless = next(filter(is_clear, stops), None)
     if last.clearance_m <= 0.0:
         outcome = 'collision'
+    elif is_stuck:
+        outcome = 'stuck'
     elif moved == len(samples) or groundless is not None:
         outcome = 'false_stop'
+    elif scenario.kind in (
+        'turn',
+        'person',
+    ):  # a stop on the way is right, standing at its end not
+        stays = abs(last.speed_mps) < STANDING_MPS and is_clear(last)
+        outcome = 'false_stop' if stays else 'passed'
     elif not scenario.must_stop:
         outcome = 'passed' if halt is None else 'false_stop'
     else:
-        outcome = 'stopped' if last.speed_mps < STANDING_MPS else 'never_stopped'
+        outcome = 'stopped' if abs(last.speed_mps) < STANDING_MPS else 'never_stopped'
     falsely = (groundless or halt or last) if outcome == 'false_stop' else None
     return DriveResult(
         outcome=outcome,
@@ -182,6 +151,10 @@ def judge_drive(
 
 def _nothing_is_near(sample: DriveSample) -> bool:
     return min(sample.free_path_m, sample.true_nearest_m) > FALSE_STOP_BEYOND_M
+
+
+def _nothing_is_anywhere_near(sample: DriveSample) -> bool:
+    return sample.clearance_m > FALSE_STOP_BEYOND_M and _nothing_is_near(sample)
 
 
 def _delay(cause: DriveSample | None, effect: DriveSample | None) -> float | None:
@@ -213,6 +186,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'false_stops': outcomes.count('false_stop'),
         'false_stops_for_unknown': sum(result.false_for_unknown for result in results),
         'never_stopped': outcomes.count('never_stopped'),
+        'stuck': outcomes.count('stuck'),
         'not_judged': outcomes.count('not_judged'),
         'smallest_clearance_m': min(
             (result.smallest_clearance_m for result in results), default=None

@@ -11,7 +11,7 @@ constant delay, so that a drive depends on its seed only, not on the machine or 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 import math
 import multiprocessing
@@ -27,6 +27,7 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import FrameError, InferenceError
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
+from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
 import numpy as np
@@ -104,7 +105,12 @@ class InProcessBrain:
         """Forward speed and turn rate that the alert lets through."""
         return self._velocity.linear_x, self._velocity.angular_z
 
-    def begin_drive(self, mounting: CameraMounting, intrinsics: CameraIntrinsics) -> None:
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, on the clock of the stamps."""
+        return self._now_ns
+
+    def begin_drive(self, mounting: CameraMounting | None, intrinsics: CameraIntrinsics) -> None:
         """Start anew, with another camera."""
         self._mounting, self._intrinsics = mounting, intrinsics
         self._now_ns = _START_NS
@@ -116,9 +122,16 @@ class InProcessBrain:
         self._now_ns += round(duration_s * 1e9)
         self._deliver_due()
 
-    def ask_to_drive(self, speed_mps: float) -> None:
-        """Pass a forward speed through the alert's gate."""
-        self._velocity = self._machine.gate(self._now_s, Velocity(linear_x=speed_mps))
+    def ask_to_drive(self, speed_mps: float, turn_radps: float = 0.0) -> None:
+        """Pass a command through the alert's gate."""
+        command = Velocity(linear_x=speed_mps, angular_z=turn_radps)
+        self._velocity = self._machine.gate(self._now_s, command)
+
+    def feel_odometry(self, reading: OdometryReading) -> None:
+        """Take where the wheels place the robot."""
+
+    def feel_range(self, distance_m: float) -> None:
+        """Take what the range sensor measures."""
 
     def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
         """Take a picture; it replaces one that is still waiting."""
@@ -219,7 +232,7 @@ def _or(latency_s: float | None, default_s: float) -> float:
 
 
 def drives_in_process(
-    options: DriveOptions, runs: range, workers: int, latency_s: float | None
+    options: DriveOptions, runs: Sequence[int], workers: int, latency_s: float | None
 ) -> Iterator[FinishedDrive]:
     """
     Drive every run, in processes beside each other.
@@ -228,7 +241,7 @@ def drives_in_process(
     ----------
     options : DriveOptions
         What is driven.
-    runs : range
+    runs : sequence of int
         Numbers of the runs.
     workers : int
         Number of processes; it changes no result.
@@ -263,4 +276,4 @@ def _begin_worker(options: DriveOptions, latency_s: float | None) -> None:
 def _drive(run: int) -> FinishedDrive:
     assert _worker is not None
     options, brain = _worker
-    return run_drive(run, numbered_scenario(options.seed, run), brain, options)
+    return run_drive(run, numbered_scenario(options.seed, run, options.kinds), brain, options)

@@ -13,7 +13,7 @@ from fcrn_depth_ros.report.drawing import colorize_depth
 import numpy as np
 from numpy.typing import NDArray
 
-from .drive_result import DriveSample
+from .drive_sample import DriveSample
 from .renderer import RenderedView
 from .room_builder import Room
 from .scenarios import HEIGHT_PX, WIDTH_PX

@@ -12,10 +12,12 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.ros import quality_of_service as qos
 from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
 from fcrn_depth_ros.ros.stamps import nanoseconds, time_message
 from geometry_msgs.msg import Twist
+from nav_msgs.msg import Odometry
 import numpy as np
 from numpy.typing import NDArray
 from rcl_interfaces.srv import SetParameters
@@ -25,6 +27,8 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Bool, Float32, Header, String
+
+from .odometry import BEAM_MAX_M
 
 _READY_S = 60.0
 # Rendering makes single steps late by this much, which the next steps make up for.
@@ -70,6 +74,8 @@ class RobotLink(Node):
         self._info = self.create_publisher(CameraInfo, 'camera_info', qos.sensor_output())
         picture_topic = 'oracle/depth' if oracle else 'image'
         self._picture = self.create_publisher(Image, picture_topic, qos.sensor_output())
+        self._odometry = self.create_publisher(Odometry, 'odom', qos.sensor_output())
+        self._range_hint = self.create_publisher(Range, 'range_hint', qos.sensor_output())
         self._depth_node_parameters: Any = self.create_client(
             SetParameters, '/depth_node/set_parameters'
         )
@@ -102,7 +108,12 @@ class RobotLink(Node):
                     f'{self._heartbeats} heartbeats; see the log beside the report'
                 )
 
-    def begin_drive(self, mounting: CameraMounting, intrinsics: CameraIntrinsics) -> None:
+    @property
+    def now_ns(self) -> int:
+        """Simulated time, on the clock of the stamps."""
+        return round(self.now_s * 1e9)
+
+    def begin_drive(self, mounting: CameraMounting | None, intrinsics: CameraIntrinsics) -> None:
         """Take the camera of a new drive, and wait until the drive before has ended in a stop."""
         self._set_mounting(mounting)
         self._intrinsics = intrinsics
@@ -124,12 +135,12 @@ class RobotLink(Node):
                     f'alert_node must stop without pictures, got no stop in {_READY_S:g} s'
                 )
 
-    def _set_mounting(self, mounting: CameraMounting) -> None:
-        """Set depth_node's parameters of the mounting."""
+    def _set_mounting(self, mounting: CameraMounting | None) -> None:
+        """Set depth_node's parameters of the mounting; a height of 0 is unknown."""
         values = {
-            'camera_height_m': mounting.height_m,
-            'camera_pitch_deg': mounting.pitch_deg,
-            'camera_roll_deg': mounting.roll_deg,
+            'camera_height_m': 0.0 if mounting is None else mounting.height_m,
+            'camera_pitch_deg': 0.0 if mounting is None else mounting.pitch_deg,
+            'camera_roll_deg': 0.0 if mounting is None else mounting.roll_deg,
         }
         request = SetParameters.Request()
         request.parameters = [
@@ -146,11 +157,33 @@ class RobotLink(Node):
         self.now_s += duration_s
         self._clock_publisher.publish(Clock(clock=self._stamp()))
 
-    def ask_to_drive(self, speed_mps: float) -> None:
+    def ask_to_drive(self, speed_mps: float, turn_radps: float = 0.0) -> None:
         """Send what a driver or a planner would."""
         command = Twist()
-        command.linear.x = speed_mps
+        command.linear.x, command.angular.z = speed_mps, turn_radps
         self._drive.publish(command)
+
+    def feel_odometry(self, reading: OdometryReading) -> None:
+        """Publish where the wheels place the robot."""
+        message = Odometry(header=Header(frame_id='odom', stamp=self._stamp()))
+        message.child_frame_id = 'base_link'
+        position, turn = message.pose.pose.position, message.pose.pose.orientation
+        position.x, position.y, position.z = reading.position_m
+        turn.x, turn.y, turn.z, turn.w = reading.quaternion_xyzw
+        self._odometry.publish(message)
+
+    def feel_range(self, distance_m: float) -> None:
+        """Publish what the range sensor measures."""
+        self._range_hint.publish(
+            Range(
+                header=Header(frame_id='camera_scan', stamp=self._stamp()),
+                radiation_type=Range.INFRARED,
+                field_of_view=0.02,
+                min_range=0.0,
+                max_range=BEAM_MAX_M,
+                range=distance_m,
+            )
+        )
 
     def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
         """Publish the picture, or the true depth where there is none."""

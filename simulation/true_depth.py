@@ -66,7 +66,7 @@ def oracle_pipeline(source: TrueDepth, proximity: ProximityConfig) -> Perception
 def oracle_frame(
     depth_m: NDArray[np.float32],
     intrinsics: CameraIntrinsics,
-    mounting: CameraMounting,
+    mounting: CameraMounting | None,
     stamp_ns: int,
 ) -> CameraFrame:
     """Return a frame without a picture, for :func:`oracle_pipeline`."""

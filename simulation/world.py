@@ -26,6 +26,8 @@ GROUND_CLEARANCE_M = 0.03
 _ACCELERATION_MPS2, _DECELERATION_MPS2 = 0.8, 1.2
 _TURN_ACCELERATION_RADPS2 = 3.0
 _RAY_SPACING_M = 0.02  # thinner than any leg or pole of the rooms
+_ARC_STEP_M = 0.04
+_VISIBLE = np.array([1, 1, 1, 1, 1, 0], np.uint8)  # the robot and the probe are group 5
 _PARKED_Z_M = -5.0
 _INTRUDER_SIZE_M = (0.3, 0.4, 1.2)
 
@@ -99,6 +101,8 @@ class DriveWorld:
         Pose of the robot's centre.
     speed_mps, turn_radps : float
         Its velocity.
+    radius_m : float
+        Of its body.
     renderer : RoomRenderer
         Renders what the camera sees; to be closed by the owner of the world.
 
@@ -117,6 +121,9 @@ class DriveWorld:
         self._robot_mocap, self._intruder_mocap = (
             int(model.body(name).mocapid[0]) for name in ('robot', 'intruder')
         )
+        bodies = {model.body(index).name for index in range(model.nbody)}
+        self._mover_mocap = int(model.body('mover').mocapid[0]) if 'mover' in bodies else None
+        self.radius_m = ROBOT_RADIUS_M
 
     def place(self, x_m: float, y_m: float, heading_rad: float) -> None:
         """Stand the robot somewhere, at rest."""
@@ -166,6 +173,52 @@ class DriveWorld:
         )
         half = self.heading_rad / 2
         data.mocap_quat[self._intruder_mocap] = (math.cos(half), 0.0, 0.0, math.sin(half))
+
+    def move_mover(self, x_m: float, y_m: float, heading_rad: float) -> None:
+        """Place what moves by itself; the room must have been made with it."""
+        assert self._mover_mocap is not None
+        data, half = self.renderer.data, heading_rad / 2
+        data.mocap_pos[self._mover_mocap] = (x_m, y_m, 0.0)
+        data.mocap_quat[self._mover_mocap] = (math.cos(half), 0.0, 0.0, math.sin(half))
+
+    def beam_m(self) -> float:
+        """Return how far it is from the camera's place straight and level ahead to a surface."""
+        model, data = self.renderer.model, self.renderer.data
+        mujoco.mj_kinematics(model, data)
+        forward = np.array([math.cos(self.heading_rad), math.sin(self.heading_rad), 0.0])
+        start = np.array([self.x_m, self.y_m, self.mounting.height_m]) + ROBOT_RADIUS_M * forward
+        hit = np.array([-1], np.int32)
+        distance_m = float(mujoco.mj_ray(model, data, start, forward, _VISIBLE, 1, -1, hit))
+        return distance_m if distance_m >= 0.0 else math.inf
+
+    def free_arc_m(self, radius_m: float, longest_m: float) -> float:
+        """
+        Measure how far the robot's body gets on an arc before it touches something.
+
+        Parameters
+        ----------
+        radius_m : float
+            Of the arc of its centre; positive to the left.
+        longest_m : float
+            Where to end.
+
+        Returns
+        -------
+        float
+            Length of the arc, to within a few centimetres; the robot stays where it is.
+
+        """
+        start = self.x_m, self.y_m, self.heading_rad
+        free_m = longest_m
+        for step in range(math.ceil(longest_m / _ARC_STEP_M)):
+            heading_rad = start[2] + step * _ARC_STEP_M / radius_m
+            self.x_m = start[0] + radius_m * (math.sin(heading_rad) - math.sin(start[2]))
+            self.y_m = start[1] - radius_m * (math.cos(heading_rad) - math.cos(start[2]))
+            if self.clearance_m(0.5) <= 0.0:
+                free_m = step * _ARC_STEP_M
+                break
+        self.x_m, self.y_m = start[:2]
+        return free_m
 
     def clearance_m(self, limit_m: float = 2.0) -> float:
         """
@@ -219,18 +272,19 @@ class DriveWorld:
         model, data = self.renderer.model, self.renderer.data
         mujoco.mj_kinematics(model, data)
         forward = np.array([math.cos(self.heading_rad), math.sin(self.heading_rad), 0.0])
-        left = np.array([-forward[1], forward[0], 0.0])
         across = np.arange(-half_width_m, half_width_m + 1e-6, _RAY_SPACING_M)
         heights = np.arange(
             lowest_m, self.mounting.height_m + overhead_m + 1e-6, 2 * _RAY_SPACING_M
         )
-        visible = np.array([1, 1, 1, 1, 1, 0], np.uint8)  # the robot and the probe are group 5
+        starts = np.empty((len(across), len(heights), 3))
+        starts[..., 0] = (self.x_m - forward[1] * across)[:, None]
+        starts[..., 1] = (self.y_m + forward[0] * across)[:, None]
+        starts[..., 2] = heights
         hit = np.array([-1], np.int32)
         nearest = math.inf
-        for offset in across:
-            for height in heights:
-                start = np.array([self.x_m, self.y_m, height]) + offset * left
-                distance = mujoco.mj_ray(model, data, start, forward, visible, 1, -1, hit)
-                if 0.0 <= distance < nearest:
-                    nearest = distance
+        ray = mujoco.mj_ray
+        for start in starts.reshape(-1, 3):
+            distance = float(ray(model, data, start, forward, _VISIBLE, 1, -1, hit))
+            if 0.0 <= distance < nearest:
+                nearest = distance
         return nearest - ROBOT_RADIUS_M

@@ -7,7 +7,8 @@ from dataclasses import replace
 import math
 
 import pytest
-from simulation.drive_result import DriveSample, FALSE_STOP_BEYOND_M, judge_drive, summarize
+from simulation.drive_result import FALSE_STOP_BEYOND_M, judge_drive, summarize
+from simulation.drive_sample import DriveSample
 from simulation.room_builder import Room
 from simulation.scenarios import Scenario
 from simulation.world import Mounting

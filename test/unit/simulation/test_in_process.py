@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import simulation
 from simulation.drive import Drive, DriveOptions, PROXIMITY, STEP_S, STEPS_PER_FRAME
-from simulation.drive_result import DriveSample
+from simulation.drive_sample import DriveSample
 from simulation.in_process import drives_in_process, InProcessBrain, make_brain
 from simulation.scenarios import numbered_scenario
 from simulation.simulate import main
