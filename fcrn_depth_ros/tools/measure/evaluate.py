@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,28 @@ from .metrics import (
     NearCounts,
     nearest_errors,
 )
+from .obstacles import (
+    count_obstacles,
+    floor_truth,
+    FloorTruth,
+    OBSTACLE_HEIGHT_M,
+    OBSTACLE_RANGE_M,
+    ObstacleCounts,
+    sum_counts,
+)
 from ..model_arguments import add_model_arguments, open_model
 from ... import __version__
 from ...camera.mounting import CameraMounting, fit_floor
 from ...errors import ToolInputError
 from ...estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ...estimation.onnx_model import OnnxModel
-from ...perception.proximity import estimate_proximity, ProximityConfig
+from ...perception.floor import floor_evidence, FloorConfig, FloorEvidence
+from ...perception.proximity import (
+    estimate_proximity,
+    obstacle_pixels,
+    ProximityConfig,
+    ProximityEstimate,
+)
 from ...perception.quality import assess_image
 from ...report.drawing import colorize_depth, text_width, write
 from ...report.output_files import (
@@ -47,6 +62,8 @@ FOCAL_CORRECTIONS = ('auto', 'off')
 MOUNTINGS_FROM = ('none', 'camera', 'fitted')
 _SHEET_ROWS = 3
 _MIN_MEASURED_PIXELS = 100
+# Sensors leave holes; what they measured is compared, however little it is.
+_PROXIMITY = ProximityConfig(min_valid_fraction=0.01)
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,12 @@ class MountingSource:
             mounting.roll_deg,
         )
 
+    def true_mounting_of(self, sample: Sample) -> CameraMounting | None:
+        """Return the mounting without errors, whether the model is told it or not."""
+        if self.kind != 'fitted' and sample.mounting is not None:
+            return sample.mounting
+        return fit_floor(sample.depth_m, sample.intrinsics)
+
 
 @dataclass(frozen=True)
 class PictureScore:
@@ -98,6 +121,11 @@ class PictureScore:
         For each distance in metres.
     nearest_predicted_m, nearest_true_m : float
         Nearest distance; NaN where unknown.
+    nearest_hidden_base : bool or None
+        True where the base of the nearest thing lies below the picture by the floor output;
+        None where none is used.
+    obstacles : ObstacleCounts
+        All 0 where the floor is not known.
     unknown_share : float
         Share of the measured pixels without a prediction.
     mounting : CameraMounting or None
@@ -115,6 +143,8 @@ class PictureScore:
     near: Mapping[float, NearCounts]
     nearest_predicted_m: float
     nearest_true_m: float
+    nearest_hidden_base: bool | None
+    obstacles: ObstacleCounts
     unknown_share: float
     mounting: CameraMounting | None
     mounting_used: str
@@ -158,6 +188,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='DEG',
         help='tell the model a pitch that is wrong by so many degrees (default: 0)',
     )
+    parser.add_argument(
+        '--no-floor',
+        action='store_true',
+        help="leave out the model's floor output, as use_floor: false does in depth_node",
+    )
     parser.add_argument('--json', type=Path, metavar='OUT', help='write the full report here')
     parser.add_argument(
         '--sheet', type=Path, metavar='PNG', help='write best, median and worst pictures here'
@@ -180,9 +215,10 @@ def run(arguments: argparse.Namespace) -> None:
         )
     sources = open_dataset(arguments.dataset, arguments.split)
     mounting = MountingSource(arguments.mounting, arguments.height_error, arguments.pitch_error)
+    floor = FloorConfig(use_floor=not arguments.no_floor)
     scores = {
         correction: [
-            score_sample(build_estimator(model, correction), source.load(), mounting)
+            score_sample(build_estimator(model, correction), source.load(), mounting, floor)
             for source in tqdm(sources, f'focal correction {correction}', disable=None)
         ]
         for correction in FOCAL_CORRECTIONS
@@ -205,7 +241,10 @@ def build_estimator(model: OnnxModel, focal_correction: str = 'auto') -> DepthEs
 
 
 def score_sample(
-    estimator: DepthEstimator, sample: Sample, mounting_source: MountingSource
+    estimator: DepthEstimator,
+    sample: Sample,
+    mounting_source: MountingSource,
+    floor: FloorConfig | None = None,
 ) -> PictureScore:
     """
     Estimate the depth of one picture and compare it with what was measured.
@@ -218,6 +257,8 @@ def score_sample(
         Picture and measured depth; only its finite pixels are scored.
     mounting_source : MountingSource
         What the model is told of the mounting.
+    floor : FloorConfig, optional
+        How its floor output is used.
 
     Returns
     -------
@@ -240,14 +281,25 @@ def score_sample(
     estimate = estimator.estimate(sample.image_rgb, sample.intrinsics, mounting)
     predicted, true = estimate.depth_m[measured], sample.depth_m[measured]
     unknown = ~np.isfinite(predicted)
+    floor = floor or FloorConfig()
+    evidence = _evidence(estimate, mounting, floor)
+    seen = np.where(measured, estimate.depth_m, np.float32(np.nan))
+    said = _proximity(seen, estimate, evidence)
+    true_mounting = mounting_source.true_mounting_of(sample)
+    truth = None
+    if true_mounting is not None:
+        truth = floor_truth(sample.depth_m, sample.intrinsics, true_mounting)
+    asks_floor = estimate.floor is not None and floor.use_floor
     filled = np.where(unknown, estimator.model.card.valid_max_m, predicted)
     return PictureScore(
         sample.scene,
         sample.name,
         depth_errors(filled, true),
         {distance: near_counts(predicted, true, distance) for distance in NEAR_DISTANCES_M},
-        _nearest(np.where(measured, estimate.depth_m, np.float32(np.nan)), estimate),
-        _nearest(sample.depth_m, estimate),
+        said.nearest_distance_m,
+        _true_nearest(sample.depth_m, estimate, truth if asks_floor else None),
+        said.hidden_base if asks_floor else None,
+        _count(estimate, evidence, truth),
         float(np.mean(unknown)),
         mounting,
         estimate.mounting_used,
@@ -255,10 +307,54 @@ def score_sample(
     )
 
 
-def _nearest(depth_m: NDArray[np.float32], estimate: DepthEstimate) -> float:
-    # Sensors leave holes; what they measured is compared, however little it is.
-    config = ProximityConfig(min_valid_fraction=0.01)
-    return estimate_proximity(depth_m, config, estimate.inverse_floor_depth).nearest_distance_m
+def _evidence(
+    estimate: DepthEstimate, mounting: CameraMounting | None, floor: FloorConfig
+) -> FloorEvidence | None:
+    if estimate.floor is None:
+        return None
+    return floor_evidence(
+        estimate.depth_m,
+        estimate.floor,
+        floor,
+        _PROXIMITY.floor_tolerance,
+        estimate.intrinsics,
+        mounting,
+        estimate.inverse_floor_depth,
+    )
+
+
+def _proximity(
+    depth_m: NDArray[np.float32], estimate: DepthEstimate, evidence: FloorEvidence | None
+) -> ProximityEstimate:
+    """Look where `depth_m` is known."""
+    if evidence is not None:
+        distance = np.where(np.isfinite(depth_m), evidence.distance_m, np.float32(np.nan))
+        evidence = replace(evidence, distance_m=distance)
+    return estimate_proximity(depth_m, _PROXIMITY, estimate.inverse_floor_depth, evidence=evidence)
+
+
+def _true_nearest(
+    depth_m: NDArray[np.float32], estimate: DepthEstimate, truth: FloorTruth | None
+) -> float:
+    evidence = None
+    if truth is not None:
+        nothing = np.zeros(depth_m.shape, np.bool_)
+        is_told = estimate.inverse_floor_depth is not None
+        evidence = FloorEvidence(
+            depth_m, truth.obstacle, nothing, None if is_told else ~truth.obstacle
+        )
+    return _proximity(depth_m, estimate, evidence).nearest_distance_m
+
+
+def _count(
+    estimate: DepthEstimate, evidence: FloorEvidence | None, truth: FloorTruth | None
+) -> ObstacleCounts:
+    if truth is None:
+        return ObstacleCounts()
+    called = obstacle_pixels(
+        estimate.depth_m, _PROXIMITY, estimate.inverse_floor_depth, evidence=evidence
+    )
+    return count_obstacles(called, truth)
 
 
 def summarise(scores: Sequence[PictureScore]) -> dict[str, Any]:
@@ -290,6 +386,14 @@ def _summarise(scores: Sequence[PictureScore]) -> dict[str, Any]:
         'nearest': nearest_errors(
             [(score.nearest_predicted_m, score.nearest_true_m) for score in scores]
         ),
+        'nearest_seen_base': nearest_errors(
+            [
+                (score.nearest_predicted_m, score.nearest_true_m)
+                for score in scores
+                if score.nearest_hidden_base is False
+            ]
+        ),
+        'obstacles': sum_counts([score.obstacles for score in scores]).summary(),
         'unknown_share': float(np.mean([score.unknown_share for score in scores])),
         'gated': sum(bool(score.gated) for score in scores),
     }
@@ -315,6 +419,7 @@ def build_report(
             'input': f'{card.input_width}x{card.input_height}',
             'valid_range_m': [card.valid_min_m, card.valid_max_m],
             'takes_mounting': bool(card.mounting_input),
+            'floor_output': bool(card.floor_output) and not arguments.no_floor,
         },
         'dataset': str(arguments.dataset),
         'split': str(arguments.split) if arguments.split else None,
@@ -368,7 +473,32 @@ def format_table(results: Mapping[str, Any], model: OnnxModel) -> str:
     for distance, near in first['near'].items():
         values = [_text(near[key]) for key in ('precision', 'recall', 'iou')]
         lines.append(f'{distance + " m":<18}{values[0]:>11}{values[1]:>8}{values[2]:>8}')
+    lines += _alarm_lines(first)
     return '\n'.join(lines)
+
+
+def _alarm_lines(overall: Mapping[str, Any]) -> list[str]:
+    """Return the lines about the nearest distance and about obstacles."""
+    lines = []
+    for name, where in (
+        ('nearest', 'nearest distance'),
+        ('nearest_seen_base', 'its base in view'),
+    ):
+        errors = overall[name]
+        if errors['pictures']:
+            lines.append(
+                f'{where:<18}{errors["too_far_share"]:.1%} over 25 % too far, '
+                f'{errors["too_near_share"]:.1%} too near, of {errors["pictures"]} pictures'
+            )
+    obstacles = overall['obstacles']
+    if obstacles['pictures']:
+        lines.append(
+            f'{"obstacles":<18}over {OBSTACLE_HEIGHT_M:g} m high, nearer than '
+            f'{OBSTACLE_RANGE_M:g} m: {_text(obstacles["found_share"])} of their pixels found, '
+            f'{_text(obstacles["floor_lost_share"])} of the floor called one, missed in '
+            f'{obstacles["missed_pictures"]} of {obstacles["seen_pictures"]} pictures'
+        )
+    return lines
 
 
 def _text(value: float | None) -> str:

@@ -12,6 +12,8 @@ import sys
 
 import cv2
 from fcrn_depth_ros.__main__ import COMMANDS, main
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 import numpy as np
 import pytest
 from tiny_dataset import blocks, CAMERA, write_scene
@@ -124,6 +126,73 @@ class TestEvaluate:
             {'height_m': 0.45, 'pitch_deg': 5.0, 'roll_deg': 1.0}
         )
         assert report['mounting']['height_error'] == -0.1
+
+    @pytest.mark.parametrize('mounting', ['camera', 'none'])
+    def test_obstacles(self, tmp_path, capsys, mounting):
+        """A box on the floor that depth paints into it, and that the floor output sees."""
+        root = tmp_path / 'data'
+        folder = write_scene(root, 'low', [1.0], height_m=0.25)
+        inverse = inverse_floor_depth(
+            CameraIntrinsics(64.0, 64.0, 31.5, 23.5, 64, 48), CameraMounting(0.25)
+        )
+        floor_m = np.minimum(1 / np.maximum(inverse, 1e-6), 4.0)
+        true_m = floor_m.copy()
+        base_row, box = 41, np.s_[30:42, 24:44]  # 0.16 m high
+        true_m[box] = 1 / inverse[base_row, 24]
+        depth_file = str(folder / 'depth' / '0000.png')
+        cv2.imwrite(depth_file, np.round(1000 * true_m).astype(np.uint16))
+        floor = np.where(inverse > 0.25, 0.95, 0.05)
+        floor[box] = 0.05
+        model = write_model(
+            tmp_path / 'tiny.onnx',
+            tiny_card(
+                input_height=48, input_width=64, training_fx_px=64.0, training_width_px=64.0,
+                floor_output='floor',
+            ),
+            output=floor_m[None, None],
+            floor=floor[None, None],
+        )  # fmt: skip
+        report_file = tmp_path / 'report.json'
+        command = [
+            'evaluate', '--model', model, '--dataset', root, '--mounting', mounting,
+            '--json', report_file, '--overwrite',
+        ]  # fmt: skip
+        assert run(*command) == 0
+        told = json.loads(report_file.read_text())
+        (picture,) = told['pictures']['auto']
+        base_m = 1 / inverse[base_row, 24]
+        assert picture['nearest_predicted_m'] == pytest.approx(base_m, rel=0.02)
+        assert picture['nearest_true_m'] == pytest.approx(base_m, rel=0.02)
+        assert picture['nearest_hidden_base'] is False
+        obstacles = told['results']['auto']['overall']['obstacles']
+        assert obstacles['found_share'] == 1.0 and obstacles['obstacle_pixels'] > 100
+        # The lowest 3.5 cm of the box are floor by their height.
+        assert 0 < obstacles['floor_lost_share'] < 0.06 and obstacles['floor_pixels'] > 500
+        assert (obstacles['seen_pictures'], obstacles['missed_pictures']) == (1, 0)
+        assert told['results']['auto']['overall']['nearest_seen_base']['pictures'] == 1
+        assert told['model']['floor_output'] is True
+        printed = capsys.readouterr().out
+        assert 'its base in view' in printed and 'missed in 0 of 1 pictures' in printed
+
+        assert run(*command, '--no-floor') == 0
+        told = json.loads(report_file.read_text())
+        (picture,) = told['pictures']['auto']
+        obstacles = told['results']['auto']['overall']['obstacles']
+        if mounting == 'camera':  # depth alone does not see the box, and its truth has no low ones
+            assert picture['nearest_predicted_m'] > 3.0
+            assert (obstacles['missed_pictures'], obstacles['found_share']) == (1, 0.0)
+        else:  # everything counts as an obstacle
+            assert (obstacles['found_share'], obstacles['floor_lost_share']) == (1.0, 1.0)
+        assert picture['nearest_hidden_base'] is None
+        assert told['model']['floor_output'] is False
+        assert 'its base in view' not in capsys.readouterr().out
+
+    def test_obstacles_of_a_floor_that_nobody_knows(self, tmp_path, model, dataset, capsys):
+        report_file = tmp_path / 'report.json'
+        assert run('evaluate', '--model', model, '--dataset', dataset, '--json', report_file) == 0
+        overall = json.loads(report_file.read_text())['results']['auto']['overall']
+        assert overall['obstacles']['pictures'] == 0
+        assert 'obstacles' not in capsys.readouterr().out
 
     def test_unknown_predictions_are_scored_as_far(self, tmp_path, dataset):
         broken = np.full((1, 1, 24, 32), 1.0)

@@ -70,4 +70,6 @@ def test_nearest_errors():
     assert errors['mean_m'] == pytest.approx(1.01 / 4)
     assert errors['mean_rel'] == pytest.approx(3.01 / 8)
     assert errors['too_far_share'] == pytest.approx(2 / 4)
+    assert errors['too_near_share'] == pytest.approx(1 / 4)
+    assert nearest_errors([(1.5, 2.0), (1.49, 2.0)])['too_near_share'] == pytest.approx(1 / 2)
     assert nearest_errors([(NAN, 1.0)]) == {'pictures': 0}
