@@ -9,7 +9,9 @@ Measure everything that the model card says of accuracy, and print its tables.
 MODELS holds NAME.onnx and NAME_int8.onnx (fcrn_lite by default). Each row is one run of
 `python -m fcrn_depth_ros evaluate`, whose full report stays in SCORES; with `--resume` the reports
 that are there are taken as they are. Brackets hold 95 % of the bootstrap's draws of scenes:
-differences inside them are no results. What is told from floor is measured by `training.check`.
+differences inside them are no results. The first table compares the INT8 file with what it must
+reach (goals.py). `--set NAME=FOLDER`, as often as there are, adds sets that are held back; of
+FOLDER:SPLIT only the scenes of the file SPLIT in it.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from typing import Any
 
 from fcrn_depth_ros import __main__ as command_line
 
-from .bootstrap import Figure, ratios
+from .goals import figures_of, goal_table
 
 FILES = {'float': '{}.onnx', 'INT8': '{}_int8.onnx'}
 ERROR_KEYS = ('abs_rel', 'rmse_m', 'log10', 'd1', 'd2', 'd3', 'abs_rel_scaled')
-INTERVAL_KEYS = ('abs_rel', 'd1', 'abs_rel_scaled')
+INTERVAL_KEYS = {'abs_rel': 'AbsRel', 'd1': 'd1', 'abs_rel_scaled': 'shape'}
 # A pixel count below this says nothing of recall and precision.
 _LEAST_NEAR_PIXELS = 20_000
 
@@ -74,7 +76,16 @@ def picture_sets(arguments: argparse.Namespace) -> list[PictureSet]:
         ),
         PictureSet('rooms', 'rendered, unseen rooms', arguments.rooms, '', ('camera',)),
         PictureSet('close-ups', 'rendered, one near thing', arguments.close_ups, '', ('camera',)),
+        *(_held_back(text) for text in arguments.set),
     ]
+
+
+def _held_back(text: str) -> PictureSet:
+    name, _, place = text.partition('=')
+    folder, _, split = place.partition(':')
+    if not name or not folder:
+        raise SystemExit(f'--set must be NAME=FOLDER or NAME=FOLDER:SPLIT, got {text!r}')
+    return PictureSet(name, 'held back', Path(folder), split, ('none', 'camera'))
 
 
 def evaluate(
@@ -104,23 +115,6 @@ def overall_of(report: dict[str, Any]) -> dict[str, Any]:
     return overall
 
 
-def intervals(report: dict[str, Any]) -> dict[str, Figure]:
-    """Return AbsRel, d1, shape and the shares of nearest distances too far and too near."""
-    pictures = report['pictures']['auto']
-    pairs = [(each['nearest_predicted_m'], each['nearest_true_m']) for each in pictures]
-    known = [None not in pair for pair in pairs]
-    columns = {
-        'pictures': [1.0] * len(pictures),
-        'known': [float(each) for each in known],
-        'too_far': [float(k and p > 1.25 * t) for k, (p, t) in zip(known, pairs, strict=True)],
-        'too_near': [float(k and p < 0.75 * t) for k, (p, t) in zip(known, pairs, strict=True)],
-        **{key: [each['errors'][key] for each in pictures] for key in INTERVAL_KEYS},
-    }
-    wanted = {key: (key, 'pictures') for key in INTERVAL_KEYS}
-    wanted |= {key: (key, 'known') for key in ('too_far', 'too_near')}
-    return ratios(columns, wanted, [each['scene'] for each in pictures])
-
-
 def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:
     """Return the depth errors of every set, mounting and file."""
     names = {'none': 'unknown', 'fitted': 'fitted', 'camera': 'known'}
@@ -129,9 +123,10 @@ def error_table(rows: list[tuple[PictureSet, str, str, dict[str, Any]]]) -> str:
         '|---' * 10 + '|',
     ]
     for pictures, mounting, file, report in rows:
-        overall, figures = overall_of(report), intervals(report)
+        overall, figures = overall_of(report), figures_of(report)
         cells = [
-            str(figures[key]) if key in figures else f'{overall[key]:.3f}' for key in ERROR_KEYS
+            str(figures[INTERVAL_KEYS[key]]) if key in INTERVAL_KEYS else f'{overall[key]:.3f}'
+            for key in ERROR_KEYS
         ]
         count = overall['pictures']
         lines.append(
@@ -161,11 +156,11 @@ def nearest_table(rows: list[tuple[PictureSet, dict[str, Any]]]) -> str:
         '|---' * 5 + '|',
     ]
     for pictures, report in rows:
-        nearest, figures = overall_of(report)['nearest'], intervals(report)
-        if 'too_far' in figures:
+        nearest, figures = overall_of(report)['nearest'], figures_of(report)
+        if 'too far' in figures:
             lines.append(
-                f'| {pictures.name} | {nearest["mean_abs_m"]:.3f} | {figures["too_far"]} '
-                f'| {figures["too_near"]} | {nearest["pictures"]} |'
+                f'| {pictures.name} | {nearest["mean_abs_m"]:.3f} | {figures["too far"]} '
+                f'| {figures["too near"]} | {nearest["pictures"]} |'
             )
     return '\n'.join(lines)
 
@@ -198,6 +193,9 @@ def main() -> None:
     parser.add_argument('--data', type=Path, required=True, help='RGB-D folder with splits/')
     parser.add_argument('--rooms', type=Path, required=True, help='rendered, of another seed')
     parser.add_argument('--close-ups', type=Path, required=True, help='rendered, another seed')
+    parser.add_argument(
+        '--set', action='append', default=[], metavar='NAME=FOLDER', help='held back; repeatable'
+    )
     parser.add_argument('--name', default='fcrn_lite', help='of the files (fcrn_lite)')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--resume', action='store_true', help='keep the reports that are there')
@@ -218,7 +216,9 @@ def main() -> None:
     told = [(row[0], row[3]) for row in rows if row[2] == 'INT8' and row[1] != 'none']
     near, report = next(pair for pair in told if pair[0].name == 'val_near')
     right = overall_of(report)['abs_rel']
+    quantised = [(row[0].name, row[1], row[3]) for row in rows if row[2] == 'INT8']
     tables = [
+        goal_table(quantised, arguments.name),
         error_table(rows),
         near_table(told),
         nearest_table(told),

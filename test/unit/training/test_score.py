@@ -8,6 +8,7 @@ import pytest
 from tiny_dataset import write_scene
 from tiny_models import write_model
 from training import score
+from training.goals import figures_of, Goal, goal_table
 
 
 @pytest.fixture
@@ -70,5 +71,98 @@ def test_intervals_are_over_scenes(folders, monkeypatch, capsys):
     row = next(line for line in lines if line.startswith('| val_more: 4') and 'none' not in line)
     cells = [cell.strip() for cell in row.strip('|').split('|')]
     assert cells[3].startswith('0.150 [0.0') and cells[6].startswith('0.500 [0.')
-    nearest = next(line for line in lines if line.startswith('| val_more |'))
+    nearest = next(line for line in lines if line.startswith('| val_more | 0.150 |'))
     assert '| 0.250 [0.000, 0.750] | 0.250 [0.000, 0.750] | 4 |' in nearest
+
+
+@pytest.mark.parametrize(
+    ('goal', 'value', 'text'),
+    [
+        (Goal(0.15), 0.15, '<= 0.15'),
+        (Goal(0.15), 0.1501, '> 0.15'),
+        (Goal(0.97, True), 0.97, '>= 0.97'),
+        (Goal(0.97, True), 0.9699, '< 0.97'),
+    ],
+)
+def test_a_goal_on_both_sides_of_its_bound(goal, value, text):
+    assert goal.beside(value) == text
+    assert goal.is_met(value) == ('=' in text)
+
+
+def picture(scene='a', near=(9, 1, 0), nearest=(1.0, 1.0), obstacles=None, abs_rel=0.1):
+    return {
+        'scene': scene,
+        'near': {'1': dict(zip(('hits', 'misses', 'false_alarms'), near, strict=True))},
+        'nearest_predicted_m': nearest[0],
+        'nearest_true_m': nearest[1],
+        'errors': {'abs_rel': abs_rel, 'd1': 0.9, 'abs_rel_scaled': 0.08},
+        **({} if obstacles is None else {'obstacles': obstacles}),
+    }
+
+
+def report(*pictures):
+    return {'pictures': {'auto': list(pictures)}}
+
+
+OBSTACLES = {'obstacle': 100, 'found': 98, 'floor': 1000, 'lost': 10, 'seen': 1, 'missed': 0}
+
+
+def test_figures_of_a_report():
+    figures = figures_of(
+        report(
+            picture('a', (9, 1, 0), (1.3, 1.0), OBSTACLES),
+            picture('b', (8, 2, 8), (0.7, 1.0), OBSTACLES | {'found': 96, 'missed': 1}),
+            picture('c', (0, 0, 0), (None, 1.0), OBSTACLES | {'obstacle': 0, 'found': 0}),
+        )
+    )
+    values = {key: figure.value for key, figure in figures.items()}
+    assert values == pytest.approx(
+        {
+            'AbsRel': 0.1,
+            'd1': 0.9,
+            'shape': 0.08,
+            'recall 1 m': 17 / 20,
+            'precision 1 m': 17 / 25,
+            'too far': 1 / 2,
+            'too near': 1 / 2,
+            'found': 194 / 200,
+            'floor lost': 30 / 3000,
+            'missed': 1 / 3,
+        }
+    )
+
+
+def test_a_report_without_obstacles_has_no_figures_of_them():
+    assert not {'found', 'floor lost', 'missed'} & set(figures_of(report(picture())))
+
+
+def test_the_table_of_goals_names_what_is_missed():
+    rows = [
+        ('low', 'camera', report(picture(abs_rel=0.101, obstacles=OBSTACLES))),
+        ('val', 'none', report(picture(abs_rel=0.150))),
+        ('robot', 'camera', report(picture(obstacles=OBSTACLES | {'missed': 1}))),
+        ('robot', 'none', report(picture(nearest=(2.0, 1.0)))),
+    ]
+    text = goal_table(rows)
+    assert '| low | camera | 1 | 0.101 > 0.1 | 0.900 >= 0.88 |' in text
+    assert '| 0.980 >= 0.97 | 0.010 <= 0.015 | 0.000 <= 0 |' in text
+    assert '| val | none | 1 | 0.150 <= 0.15 | 0.900 >= 0.785 |' in text
+    # Sets that are held back have the goals of robots, where the mounting is given.
+    assert '| robot | none | 1 | 0.100 | 0.900 | 0.080 |' in text
+    assert 'Goals missed: 2 of 17.' in text
+    assert '- low (camera): AbsRel 0.101 > 0.1' in text
+    assert '- robot (camera): missed 1.000 > 0' in text
+    tiny = goal_table([('low', 'camera', report(picture(abs_rel=0.14)))], 'fcrn_lite_tiny')
+    assert 'Goals missed: 0 of 1.' in tiny
+
+
+def test_sets_that_are_held_back_are_scored_too(folders, monkeypatch, capsys):
+    write_scene(folders / 'robot', 'one', [1.0], height_m=1.0, pitch_deg=0.0)
+    write_scene(folders / 'robot', 'two', [1.0])
+    (folders / 'robot/some.txt').write_text('one\n')
+    lines = run(folders, monkeypatch, '--set', f'robot={folders}/robot:some.txt')
+    rows = [line for line in lines if line.startswith('| robot |')]
+    assert any(line.startswith('| robot | camera | 1 |') for line in rows)
+    assert any(line.startswith('| robot: 1 held back |') for line in lines)
+    with pytest.raises(SystemExit, match='NAME=FOLDER'):
+        run(folders, monkeypatch, '--set', 'robot')
