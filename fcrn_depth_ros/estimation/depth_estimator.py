@@ -298,7 +298,7 @@ class DepthEstimator:
         if mounting and card.mounting_input:
             # The network sees the world of its training camera, where all is 1/ratio as far.
             camera = intrinsics or self._assumed_camera(width, height)
-            network_floor = _floor_map(place.to_network(camera), mounting) * np.float32(ratio)
+            network_floor = _floor_map(place.to_network(camera), mounting, ratio)
         tensor = prepare_image(image_rgb, card)
         stopwatch.lap(Stage.PREPARE)
         maps = self.model.run(tensor, network_floor)
@@ -395,7 +395,9 @@ def _limit_contradiction(model: OnnxModel, config: EstimationConfig) -> str:
 
 
 @lru_cache(maxsize=4)
-def _floor_map(intrinsics: CameraIntrinsics, mounting: CameraMounting) -> NDArray[np.float32]:
-    floor = inverse_floor_depth(intrinsics, mounting)
+def _floor_map(
+    intrinsics: CameraIntrinsics, mounting: CameraMounting, ratio: float = 1.0
+) -> NDArray[np.float32]:
+    floor: NDArray[np.float32] = inverse_floor_depth(intrinsics, mounting) * np.float32(ratio)
     floor.flags.writeable = False
     return floor

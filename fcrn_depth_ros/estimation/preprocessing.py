@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 import cv2
 import numpy as np
@@ -175,26 +176,57 @@ def prepare_image(image_rgb: NDArray[np.uint8], card: ModelCard) -> NDArray[np.f
     check_image(image_rgb)
     height, width = image_rgb.shape[:2]
     place = place_image(width, height, card)
-    # Area averaging is the antialiased way down; it cannot enlarge.
-    shrinks = place.width_px <= width and place.height_px <= height
-    resized = cv2.resize(
-        image_rgb,
-        (place.width_px, place.height_px),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
+    planes = cv2.split(_resized(image_rgb, (place.width_px, place.height_px)))
     if card.color_order == 'BGR':
-        resized = resized[..., ::-1]
-    mean = np.array(card.input_mean, np.float32)
-    scale = np.array(card.input_scale, np.float32)
+        planes = planes[::-1]
     # Padding is the mean colour: zero after normalisation.
-    canvas = np.zeros((card.input_height, card.input_width, 3), np.float32)
-    canvas[
+    tensor = np.zeros((1, 3, card.input_height, card.input_width), np.float32)
+    if card.input_layout == 'NHWC':
+        tensor = tensor.reshape(1, card.input_height, card.input_width, 3)
+    channels = tensor[0] if card.input_layout == 'NCHW' else tensor[0].transpose(2, 0, 1)
+    picture = channels[
+        :,
         place.top_px : place.top_px + place.height_px,
         place.left_px : place.left_px + place.width_px,
-    ] = (resized - mean) * scale
-    if card.input_layout == 'NCHW':
-        canvas = canvas.transpose(2, 0, 1)
-    return np.ascontiguousarray(canvas[None])
+    ]
+    for channel, plane, mean, scale in zip(
+        picture, planes, card.input_mean, card.input_scale, strict=True
+    ):
+        np.subtract(plane, np.float32(mean), out=channel, dtype=np.float32)
+        channel *= np.float32(scale)
+    return tensor
+
+
+def _resized(image_rgb: NDArray[np.uint8], size_wh: tuple[int, int]) -> cv2.typing.MatLike:
+    """
+    Resize with the mean over the area of each new pixel, where the picture becomes smaller.
+
+    OpenCV's area averaging takes every pixel of a large picture one by one unless it shrinks by
+    whole numbers. So the picture is first halved while that is exact, then interpolated at a
+    multiple of its new size with steps of at most two pixels, and averaged from there: at most a
+    few grey levels off at sharp edges, three to five times as fast.
+    """
+    width, height = size_wh
+    if width > image_rgb.shape[1] or height > image_rgb.shape[0]:
+        # Area averaging cannot enlarge.
+        return cv2.resize(image_rgb, size_wh, interpolation=cv2.INTER_LINEAR)
+    picture: cv2.typing.MatLike = image_rgb
+    if picture.shape[1] % width or picture.shape[0] % height:
+        while _shrinks_by(picture, size_wh, 4) and not any(side % 2 for side in picture.shape[:2]):
+            half = picture.shape[1] // 2, picture.shape[0] // 2
+            picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+        if _shrinks_by(picture, size_wh, 2):
+            multiple = (
+                width * math.ceil(picture.shape[1] / width / 2),
+                height * math.ceil(picture.shape[0] / height / 2),
+            )
+            picture = cv2.resize(picture, multiple, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA)
+
+
+def _shrinks_by(picture: cv2.typing.MatLike, size_wh: tuple[int, int], factor: int) -> bool:
+    width, height = size_wh
+    return bool(picture.shape[1] >= factor * width and picture.shape[0] >= factor * height)
 
 
 def _warp(

@@ -107,12 +107,14 @@ def assess_image(
     luma = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
     deviation = float(cv2.meanStdDev(luma)[1].item())
     fine = cv2.resize(luma, _FINE_WH, interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(luma, _COARSE_WH, interpolation=cv2.INTER_AREA)
-    steps = fine.astype(np.float32)
-    step = np.hypot(np.diff(steps, axis=1)[:-1], np.diff(steps, axis=0)[:, :-1])
-    brightness = float(np.percentile(fine, 99))
-    saturated_share = float(np.mean(fine >= _SATURATED))
-    contrast = float(np.percentile(step, 99))
+    # Means of means: each coarse pixel is made of 5x5 whole fine ones.
+    coarse = cv2.resize(fine, _COARSE_WH, interpolation=cv2.INTER_AREA)
+    levels = fine.astype(np.float32)
+    corner = levels[:-1, :-1]
+    squared_step = (levels[:-1, 1:] - corner) ** 2 + (levels[1:, :-1] - corner) ** 2
+    brightness = _percentile_99(levels)
+    saturated_share = np.count_nonzero(fine >= _SATURATED) / fine.size
+    contrast = _percentile_99(np.sqrt(squared_step))
     coherence = float(coarse.var()) / deviation**2 if deviation > 0.0 else 0.0
     reason = ''
     if config.quality_gate:
@@ -125,3 +127,10 @@ def assess_image(
         elif coherence < config.min_coherence:
             reason = 'noise'
     return ImageQuality(not reason, reason, brightness, saturated_share, contrast, coherence)
+
+
+def _percentile_99(values: NDArray[np.float32]) -> float:
+    """Return what np.percentile does, at a quarter of its cost for arrays of this size."""
+    rank, share = divmod(0.99 * (values.size - 1), 1.0)
+    low, high = np.partition(values, (int(rank), int(rank) + 1), axis=None)[int(rank) :][:2]
+    return float(low) + share * (float(high) - float(low))

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
+import fcrn_depth_ros
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.picture_files import read_picture
 from fcrn_depth_ros.errors import ImageFormatError
 from fcrn_depth_ros.estimation.preprocessing import place_image, prepare_image
 import numpy as np
 import pytest
 from tiny_models import CARD, tiny_card
 
+CLIP = Path(fcrn_depth_ros.__file__).parent / 'demo_clip'
 LETTERBOX = tiny_card(resize='letterbox')
 RED = np.zeros((48, 64, 3), np.uint8)
 RED[..., 0] = 200
@@ -40,6 +46,60 @@ def test_shrinking_averages_so_that_fine_patterns_do_not_alias():
     image = np.zeros((96, 128, 3), np.uint8)
     image[:, ::2] = 200
     assert prepare_image(image, CARD) == pytest.approx(np.full((1, 3, 24, 32), 100.0), abs=1.0)
+
+
+def clip_picture(width, height):
+    """Return a picture of the clip with sensor noise."""
+    picture = read_picture(CLIP / '105.000000.jpg')
+    noise = np.random.default_rng(0).normal(0, 3, (height, width, 3))
+    return (cv2.resize(picture, (width, height)) + noise).clip(0, 255).astype(np.uint8)
+
+
+def checkers(width, height):
+    """Return squares of 5x5 px, the worst that a picture can do to an average."""
+    rows, columns = np.indices((height, width))
+    is_white = (rows // 5 + columns // 5) % 2 == 1
+    return np.repeat(np.where(is_white, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize('size', [(640, 480), (577, 449), (1280, 720), (1920, 1080), (1919, 1079)])
+@pytest.mark.parametrize(
+    # The noise of a camera is 1 to 3 levels.
+    ('make', 'mean_level', 'most_levels'),
+    [(clip_picture, 0.4, 6), (checkers, 8, 24)],
+)
+def test_shrinking_is_the_mean_over_the_area_of_each_pixel(size, make, mean_level, most_levels):
+    card = tiny_card(input_width=288, input_height=224)
+    picture = make(*size)
+    exact = cv2.resize(picture, (288, 224), interpolation=cv2.INTER_AREA)
+    off = np.abs(prepare_image(picture, card)[0].transpose(1, 2, 0) - exact)
+    assert off.mean() <= mean_level
+    assert off.max() <= most_levels
+
+
+@pytest.mark.parametrize('size', [(400, 300), (288, 224), (480, 900), (1152, 896)])
+def test_little_or_whole_shrinking_is_opencvs_own(size):
+    card = tiny_card(input_width=288, input_height=224)
+    picture = clip_picture(*size)
+    exact = cv2.resize(picture, (288, 224), interpolation=cv2.INTER_AREA)
+    assert (prepare_image(picture, card)[0].transpose(1, 2, 0) == exact).all()
+
+
+@pytest.mark.parametrize('layout', ['NCHW', 'NHWC'])
+@pytest.mark.parametrize('order', ['RGB', 'BGR'])
+def test_normalisation_is_that_of_float32_to_the_last_bit(layout, order):
+    card = tiny_card(
+        input_layout=layout,
+        color_order=order,
+        input_mean=(123.675, 116.28, 103.53),
+        input_scale=(0.0171, 0.0175, 0.0174),
+    )
+    picture = clip_picture(32, 24)
+    mean, scale = (np.array(values, np.float32) for values in (card.input_mean, card.input_scale))
+    expected = ((picture if order == 'RGB' else picture[..., ::-1]) - mean) * scale
+    if layout == 'NCHW':
+        expected = expected.transpose(2, 0, 1)
+    assert (prepare_image(picture, card)[0] == expected).all()
 
 
 def test_letterbox_pads_with_zero_and_keeps_the_aspect():
