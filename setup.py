@@ -59,7 +59,15 @@ setup(
     ],
     python_requires='>=3.10',
     packages=find_packages(include=[PACKAGE_NAME, f'{PACKAGE_NAME}.*']),
-    package_data={PACKAGE_NAME: ['models/*', 'demo_clip/*', 'py.typed']},
+    package_data={
+        PACKAGE_NAME: [
+            'models/*',
+            'demo_clip/*',
+            'py.typed',
+            'dashboard/web/*',
+            'dashboard/web/texts/*',
+        ]
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE_NAME}']),
         (f'share/{PACKAGE_NAME}', ['package.xml']),
@@ -72,6 +80,8 @@ setup(
     extras_require={
         'kilted': read_requirements('ros-wheels-kilted.txt'),
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
+        # The page: web server, certificate, QR code, recordings. The nodes need none of them.
+        'dashboard': read_requirements('dashboard.txt'),
         # Progress bars; quantize and import-weights; evaluate on NYU's .mat file; pictures from
         # bags. `image` needs none of them.
         'tools': ['tqdm>=4.66', 'onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10', 'pooch>=1.8'],
@@ -87,7 +97,14 @@ setup(
     entry_points={
         'console_scripts': [
             f'{name} = {PACKAGE_NAME}.nodes.{name}:main'
-            for name in ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
+            for name in (
+                'depth_node',
+                'alert_node',
+                'bringup',
+                'image_source',
+                'demo_recorder',
+                'dashboard',
+            )
         ]
         + [f'fcrn-depth = {PACKAGE_NAME}.__main__:main'],
     },

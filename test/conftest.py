@@ -36,7 +36,20 @@ OPTIONAL_PACKAGES = {
     'mujoco': 'pip install -r simulation/requirements.txt',
     'torch': 'scripts/test_training',
     **dict.fromkeys(
-        ('gpiozero', 'h5py', 'hypothesis', 'matplotlib', 'onnx', 'pooch', 'rosbags', 'tqdm'),
+        (
+            'aiohttp',
+            'cryptography',
+            'gpiozero',
+            'h5py',
+            'hypothesis',
+            'matplotlib',
+            'onnx',
+            'playwright',
+            'pooch',
+            'rosbags',
+            'segno',
+            'tqdm',
+        ),
         'pip install -r requirements/dev.txt',
     ),
     **dict.fromkeys(

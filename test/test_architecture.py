@@ -37,7 +37,7 @@ def reachable(layer: str) -> set[str]:
 
 LAYERS = {path.relative_to(PACKAGE).with_suffix('').parts[0] for path in MODULES}
 ALLOWED_IMPORTS = {layer: reachable(layer) for layer in LAYERS}
-ROS_LAYERS = ('ros', 'nodes')
+ROS_LAYERS = ('ros', 'dashboard', 'nodes')
 
 ROS_PACKAGES = {
     'ament_index_python',
@@ -115,7 +115,7 @@ def test_imports_within_the_package_are_relative(module: Path) -> None:
 
 
 @pytest.mark.parametrize('module', MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_ros_is_imported_in_ros_and_nodes_only(module: Path) -> None:
+def test_ros_is_imported_in_its_layers_only(module: Path) -> None:
     if layer_of(module) in ROS_LAYERS:
         return
     roots = {name.split('.')[0] for name in imported_names(module)}
@@ -180,7 +180,7 @@ for module in {modules}:
 """
 
 
-def test_everything_but_ros_and_nodes_imports_without_ros() -> None:
+def test_everything_but_the_ros_layers_imports_without_ros() -> None:
     pytest.importorskip('onnx', reason='needs onnx, which some of the tools import')
     modules = [
         '.'.join(path.relative_to(PACKAGE.parent).with_suffix('').parts)

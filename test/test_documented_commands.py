@@ -69,7 +69,14 @@ SCRIPTS = {
     'scripts/bench node': 'benchmark.node',
     'scripts/simulate': 'simulation.simulate',
 }
-EXECUTABLES = ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
+EXECUTABLES = (
+    'depth_node',
+    'alert_node',
+    'bringup',
+    'image_source',
+    'demo_recorder',
+    'dashboard',
+)
 TRANSITIONS = ('configure', 'activate', 'deactivate', 'cleanup', 'shutdown')
 
 
@@ -114,7 +121,7 @@ def commands() -> list[Snippet]:
     for block in blocks('console'):
         lines = block.text.splitlines()
         found += [Snippet(block.page, line[2:]) for line in lines if line.startswith('$ ')]
-    known = r'(ros2|fcrn-depth|python|pip|image_source|bringup|scripts/\w+|colcon)( |$)'
+    known = r'(ros2|fcrn-depth|python|pip|image_source|bringup|dashboard|scripts/\w+|colcon)( |$)'
     # A name alone is a mention, not a command.
     found += [code for code in inline_code() if re.match(known, code.text) and ' ' in code.text]
     return [command for command in found if words_of(command.text)]
@@ -201,10 +208,8 @@ def check_executable(name: str, words: list[str]) -> None:
     """Check the command line of one of our executables."""
     assert name in EXECUTABLES
     at = words.index('--ros-args') if '--ros-args' in words else len(words)
-    if name == 'image_source':
-        check_options('fcrn_depth_ros.nodes.image_source', words[:at])
-    elif name == 'bringup':
-        check_options('fcrn_depth_ros.nodes.bringup', words[:at])
+    if name in ('image_source', 'bringup', 'dashboard'):
+        check_options(f'fcrn_depth_ros.nodes.{name}', words[:at])
     else:
         assert not words[:at]
     nodes = ['depth_node', 'alert_node'] if name == 'bringup' else [name]
@@ -355,6 +360,7 @@ def test_a_documented_command_exists(snippet: Snippet, graph: dict[str, str]) ->
         'export': check_export,
         'image_source': lambda rest: check_executable('image_source', rest),
         'bringup': lambda rest: check_executable('bringup', rest),
+        'dashboard': lambda rest: check_executable('dashboard', rest),
     }
     script = next((name for name in (first, ' '.join(words[:2])) if name in SCRIPTS), None)
     if script is not None:

@@ -21,11 +21,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE_XML = ElementTree.parse(ROOT / 'package.xml').getroot()
-EXECUTABLES = ('depth_node', 'alert_node', 'bringup', 'image_source', 'demo_recorder')
+EXECUTABLES = (
+    'depth_node',
+    'alert_node',
+    'bringup',
+    'image_source',
+    'demo_recorder',
+    'dashboard',
+)
 MODELS = [f'fcrn_depth_ros/models/{name}.onnx' for name in ('fcrn_lite', 'fcrn_lite_int8')]
 
 # rosdep keys of what our code imports under another name, or only where it is installed.
 ROSDEP_KEYS = {
+    'aiohttp': 'python3-aiohttp',
     'cv2': 'python3-opencv',
     'numpy': 'python3-numpy',
     'onnxruntime': 'python3-onnxruntime-pip',
@@ -34,6 +42,7 @@ ROSDEP_KEYS = {
 OPTIONAL = {
     # google.protobuf comes with coremltools.
     'coremltools',
+    'cryptography',
     'google',
     'gpiozero',
     'h5py',
@@ -42,6 +51,7 @@ OPTIONAL = {
     'pooch',
     'requests',
     'rosbags',
+    'segno',
     'tqdm',
     'turtlebot3_msgs',
 }
@@ -118,7 +128,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_contains_every_file_that_is_used_at_run_time(wheel: zipfile.ZipFile) -> None:
     files = set(wheel.namelist())
     expected = {'fcrn_depth_ros/py.typed', *MODELS}
-    for pattern in ('*.py', 'models/*', 'demo_clip/*'):
+    for pattern in ('*.py', 'models/*', 'demo_clip/*', 'dashboard/web/**/*'):
         expected |= {
             path.relative_to(ROOT).as_posix()
             for path in (ROOT / 'fcrn_depth_ros').rglob(pattern)

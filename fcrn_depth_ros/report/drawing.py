@@ -57,8 +57,8 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 @cache
-def _lookup_table(color_map: str) -> Picture:
-    """Return the 256 RGB colours of a map, nearest first."""
+def color_table(color_map: str) -> Picture:
+    """Return the 256 RGB colours of a map, nearest first; shape (256, 3)."""
     ramp = np.arange(255, -1, -1, dtype=np.uint8)
     code = COLOR_MAPS[color_map]
     if code < 0:
@@ -90,7 +90,7 @@ def colorize_depth(
     known = np.isfinite(depth_m) & (depth_m > 0)
     share = (np.where(known, depth_m, max_m) - min_m) / (max_m - min_m)
     index = (np.clip(share, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
-    picture: Picture = _lookup_table(color_map)[index]
+    picture: Picture = color_table(color_map)[index]
     if not known.all():
         rows, columns = np.nonzero(~known)
         light = (rows + columns) % _HATCH_PERIOD_PX < _HATCH_PERIOD_PX // 2

@@ -269,6 +269,43 @@ class ImageSourceSettings(Settings):
     )
 
 
+@dataclass(frozen=True)
+class DashboardSettings(Settings):
+    """Where the page is served, and what it may do."""
+
+    address: str = setting(
+        '127.0.0.1',
+        'Address to serve at. Any other than one of this machine alone needs HTTPS and a token, '
+        'both made at first use; 0.0.0.0 is every network.',
+        read_only=True,
+    )
+    port: int = setting(
+        8731, 'Port of the page. 0 takes a free one.', minimum=0, maximum=65535, read_only=True
+    )
+    control: bool = setting(
+        False,
+        'Let the page set parameters, reset, enable and mute the alert, and send pictures of a '
+        'phone. Otherwise it only shows.',
+        read_only=True,
+    )
+    rate_hz: float = setting(
+        15.0,
+        'Most images per second that are sent to a page.',
+        minimum=0.5,
+        maximum=60.0,
+        read_only=True,
+    )
+    certificate: str = setting(
+        '',
+        'PEM file of the certificate for HTTPS. Empty makes one for this machine, and prints its '
+        'fingerprint.',
+        read_only=True,
+    )
+    private_key: str = setting(
+        '', 'PEM file of the private key of the certificate.', read_only=True
+    )
+
+
 NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     'depth_node': (
         InputSettings,
@@ -286,6 +323,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
     ),
     'alert_node': (AlertNodeSettings, AlertConfig, BeeperConfig),
     'image_source': (FrameSourceConfig, ImageSourceSettings),
+    'dashboard': (DashboardSettings,),
 }
 
 

@@ -1,0 +1,241 @@
+// Copyright 2026 the fcrn_depth_ros authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Puts the page together: what comes from the connection goes to the parts that show it.
+
+import { Connection } from './connection.js';
+import { Diagnostics } from './diagnostics.js';
+import { Around, History } from './drawings.js';
+import { readFrame } from './frame.js';
+import { Parameters } from './parameters.js';
+import { Pictures } from './pictures.js';
+import { distance, fillIn, percent, span, text, word } from './text.js';
+
+const PICTURE_OLD_S = 1;
+const TICK_MS = 200;
+
+fillIn();
+const byId = (id) => document.getElementById(id);
+const connection = new Connection();
+const pictures = new Pictures();
+const history = new History();
+const around = new Around();
+const diagnostics = new Diagnostics();
+const parameters = new Parameters((message) => connection.ask(message));
+
+let status = null;
+let robots = [];
+let robot = new URLSearchParams(location.search).get('robot') ?? '';
+let control = false;
+let isMuted = false;
+let shownWord = '';
+let reading = Promise.resolve();
+let newestFrame = null;
+
+// ---- What comes in ----------------------------------------------------------------------------
+
+connection.addEventListener('hello', ({ detail }) => {
+  control = detail.control;
+  pictures.setColors(detail.colors);
+  parameters.canControl = control;
+  const mode = byId('mode');
+  mode.textContent = text(control ? 'control' : 'readOnly');
+  mode.title = control ? '' : text('readOnlyHint');
+  mode.classList.toggle('on', control);
+  for (const id of ['reset', 'enable', 'mute', 'record']) byId(id).disabled = !control;
+  byId('record').hidden = !detail.recording;
+  byId('answer').textContent = control ? '' : text('readOnlyHint');
+});
+
+connection.addEventListener('robots', ({ detail }) => {
+  if (JSON.stringify(detail.robots) !== JSON.stringify(robots)) {
+    robots = detail.robots;
+    const select = byId('robot');
+    select.replaceChildren(...robots.map((name) => new Option(name === '/' ? text('rootRobot') : name, name)));
+    if (!robots.length) select.append(new Option(text('noRobot'), ''));
+    select.disabled = !robots.length;
+    select.value = robot;
+  }
+  if (robots.length && !robots.includes(robot)) choose(robots[0]);
+  else if (robots.includes(robot) && status?.robot !== robot) connection.watch(robot);
+});
+
+connection.addEventListener('status', ({ detail }) => {
+  status = detail;
+  if (detail.robot !== robot) { show(); return; }
+  const range = detail.range;
+  const isFresh = range && range.received_age_s < 1 && range.age_s < 2;
+  history.add(isFresh && detail.proximity !== null ? range.m : null, range?.sigma_m, range?.max_m);
+  show();
+});
+
+connection.addEventListener('parameters', ({ detail }) => {
+  if (detail.robot !== robot) return;
+  parameters.take(detail.nodes);
+  const { color_map: map, color_min_m: min, color_max_m: max } = parameters.values;
+  if (map) pictures.setScale(parameters.values.proximity_mode === 'relative' ? 'gray' : map, min, max);
+});
+
+connection.addEventListener('diagnostics', ({ detail }) => {
+  if (detail.robot === robot) diagnostics.take(detail.nodes);
+});
+
+connection.addEventListener('frame', ({ detail }) => {
+  newestFrame = detail;
+  reading = reading.then(async () => {
+    const buffer = newestFrame;
+    newestFrame = null;
+    // One that has been replaced meanwhile is acknowledged, and not drawn.
+    if (buffer) {
+      try {
+        pictures.show(await readFrame(buffer));
+        document.body.dataset.frames = Number(document.body.dataset.frames ?? 0) + 1;
+      } catch (error) {
+        console.warn('a frame could not be shown', error);
+      }
+    }
+    connection.send({ type: 'shown' });
+  });
+});
+
+connection.addEventListener('closed', () => show());
+
+// ---- What is shown ----------------------------------------------------------------------------
+
+function thresholds() {
+  const { stop_distance_m: stop, caution_distance_m: caution } = parameters.values;
+  return { stop, caution };
+}
+
+function verdict() {
+  if (!connection.everOpen) {
+    return connection.quietSeconds > 2
+      ? ['LOST', text('lostReason', { seconds: connection.quietSeconds.toFixed(1) })]
+      : ['CONNECTING', text('connecting')];
+  }
+  if (connection.isLost) return ['LOST', text('lostReason', { seconds: connection.quietSeconds.toFixed(1) })];
+  if (!robots.length) return ['NO_ROBOT', text('noRobotReason')];
+  if (!status?.word || status.robot !== robot) return ['CONNECTING', text('connecting')];
+  return [status.word, status.reason];
+}
+
+function put(id, value) {
+  const element = byId(id);
+  if (element.textContent !== value) element.textContent = value;
+}
+
+function show() {
+  const [state, reason] = verdict();
+  const signs = { CONNECTING: 'LOST', NO_ROBOT: 'NO_ALERT' };
+  if (state !== shownWord) {
+    shownWord = state;
+    document.body.dataset.word = state;
+    byId('sign').setAttribute('href', `#sign-${signs[state] ?? state}`);
+    put('word', word(state));
+    put('announcement', `${word(state)}: ${reason}`);
+    document.title = `${word(state)} · ${text('title')}`;
+    document.dispatchEvent(new CustomEvent('state', { detail: { state, reason } }));
+  }
+  put('reason', reason);
+  const isLive = !['LOST', 'CONNECTING', 'NO_ROBOT'].includes(state);
+  const now = isLive ? status : null;
+  const range = now?.range;
+  const isKnown = range && range.received_age_s < 1 && range.age_s < 2 && now.proximity !== null;
+  put('nearest', isKnown ? distance(range.m, range.max_m) : '–');
+  put('age', pictures.pictureAge < 3600 ? span(pictures.pictureAge) : '–');
+  const noted = now?.proximity ?? null;
+  put('near-note', noted === null ? '' : text('nearShare', { share: percent(noted) }));
+  pictures.describe(state, noted);
+  put('picture-rate', now ? `${now.picture_hz.toFixed(1)} Hz` : '–');
+  put('depth-rate', now ? `${now.depth_hz.toFixed(1)} Hz` : '–');
+  put('latency', now?.latency_ms != null && now.depth_age_s < 2 ? `${Math.round(now.latency_ms)} ms` : '–');
+  put('scale-verified', scaleText(now, isKnown ? range : null));
+  put('history-note', isKnown && range.sigma_m ? `± ${distance(range.sigma_m)}` : '');
+  byId('enable').textContent = text(now?.word === 'DISABLED' ? 'enable' : 'disable');
+  document.dispatchEvent(new CustomEvent('look', { detail: { state, status: now, isKnown: Boolean(isKnown), thresholds: thresholds() } }));
+}
+
+function scaleText(now, range) {
+  if (!now || now.scale_verified === null) return '–';
+  if (!now.scale_verified) return text('unverified');
+  if (!range?.sigma_m || !range.m) return text('verified');
+  return text('verifiedWithin', { share: percent(range.sigma_m / range.m) });
+}
+
+function tick() {
+  show();
+  pictures.markAge(PICTURE_OLD_S, connection.isLost);
+  history.draw(thresholds());
+  around.draw(status?.robot === robot ? status.scan : null, thresholds(), connection.isLost);
+}
+setInterval(tick, TICK_MS);
+document.addEventListener('visibilitychange', tick);
+tick();
+
+// ---- What a person does -----------------------------------------------------------------------
+
+function choose(name) {
+  robot = name;
+  byId('robot').value = name;
+  status = null;
+  for (const part of [pictures, history, diagnostics, parameters]) part.forget();
+  connection.watch(name);
+}
+byId('robot').addEventListener('change', ({ currentTarget }) => choose(currentTarget.value));
+
+function confirm(what) {
+  const dialog = byId('confirm');
+  put('confirm-title', text(`${what}Title`));
+  put('confirm-text', text(`${what}Text`));
+  put('confirm-yes', text(`${what}Yes`));
+  return new Promise((resolve) => {
+    const end = (answer) => { dialog.close(); resolve(answer); };
+    byId('confirm-yes').onclick = () => end(true);
+    byId('confirm-no').onclick = () => end(false);
+    dialog.oncancel = () => resolve(false);
+    dialog.showModal();
+    byId('confirm-no').focus();
+  });
+}
+
+async function call(service, on = true) {
+  const answer = await connection.ask({ type: 'call', service, on });
+  const says = byId('answer');
+  says.textContent = answer.message ?? text('noAnswer');
+  says.classList.toggle('bad', !answer.ok);
+  return answer.ok;
+}
+
+byId('reset').addEventListener('click', async () => { if (await confirm('reset')) call('reset'); });
+byId('enable').addEventListener('click', async () => {
+  if (status?.word === 'DISABLED') call('set_enabled', true);
+  else if (await confirm('disable')) call('set_enabled', false);
+});
+byId('mute').addEventListener('click', async () => {
+  if (!await call('mute', !isMuted)) return;
+  isMuted = !isMuted;
+  byId('mute').textContent = text(isMuted ? 'unmute' : 'mute');
+});
+
+// ---- How it looks -----------------------------------------------------------------------------
+
+function store(key, value) { try { localStorage.setItem(key, value); } catch { /* private window */ } }
+function stored(key) { try { return localStorage.getItem(key); } catch { return null; } }
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  store('theme', theme);
+}
+setTheme(stored('theme') ?? (matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark'));
+byId('theme').addEventListener('click', () => {
+  setTheme(document.documentElement.dataset.theme === 'light' ? 'dark' : 'light');
+  tick();
+});
+
+function setLarge(isLarge) {
+  document.body.classList.toggle('large', isLarge);
+  byId('large').setAttribute('aria-pressed', isLarge);
+  store('large', isLarge ? 'yes' : 'no');
+}
+setLarge(stored('large') === 'yes');
+byId('large').addEventListener('click', () => setLarge(!document.body.classList.contains('large')));

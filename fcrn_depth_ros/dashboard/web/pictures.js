@@ -1,0 +1,275 @@
+// Copyright 2026 the fcrn_depth_ros authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Camera picture with what counts as near, depth in fixed colours, and the distance under a cross
+// that both pictures share.
+
+import { distance, percent, span, text, word } from './text.js';
+
+const TICKS = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 50];
+
+function scratch(width, height) {
+  return new OffscreenCanvas(width, height);
+}
+
+/** A pattern of diagonal lines: red and white for near, greys for unknown. */
+function hatch(context, line, gap) {
+  const tile = scratch(8, 8);
+  const pen = tile.getContext('2d');
+  if (gap) { pen.fillStyle = gap; pen.fillRect(0, 0, 8, 8); }
+  pen.strokeStyle = line;
+  pen.lineWidth = 1.6;
+  for (const x of [-8, 0, 8]) { pen.beginPath(); pen.moveTo(x, 8); pen.lineTo(x + 8, 0); pen.stroke(); }
+  return context.createPattern(tile, 'repeat');
+}
+
+export class Pictures {
+  #camera = document.getElementById('camera');
+  #depth = document.getElementById('depth');
+  #readout = document.getElementById('readout');
+  #frame = null;
+  #pictureAt = -Infinity;
+  #depthAt = -Infinity;
+  #cross = null;
+  #colors = null;
+  #table = null;
+  #min = 0.2;
+  #max = 5;
+  #showsConfidence = false;
+
+  constructor() {
+    this.#depth.setAttribute('aria-label', text('depthKeys'));
+    this.#readout.textContent = text('readoutHint');
+    for (const canvas of [this.#camera, this.#depth]) {
+      canvas.addEventListener('pointermove', (event) => this.#point(canvas, event));
+      canvas.addEventListener('pointerdown', (event) => this.#point(canvas, event));
+      canvas.addEventListener('pointerleave', (event) => { if (event.pointerType === 'mouse') this.#move(null); });
+    }
+    this.#depth.addEventListener('keydown', (event) => this.#key(event));
+    document.getElementById('layer').addEventListener('click', ({ currentTarget }) => {
+      this.#showsConfidence = !this.#showsConfidence;
+      currentTarget.setAttribute('aria-pressed', this.#showsConfidence);
+      this.#draw();
+    });
+    new ResizeObserver(() => this.#draw()).observe(this.#depth);
+  }
+
+  /** Take the colour tables of the package, as {name: hex}. */
+  setColors(tables) {
+    this.#colors = tables;
+    this.setScale('turbo', this.#min, this.#max);
+  }
+
+  /** Choose the colours, and the distances of the first and the last one. */
+  setScale(name, min, max) {
+    this.#min = min;
+    this.#max = Math.max(max, min + 0.01);
+    if (!this.#colors) return;
+    const hex = this.#colors[name] ?? this.#colors.turbo;
+    this.#table = new Uint8Array(768);
+    for (let i = 0; i < 768; i++) this.#table[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+    this.#drawScale();
+    this.#draw();
+  }
+
+  #drawScale() {
+    const canvas = document.getElementById('scale');
+    const context = canvas.getContext('2d');
+    const image = context.createImageData(256, 1);
+    for (let i = 0; i < 256; i++) {
+      image.data.set(this.#table.subarray(3 * i, 3 * i + 3), 4 * i);
+      image.data[4 * i + 3] = 255;
+    }
+    context.putImageData(image, 0, 0);
+    const ticks = document.getElementById('ticks');
+    ticks.replaceChildren();
+    const width = this.#max - this.#min;
+    const step = TICKS.find((tick) => width / tick <= 6) ?? width / 4;
+    for (let metres = Math.ceil(this.#min / step) * step; metres <= this.#max + 1e-6; metres += step) {
+      const label = document.createElement('span');
+      label.textContent = `${+metres.toFixed(2)} m`;
+      label.style.left = `${((metres - this.#min) / width) * 100}%`;
+      ticks.append(label);
+    }
+  }
+
+  /** Take a frame that has been read. */
+  show(frame) {
+    const at = frame.received - frame.header.age_ms;
+    if (frame.picture) this.#pictureAt = at;
+    if (frame.depth || frame.color) this.#depthAt = at;
+    // What did not come stays, marked with its age; `near` belongs to the depth of its own frame.
+    const last = this.#frame;
+    this.#frame = { ...frame, picture: frame.picture ?? last?.picture };
+    if (!frame.depth && !frame.color && last) {
+      Object.assign(this.#frame, { depth: last.depth, color: last.color, size: last.size, near: null });
+    } else {
+      this.#frame.size = frame.header.depth;
+    }
+    document.getElementById('layers').hidden = !frame.confidence;
+    if (!frame.confidence) this.#showsConfidence = false;
+    this.#draw();
+  }
+
+  forget() {
+    this.#frame = null;
+    this.#pictureAt = this.#depthAt = -Infinity;
+    this.#draw();
+  }
+
+  /** Seconds since the newest picture was taken. */
+  get pictureAge() { return (performance.now() - this.#pictureAt) / 1000; }
+
+  /** Say over a picture that it is old: it must never look live. */
+  markAge(limit, isLost) {
+    for (const [canvas, at, key] of [[this.#camera, this.#pictureAt, 'noLivePicture'], [this.#depth, this.#depthAt, 'noDepth']]) {
+      const age = (performance.now() - at) / 1000;
+      const old = isLost || age > limit;
+      canvas.parentElement.classList.toggle('old', old);
+      const label = canvas.nextElementSibling;
+      if (old) label.textContent = `${text(key)} · ${at === -Infinity ? text('neverCame') : text('ageOld', { age: span(age) })}`;
+      label.hidden = !old;
+    }
+    return this.#depthAt;
+  }
+
+  describe(state, share) {
+    this.#camera.setAttribute('aria-label', text('cameraAlt', {
+      state: word(state),
+      share: share === null || share === undefined ? text('noDistance') : text('nearShare', { share: percent(share) }),
+    }));
+  }
+
+  #fit(canvas) {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+    const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    return canvas.getContext('2d');
+  }
+
+  #draw() {
+    this.#drawCamera();
+    this.#drawDepth();
+    this.#read();
+  }
+
+  #drawCamera() {
+    const canvas = this.#camera;
+    const context = this.#fit(canvas);
+    context.fillStyle = hatch(context, '#3b4350', '#20262f');
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    const frame = this.#frame;
+    if (!frame?.picture) return;
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(frame.picture, 0, 0, canvas.width, canvas.height);
+    if (frame.near && frame.depth) this.#drawNear(context, canvas, frame);
+    this.#drawCross(context, canvas);
+  }
+
+  #drawNear(context, canvas, frame) {
+    const { width, height } = frame.size;
+    const mask = scratch(width, height);
+    const pen = mask.getContext('2d');
+    const image = pen.createImageData(width, height);
+    for (let i = 0; i < width * height; i++) {
+      if (frame.near[i >> 3] & (128 >> (i & 7))) image.data[4 * i + 3] = 255;
+    }
+    pen.putImageData(image, 0, 0);
+    const layer = scratch(canvas.width, canvas.height);
+    const over = layer.getContext('2d');
+    over.imageSmoothingQuality = 'high';
+    over.drawImage(mask, 0, 0, canvas.width, canvas.height);
+    over.globalCompositeOperation = 'source-in';
+    // Lines, so that it is not by colour alone.
+    over.fillStyle = hatch(over, 'rgb(255 255 255 / .55)', 'rgb(235 38 48 / .5)');
+    over.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(layer, 0, 0);
+  }
+
+  #drawDepth() {
+    const canvas = this.#depth;
+    const context = this.#fit(canvas);
+    context.fillStyle = hatch(context, '#525252', '#262626');
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    const frame = this.#frame;
+    context.imageSmoothingQuality = 'high';
+    if (frame?.color) context.drawImage(frame.color, 0, 0, canvas.width, canvas.height);
+    if (!frame?.depth || !this.#table) return;
+    const { width, height } = frame.size;
+    const small = scratch(width, height);
+    const pen = small.getContext('2d');
+    const image = pen.createImageData(width, height);
+    const confidence = this.#showsConfidence ? frame.confidence : null;
+    const scale = 255 / (this.#max - this.#min);
+    for (let i = 0; i < width * height; i++) {
+      const metres = frame.depth[i] / 1000;
+      let known = metres > 0;
+      let index = Math.round((metres - this.#min) * scale);
+      if (confidence) { known = confidence[i] !== 255; index = 255 - confidence[i] * 1.275; }
+      if (!known) continue;
+      const from = 3 * Math.max(0, Math.min(255, Math.round(index)));
+      image.data[4 * i] = this.#table[from];
+      image.data[4 * i + 1] = this.#table[from + 1];
+      image.data[4 * i + 2] = this.#table[from + 2];
+      image.data[4 * i + 3] = 255;
+    }
+    pen.putImageData(image, 0, 0);
+    context.drawImage(small, 0, 0, canvas.width, canvas.height);
+    this.#drawCross(context, canvas);
+  }
+
+  #drawCross(context, canvas) {
+    if (!this.#cross) return;
+    const x = this.#cross.x * canvas.width;
+    const y = this.#cross.y * canvas.height;
+    const arm = 11 * (canvas.width / Math.max(1, canvas.clientWidth));
+    for (const [color, width] of [['#000a', 5], ['#fff', 2]]) {
+      context.strokeStyle = color;
+      context.lineWidth = width * (arm / 11);
+      context.beginPath();
+      context.moveTo(x - arm, y); context.lineTo(x - arm / 3, y);
+      context.moveTo(x + arm / 3, y); context.lineTo(x + arm, y);
+      context.moveTo(x, y - arm); context.lineTo(x, y - arm / 3);
+      context.moveTo(x, y + arm / 3); context.lineTo(x, y + arm);
+      context.stroke();
+    }
+  }
+
+  #point(canvas, event) {
+    const box = canvas.getBoundingClientRect();
+    this.#move({ x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
+  }
+
+  #key(event) {
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.key === 'Escape') { this.#move(null); return; }
+    const step = steps[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const size = event.shiftKey ? 0.1 : 0.02;
+    const from = this.#cross ?? { x: 0.5, y: 0.5 };
+    this.#move({ x: from.x + step[0] * size, y: from.y + step[1] * size });
+  }
+
+  #move(cross) {
+    this.#cross = cross && { x: Math.max(0, Math.min(0.999, cross.x)), y: Math.max(0, Math.min(0.999, cross.y)) };
+    this.#draw();
+  }
+
+  #read() {
+    let says = text('readoutHint');
+    const frame = this.#frame;
+    if (frame?.color && !frame.depth) says = text('relative');
+    if (this.#cross && frame?.depth) {
+      const { width, height } = frame.size;
+      const at = Math.floor(this.#cross.y * height) * width + Math.floor(this.#cross.x * width);
+      const millimetres = frame.depth[at];
+      says = distance(millimetres ? millimetres / 1000 : null);
+      if (frame.confidence && frame.confidence[at] !== 255) {
+        says = text('readoutConfidence', { distance: says, confidence: percent(frame.confidence[at] / 200) });
+      }
+    }
+    if (this.#readout.textContent !== says) this.#readout.textContent = says;
+  }
+}
