@@ -85,6 +85,9 @@ setup(
         # Progress bars; quantize and import-weights; evaluate on NYU's .mat file; pictures from
         # bags. `image` needs none of them.
         'tools': ['tqdm>=4.66', 'onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10', 'pooch>=1.8'],
+        # bag; on a cluster it needs ray, too.
+        'bags': ['tqdm>=4.66', 'rosbags>=0.11', 'pyarrow>=17', 'fsspec>=2024.6'],
+        'ray': ['ray>=2.40'],
         # import-weights of a Core ML file.
         'coreml': ['coremltools>=8.0'],
         # benchmark/ with its peers and its chart. ONNX Runtime's own OpenVINO provider is another

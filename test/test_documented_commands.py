@@ -53,6 +53,7 @@ NOT_CHECKED = {
     'colcon': 'builds a workspace; setup.py is tested elsewhere',
     'scripts/test': 'runs this test',
     'scripts/test_training': 'runs tests, in an environment of its own',
+    'scripts/test_ray': 'runs tests, in an environment of its own',
     'scripts/check': 'takes no arguments',
     '.ci/run': 'runs this test',
 }

@@ -208,6 +208,27 @@ class PerceptionPipeline:
         self._first_arrival_s: float | None = None
         self._last = None
 
+    def take_note(self, content: bytes | bytearray | memoryview, stamp_ns: int) -> int:
+        """
+        Count a picture among the repeats without observing it.
+
+        Parameters
+        ----------
+        content : bytes-like
+            What the camera sent.
+        stamp_ns : int
+            Its stamp.
+
+        Returns
+        -------
+        int
+            How often these very bytes have come again.
+
+        """
+        if not self.config.frames.frozen_frame_count:
+            return 0
+        return self._repeats.update(content, stamp_ns)
+
     def observe(self, frame: CameraFrame, stopwatch: Stopwatch | None = None) -> Observation:
         """
         Say what a frame means.

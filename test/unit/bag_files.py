@@ -1,0 +1,147 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Small bags of every kind, made of the bundled clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+from fcrn_depth_ros.archives.writing import with_arrays
+from fcrn_depth_ros.camera.camera_file import read_camera_file
+from fcrn_depth_ros.camera.picture_files import read_picture
+from fcrn_depth_ros.wire.contents import camera_info_contents, image_contents
+import numpy as np
+from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
+from rosbags.typesys import get_typestore, Stores
+
+STORES = {2: get_typestore(Stores.LATEST), 1: get_typestore(Stores.ROS1_NOETIC)}
+
+CLIP = Path(__file__).parents[2] / 'fcrn_depth_ros' / 'demo_clip'
+IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+INFO, TF = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
+# Recorded so long after the stamp.
+DELAY_NS = 20_000_000
+Message = tuple[str, int, str, Any]
+
+
+class Messages:
+    """Makes messages of one version of ROS."""
+
+    def __init__(self, ros: int = 2) -> None:
+        self.ros = ros
+        self.store = STORES[ros]
+
+    def make(self, kind: str, **fields: Any) -> Any:
+        return self.store.types[kind](**fields)
+
+    def header(self, stamp_ns: int, frame_id: str = 'camera_optical_frame') -> Any:
+        seconds, rest = divmod(stamp_ns, 10**9)
+        stamp = self.make('builtin_interfaces/msg/Time', sec=seconds, nanosec=rest)
+        extra = {'seq': 0} if self.ros == 1 else {}
+        return self.make('std_msgs/msg/Header', stamp=stamp, frame_id=frame_id, **extra)
+
+    def image(self, stamp_ns: int, pixels: np.ndarray, encoding: str = 'rgb8') -> Any:
+        return self.make(
+            IMAGE,
+            header=self.header(stamp_ns),
+            **image_contents(pixels, encoding),
+            data=pixels.view(np.uint8).ravel(),
+        )
+
+    def compressed(self, stamp_ns: int, content: bytes) -> Any:
+        data = np.frombuffer(content, np.uint8)
+        return self.make(COMPRESSED, header=self.header(stamp_ns), format='jpeg', data=data)
+
+    def camera_info(self, stamp_ns: int, size: tuple[int, int] | None = None) -> Any:
+        intrinsics = read_camera_file(CLIP / 'camera.json').intrinsics
+        if size is not None:
+            intrinsics = intrinsics.scaled_to(*size)
+        fields = with_arrays(camera_info_contents(intrinsics))
+        if self.ros == 1:
+            fields = {name.upper() if len(name) == 1 else name: v for name, v in fields.items()}
+        roi = self.make(
+            'sensor_msgs/msg/RegionOfInterest',
+            x_offset=0,
+            y_offset=0,
+            height=0,
+            width=0,
+            do_rectify=False,
+        )
+        return self.make(
+            INFO, header=self.header(stamp_ns), binning_x=0, binning_y=0, roi=roi, **fields
+        )
+
+    def transform(
+        self, stamp_ns: int, parent: str, child: str, xyz: Sequence[float], xyzw: Sequence[float]
+    ) -> Any:
+        vector = self.make('geometry_msgs/msg/Vector3', **dict(zip('xyz', xyz, strict=True)))
+        turn = self.make('geometry_msgs/msg/Quaternion', **dict(zip('xyzw', xyzw, strict=True)))
+        stamped = self.make(
+            'geometry_msgs/msg/TransformStamped',
+            header=self.header(stamp_ns, parent),
+            child_frame_id=child,
+            transform=self.make('geometry_msgs/msg/Transform', translation=vector, rotation=turn),
+        )
+        return self.make(TF, transforms=[stamped])
+
+
+def clip_messages(
+    messages: Messages,
+    count: int = 12,
+    *,
+    raw: bool = False,
+    namespace: str = '/camera',
+    first: int = 0,
+    period_ns: int = 100_000_000,
+    size: tuple[int, int] | None = None,
+) -> Iterator[Message]:
+    """Yield topic, time, type and message of the pictures and camera_infos of the clip."""
+    files = sorted(CLIP.glob('*.jpg'))
+    for index in range(count):
+        file = files[(first + index) % len(files)]
+        stamp_ns = 100 * 10**9 + index * period_ns
+        time_ns = stamp_ns + DELAY_NS
+        yield (
+            f'{namespace}/camera_info',
+            time_ns - 1000,
+            INFO,
+            messages.camera_info(stamp_ns, size),
+        )
+        if raw:
+            pixels = read_picture(file)
+            if size is not None:
+                pixels = cv2.resize(pixels, size)
+            yield f'{namespace}/image_rect', time_ns, IMAGE, messages.image(stamp_ns, pixels)
+        else:
+            message = messages.compressed(stamp_ns, file.read_bytes())
+            yield f'{namespace}/image_rect/compressed', time_ns, COMPRESSED, message
+
+
+def write_bag(
+    path: Path, content: Iterator[Message] | Sequence[Message], kind: str = 'mcap'
+) -> Path:
+    """Write a bag: `mcap` or `sqlite3` (folders), or `ros1` (a file)."""
+    if kind == 'ros1':
+        store = STORES[1]
+        with Writer1(path) as writer1:
+            _write(writer1, content, store, store.serialize_ros1)
+        return path
+    store = STORES[2]
+    plugin = StoragePlugin.MCAP if kind == 'mcap' else StoragePlugin.SQLITE3
+    with Writer2(path, version=9, storage_plugin=plugin) as writer2:
+        _write(writer2, content, store, store.serialize_cdr)
+    return path
+
+
+def _write(writer: Any, content: Any, store: Any, serialize: Any) -> None:
+    connections: dict[tuple[str, str], Any] = {}
+    for topic, time_ns, kind, message in content:
+        if (topic, kind) not in connections:
+            connections[topic, kind] = writer.add_connection(topic, kind, typestore=store)
+        writer.write(connections[topic, kind], time_ns, serialize(message, kind))
