@@ -25,7 +25,7 @@ from .cameras import CameraState, CameraStream, windows_before
 from .picture_rows import PictureRow, to_lines
 from .places import OutputPlace
 from .plan import BagOptions, BagPlan, Segment
-from .recording import CAMERA_INFO, COMPRESSED, Recording, TRANSFORMS
+from .recording import CAMERA_INFO, COMPRESSED, IMAGE, Recording, TRANSFORMS
 from .transforms import TransformTree
 from .writing import BagWriter, with_arrays
 from ..camera.depth_encoding import to_millimetres
@@ -36,7 +36,6 @@ from ..estimation.onnx_model import load_onnx_model, OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionConfig, PerceptionPipeline
-from ..perception.scan import depth_to_scan
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.contents import (
     camera_info_contents,
@@ -44,6 +43,7 @@ from ..wire.contents import (
     image_contents,
     reading_contents,
     scan_contents,
+    scan_of,
 )
 from ..wire.stamps import nanoseconds, NS_PER_S
 
@@ -338,16 +338,14 @@ class _SegmentWork:
             )
         else:
             pixels = depth_pixels(seen.depth_m, options.depth_encoding)
-            self._send(
-                camera,
-                'depth/image_rect',
-                time_ns,
-                'sensor_msgs/msg/Image',
-                header=header,
-                **image_contents(pixels, options.depth_encoding),
-                data=pixels.view(np.uint8).ravel(),
-            )
-        scan = depth_to_scan(seen.depth_m, seen.intrinsics, options.scan, seen.mounting)
+            encoding = options.depth_encoding
+            self._send_image(camera, 'depth/image_rect', time_ns, header, pixels, encoding)
+        for name, shares in (
+            ('depth/floor', seen.estimate.floor),
+            ('depth/confidence', seen.estimate.confidence),
+        ):
+            if shares is not None:
+                self._send_image(camera, name, time_ns, header, depth_pixels(shares, '32FC1'))
         self._send(
             camera,
             'depth/scan',
@@ -356,8 +354,21 @@ class _SegmentWork:
             header=self._writer.header(
                 nanoseconds(header.stamp), options.scan_frame(header.frame_id)
             ),
-            **scan_contents(scan, options.scan),
+            **scan_contents(scan_of(seen, options.scan), options.scan),
         )
+
+    def _send_image(
+        self,
+        camera: _Camera,
+        name: str,
+        time_ns: int,
+        header: Any,
+        pixels: NDArray[Any],
+        encoding: str = '32FC1',
+    ) -> None:
+        contents = image_contents(pixels, encoding)
+        data = pixels.view(np.uint8).ravel()
+        self._send(camera, name, time_ns, IMAGE, header=header, **contents, data=data)
 
     def _send(
         self, camera: _Camera, name: str, time_ns: int, message_type: str, **fields: Any

@@ -18,6 +18,7 @@ from .. import __version__
 from ..alert.machine import AlertConfig
 from ..camera.mounting import CameraMounting
 from ..errors import ToolInputError
+from ..estimation.model_choice import choose_model, NETWORKS
 from ..estimation.onnx_model import embedded_model_path, SessionConfig
 from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
@@ -38,7 +39,7 @@ class BagOptions:
     Attributes
     ----------
     model_file : str
-        Empty for the network in the package.
+        As the parameter of depth_node, but `auto` measures nothing.
     card_overrides : tuple of (str, str)
         Keys that its model card lacks.
     session, perception, scan, alert
@@ -88,10 +89,11 @@ class BagOptions:
 
     @property
     def model_path(self) -> Path:
-        """The network, in the package or as given."""
-        if self.model_file:
-            return Path(self.model_file).expanduser()
-        return embedded_model_path(self.session.provider)
+        """The network: where it has a name, by the provider, which is alike on every machine."""
+        name = NETWORKS.get(self.model_file or 'auto')
+        if name is None:
+            return choose_model(self.model_file, self.session).path
+        return embedded_model_path(self.session.provider, name)
 
     def scan_frame(self, image_frame: str) -> str:
         """Return the frame of depth/scan and proximity/range for that of the image."""
@@ -242,6 +244,8 @@ OUTPUT_NAMES = (
     'depth/camera_info',
     'depth/image_rect',
     'depth/image_rect/compressedDepth',
+    'depth/floor',
+    'depth/confidence',
     'depth/scan',
     'proximity',
     'proximity/near',

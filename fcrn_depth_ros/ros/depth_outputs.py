@@ -29,9 +29,9 @@ from .stamps import time_message
 from ..estimation.model_card import ModelCard
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
-from ..perception.scan import depth_to_points, depth_to_scan, ScanConfig
+from ..perception.scan import depth_to_points, ScanConfig
 from ..report.drawing import colorize_depth, draw_proximity
-from ..wire.contents import reading_contents
+from ..wire.contents import reading_contents, scan_of
 
 _PICTURES: dict[str, type] = {
     'depth/camera_info': CameraInfo,
@@ -167,17 +167,8 @@ class DepthOutputs:
                 self._publish(topic, image_message(header, pixels, '32FC1'))
         if self._wanted('depth/scan'):
             config = settings.get(ScanConfig)
-            scan = depth_to_scan(
-                seen.estimate.depth_m,
-                seen.intrinsics,
-                config,
-                seen.mounting,
-                seen.unsure,
-                seen.floor_evidence,
-            )
-            self._publish(
-                'depth/scan', scan_message(_forward_header(header, settings), scan, config)
-            )
+            forward = _forward_header(header, settings)
+            self._publish('depth/scan', scan_message(forward, scan_of(seen, config), config))
         if self._wanted('depth/points'):
             colors = cv2.resize(seen.image_rgb, depth_m.shape[::-1], interpolation=cv2.INTER_AREA)
             points = depth_to_points(depth_m, seen.intrinsics)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 import os
 from pathlib import Path
 from typing import Any
@@ -20,33 +21,10 @@ from ..archives.plan import BagOptions, plan_bag
 from ..archives.recording import find_bags, require_rosbags
 from ..archives.running import ArchiveRun, InProcess, ProcessPool, RunResult, Workers
 from ..errors import ConfigurationError, FcrnDepthError, ToolInputError
-from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import PROVIDERS, SessionConfig
-from ..perception.pipeline import FrameConfig, PerceptionConfig
-from ..perception.proximity import ProximityConfig
-from ..perception.quality import QualityConfig
+from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
 from ..settings import describe_settings
-
-_DEPTH_CLASSES = (
-    FrameConfig,
-    EstimationConfig,
-    ProximityConfig,
-    QualityConfig,
-    ScanConfig,
-    SessionConfig,
-)
-# Parameters of depth_node that this command has options of its own for.
-_BY_OPTION = (
-    'camera_height_m',
-    'camera_pitch_deg',
-    'camera_roll_deg',
-    'floor_frame',
-    'model_file',
-    'depth_encoding',
-    'scan_frame_id',
-    'rectify',
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -186,18 +164,17 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
     alert = _parameters(arguments.params_file, 'alert_node')
     if arguments.provider:
         depth['provider'] = arguments.provider
-    parts = {kind: _configured(kind, depth) for kind in _DEPTH_CLASSES}
     rectify = arguments.rectify or {True: 'yes', False: 'auto'}[bool(depth.get('rectify'))]
     options = BagOptions(
         model_file=arguments.model or str(depth.get('model_file', '')),
-        session=parts[SessionConfig],
+        session=_configured(SessionConfig, depth),
         perception=PerceptionConfig(
-            frames=parts[FrameConfig],
-            estimation=parts[EstimationConfig],
-            quality=parts[QualityConfig],
-            proximity=parts[ProximityConfig],
+            **{
+                part.name: _configured(part.default_factory, depth)
+                for part in fields(PerceptionConfig)
+            }
         ),
-        scan=parts[ScanConfig].checked(),
+        scan=_configured(ScanConfig, depth).checked(),
         alert=_configured(AlertConfig, alert).checked(),
         mounting=mounting_of(arguments, depth),
         floor_frame=arguments.floor_frame or str(depth.get('floor_frame', '')),

@@ -21,7 +21,7 @@ from ..camera.depth_encoding import to_millimetres
 from ..camera.intrinsics import CameraIntrinsics
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
-from ..perception.scan import ObstacleScan, ScanConfig
+from ..perception.scan import depth_to_scan, ObstacleScan, ScanConfig
 
 INFRARED = 1  # of sensor_msgs/Range, the nearer of the two kinds that the message knows
 
@@ -77,6 +77,18 @@ def image_contents(pixels: NDArray[Any], encoding: str) -> dict[str, Any]:
         'is_bigendian': int(sys.byteorder == 'big'),
         'step': pixels.nbytes // height,
     }
+
+
+def scan_of(seen: Observation, config: ScanConfig) -> ObstacleScan:
+    """Return the scan of an observation."""
+    return depth_to_scan(
+        seen.estimate.depth_m,
+        seen.intrinsics,
+        config,
+        seen.mounting,
+        seen.unsure,
+        seen.floor_evidence,
+    )
 
 
 def scan_contents(scan: ObstacleScan, config: ScanConfig) -> dict[str, Any]:
