@@ -35,7 +35,7 @@ MEANINGS = {
     'obstacles': 'pixels over 8 cm above the true floor, below the horizon and nearer than 2 m: '
     'share that counts as an obstacle; pixels of the true floor nearer than 4 m: share that '
     'counts as one; pictures in which such an obstacle covers 0.2 %, and those in which less '
-    'than a tenth of it was found. The lowest 3.5 cm of an obstacle are floor here. Pictures '
+    'than a tenth of it was found. The lowest centimetres of an obstacle are neither. Pictures '
     'whose floor is not known are left out',
     'unknown_share': 'share of measured pixels whose prediction is unknown; metrics take the '
     "model's valid_max_m there",

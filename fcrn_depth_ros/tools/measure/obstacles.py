@@ -22,6 +22,8 @@ _FLOOR_HEIGHT_M = 0.035
 _SURE_RANGE_M = 2.5
 # So close to the horizon (the ray's slope) the floor has no distance.
 _LEAST_SLOPE = 0.02
+# The foot of an obstacle, up to where it counts as one, with some room for the roll.
+_FOOT_M = 1.25 * OBSTACLE_HEIGHT_M
 # Of the picture, and of the obstacle's pixels.
 _LEAST_VISIBLE, _LEAST_FOUND = 0.002, 0.1
 
@@ -38,7 +40,8 @@ class FloorTruth:
     near_obstacle : ndarray of bool, shape (H, W)
         Of these, what is nearer than 2 m and below the horizon.
     floor : ndarray of bool, shape (H, W)
-        Free floor nearer than 4 m; what is neither may be either.
+        Free floor nearer than 4 m; what is neither may be either, such as the lowest
+        centimetres of an obstacle.
 
     """
 
@@ -117,8 +120,18 @@ def floor_truth(
     return FloorTruth(
         obstacle,
         obstacle & sees_floor & (depth < OBSTACLE_RANGE_M),
-        floor & (depth < FLOOR_RANGE_M),
+        floor & (depth < FLOOR_RANGE_M) & ~_is_foot(obstacle, depth, intrinsics.fy_px),
     )
+
+
+def _is_foot(
+    obstacle: NDArray[np.bool_], depth_m: NDArray[np.floating], fy_px: float
+) -> NDArray[np.bool_]:
+    """Return what lies less than a foot's height below an obstacle in its column."""
+    rows = np.arange(len(obstacle))[:, np.newaxis]
+    last_obstacle = np.maximum.accumulate(np.where(obstacle, rows, -len(obstacle)), axis=0)
+    foot: NDArray[np.bool_] = (rows - last_obstacle) * depth_m <= fy_px * _FOOT_M
+    return foot
 
 
 def count_obstacles(called: NDArray[np.bool_], truth: FloorTruth) -> ObstacleCounts:

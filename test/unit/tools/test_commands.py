@@ -166,8 +166,7 @@ class TestEvaluate:
         assert picture['nearest_hidden_base'] is False
         obstacles = told['results']['auto']['overall']['obstacles']
         assert obstacles['found_share'] == 1.0 and obstacles['obstacle_pixels'] > 100
-        # The lowest 3.5 cm of the box are floor by their height.
-        assert 0 < obstacles['floor_lost_share'] < 0.06 and obstacles['floor_pixels'] > 500
+        assert obstacles['floor_lost_share'] == 0.0 and obstacles['floor_pixels'] > 500
         assert (obstacles['seen_pictures'], obstacles['missed_pictures']) == (1, 0)
         assert told['results']['auto']['overall']['nearest_seen_base']['pictures'] == 1
         assert told['model']['floor_output'] is True

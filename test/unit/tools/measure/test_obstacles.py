@@ -75,6 +75,19 @@ def test_above_the_horizon_there_is_no_obstacle_to_find() -> None:
     np.testing.assert_array_equal(truth.near_obstacle, truth.obstacle & below)
 
 
+def test_the_foot_of_an_obstacle_is_neither() -> None:
+    depth = surface(0.0)
+    base_row = 34
+    base_m = float(depth[base_row, 10])
+    depth[: base_row + 1, :50] = base_m
+    truth = floor_truth(depth, CAMERA, MOUNTING)
+    top_of_foot = np.flatnonzero(truth.obstacle[:, 10]).max()
+    assert base_row - top_of_foot >= 2 and not truth.near_obstacle[top_of_foot + 1 :, :50].any()
+    assert not truth.floor[: base_row + 1, :50].any()
+    assert truth.floor[38:, :50].all()  # in front of it
+    assert truth.floor[base_row, 50:].all()  # beside it
+
+
 @pytest.mark.parametrize('unknown', [np.nan, 0.0, -1.0, np.inf])
 def test_what_is_not_measured_is_neither(unknown: float) -> None:
     truth = floor_truth(np.full((40, 100), unknown, np.float32), CAMERA, MOUNTING)
