@@ -21,7 +21,7 @@ from fcrn_depth_ros.ros.transport import tune_fast_dds
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from .drive import DriveOptions, FinishedDrive, LATE_S, PROXIMITY, run_drive
+from .drive import DriveOptions, FinishedDrive, LATE_S, PATH, PROXIMITY, run_drive
 from .robot_link import RobotLink
 from .scenarios import numbered_scenario, Scenario
 
@@ -83,9 +83,11 @@ def _running_nodes(options: DriveOptions) -> Iterator[None]:
     if options.model:
         parameters += ['-p', f'model_file:="{options.model}"']
     depth = 'simulation.oracle_node' if options.oracle else 'fcrn_depth_ros.nodes.depth_node'
+    path = [f'{name}:={value}' for name, value in PATH.items()] if options.memory else []
+    alert = ['-p', 'use_sim_time:=true', *(word for one in path for word in ('-p', one))]
     commands = (
         [depth, '--ros-args', *parameters],
-        ['fcrn_depth_ros.nodes.alert_node', '--ros-args', '-p', 'use_sim_time:=true'],
+        ['fcrn_depth_ros.nodes.alert_node', '--ros-args', *alert],
     )
     log: Path = options.out / 'nodes.log'
     with log.open('wb') as output:

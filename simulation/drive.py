@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 import math
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 from fcrn_depth_ros.alert.machine import AlertConfig
@@ -18,6 +18,7 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.perception.proximity import ProximityConfig
+from fcrn_depth_ros.perception.scan import ScanConfig
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ from .renderer import RenderedView
 from .report import drive_picture
 from .scenarios import CORRIDOR_WIDTH_M, FREE_DRIVE_M, Scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
-from .world import DriveWorld
+from .world import DriveWorld, ROBOT_RADIUS_M
 
 STEP_S = 0.02
 STEPS_PER_FRAME = 5  # 10 pictures a second
@@ -41,8 +42,9 @@ _WAITING_FOR_S = 6.0
 # A drive during which simulated time stood still for longer than this proves nothing.
 LATE_S = 0.3
 _VIDEO_FPS = 1 / (STEP_S * STEPS_PER_FRAME)
-# What the perception of a driving robot is set to; everything else has its default.
+# What a driving robot is set to; everything else has its default.
 PROXIMITY = ProximityConfig(corridor_width_m=CORRIDOR_WIDTH_M)
+PATH: dict[str, Any] = {'footprint_radius_m': ROBOT_RADIUS_M, 'camera_x_m': ROBOT_RADIUS_M}
 
 
 class Brain(Protocol):
@@ -263,6 +265,11 @@ class Drive:
         )
 
 
+def scan_height_max_m(mounting: CameraMounting | None) -> float:
+    """Return up to where things are in the way of a robot that is as high as its camera."""
+    return ScanConfig().scan_height_max_m if mounting is None else mounting.height_m + 0.1
+
+
 @dataclass(frozen=True)
 class DriveOptions:
     """
@@ -284,6 +291,8 @@ class DriveOptions:
         A key of `KIND_SETS`.
     sensors : Sensors
         What the robot has and knows beside its camera.
+    memory : bool
+        Whether the alert knows the robot's body, and so judges paths and remembers.
 
     """
 
@@ -294,6 +303,7 @@ class DriveOptions:
     video: bool
     kinds: str = 'straight'
     sensors: Sensors = field(default_factory=Sensors)
+    memory: bool = True
 
 
 @dataclass(frozen=True)

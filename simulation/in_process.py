@@ -20,6 +20,7 @@ import signal
 
 import cv2
 from fcrn_depth_ros.alert.machine import AlertConfig, AlertMachine
+from fcrn_depth_ros.alert.memory import RangeScan
 from fcrn_depth_ros.alert.source_watch import RangeReading
 from fcrn_depth_ros.alert.speed_limit import Velocity, ZERO_VELOCITY
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
@@ -28,12 +29,21 @@ from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import FrameError, InferenceError
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
 from fcrn_depth_ros.odometry import OdometryReading
-from fcrn_depth_ros.perception.observation import CameraFrame
+from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
+from fcrn_depth_ros.perception.scan import depth_to_scan, ScanConfig
+from fcrn_depth_ros.wire.range_reading import scale_sigma
 import numpy as np
 from numpy.typing import NDArray
 
-from .drive import DriveOptions, FinishedDrive, PROXIMITY, run_drive
+from .drive import (
+    DriveOptions,
+    FinishedDrive,
+    PATH,
+    PROXIMITY,
+    run_drive,
+    scan_height_max_m,
+)
 from .scenarios import numbered_scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
 
@@ -57,6 +67,8 @@ class InProcessBrain:
     latency_s : float
         From a picture to its distance in the alert; also the time that one picture occupies
         the pipeline.
+    alert : AlertConfig, optional
+        Settings of the alert.
     truth : TrueDepth, optional
         Depth source of `pipeline`, where true depth takes the place of a network.
 
@@ -67,8 +79,13 @@ class InProcessBrain:
     """
 
     def __init__(
-        self, pipeline: PerceptionPipeline, latency_s: float, truth: TrueDepth | None = None
+        self,
+        pipeline: PerceptionPipeline,
+        latency_s: float,
+        truth: TrueDepth | None = None,
+        alert: AlertConfig = AlertConfig(),  # noqa: B008
     ) -> None:
+        self._alert = alert
         self.wants_pictures = truth is None
         self._pipeline = pipeline
         self._truth = truth
@@ -77,7 +94,7 @@ class InProcessBrain:
         self._restart()
 
     def _restart(self) -> None:
-        self._machine = AlertMachine(AlertConfig())
+        self._machine = AlertMachine(self._alert)
         self._velocity = ZERO_VELOCITY
         self._in_work: CameraFrame | None = None
         self._waiting: CameraFrame | None = None
@@ -113,6 +130,7 @@ class InProcessBrain:
     def begin_drive(self, mounting: CameraMounting | None, intrinsics: CameraIntrinsics) -> None:
         """Start anew, with another camera."""
         self._mounting, self._intrinsics = mounting, intrinsics
+        self._scan_config = ScanConfig(scan_height_max_m=scan_height_max_m(mounting))
         self._now_ns = _START_NS
         self._pipeline.restart()
         self._restart()
@@ -129,6 +147,7 @@ class InProcessBrain:
 
     def feel_odometry(self, reading: OdometryReading) -> None:
         """Take where the wheels place the robot."""
+        self._machine.hear_odometry(self._now_s, reading, self._now_ns)
 
     def feel_range(self, distance_m: float) -> None:
         """Take what the range sensor measures."""
@@ -184,6 +203,8 @@ class InProcessBrain:
         else:
             share = seen.proximity.proximity
             self.estimated_depth_m = seen.depth_m
+            if self._alert.body() is not None:
+                self._machine.hear_scan(time_s, self._scan(seen), time_ns)
             if not math.isnan(seen.nearest_m):
                 self.reported_nearest_m = seen.nearest_m
                 reading = RangeReading(
@@ -191,12 +212,31 @@ class InProcessBrain:
                     0.0,
                     self._pipeline.config.proximity.max_range_m,
                     seen.picture_stamp_ns,
-                    seen.scale.relative_sigma if seen.scale.verified else None,
+                    scale_sigma(seen.nearest_m, seen.range_variance_m2),
                 )
                 self._machine.hear(time_s, reading, time_ns)
         self.is_unknown = math.isnan(share)
         self._machine.hear_proximity(time_s, share)
         self._velocity = self._machine.limit(self._velocity)
+
+    def _scan(self, seen: Observation) -> RangeScan:
+        """Return depth/scan of a frame."""
+        scan = depth_to_scan(
+            seen.estimate.depth_m,
+            seen.intrinsics,
+            self._scan_config,
+            seen.mounting,
+            seen.unsure,
+            seen.floor_evidence,
+        )
+        return RangeScan(
+            seen.stamp_ns,
+            scan.angle_min_rad,
+            scan.angle_increment_rad,
+            self._scan_config.scan_range_min_m,
+            self._scan_config.scan_range_max_m,
+            scan.ranges_m,
+        )
 
 
 def make_brain(options: DriveOptions, latency_s: float | None) -> InProcessBrain:
@@ -216,15 +256,16 @@ def make_brain(options: DriveOptions, latency_s: float | None) -> InProcessBrain
         Starts anew at each drive.
 
     """
+    alert = AlertConfig(**PATH) if options.memory else AlertConfig()
     if options.oracle:
         truth = TrueDepth()
         pipeline = oracle_pipeline(truth, PROXIMITY)
-        return InProcessBrain(pipeline, _or(latency_s, ORACLE_LATENCY_S), truth)
+        return InProcessBrain(pipeline, _or(latency_s, ORACLE_LATENCY_S), truth, alert)
     path = Path(options.model) if options.model else embedded_model_path('CPU')
     pipeline = PerceptionPipeline.for_model(
         load_onnx_model(path), PerceptionConfig(proximity=PROXIMITY)
     )
-    return InProcessBrain(pipeline, _or(latency_s, NETWORK_LATENCY_S))
+    return InProcessBrain(pipeline, _or(latency_s, NETWORK_LATENCY_S), alert=alert)
 
 
 def _or(latency_s: float | None, default_s: float) -> float:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import sys
 
 from fcrn_depth_ros.perception.proximity import ProximityConfig
+from fcrn_depth_ros.perception.scan import depth_to_scan, ScanConfig
 from fcrn_depth_ros.ros import quality_of_service as qos
-from fcrn_depth_ros.ros.messages import range_message
+from fcrn_depth_ros.ros.messages import range_message, scan_message
 from fcrn_depth_ros.ros.node_settings import MountingSettings
 from fcrn_depth_ros.ros.parameters import ParameterGroup
 from fcrn_depth_ros.ros.process import run_nodes
@@ -23,7 +24,7 @@ from fcrn_depth_ros.wire.camera_info import calibration_from_camera_info
 from fcrn_depth_ros.wire.contents import horizontal_field_of_view_rad
 import numpy as np
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image, Range
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, Range
 from std_msgs.msg import Bool, Float32
 
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
@@ -34,12 +35,13 @@ class OracleNode(Node):
 
     def __init__(self) -> None:
         super().__init__('depth_node')
-        self._settings = ParameterGroup(self, (MountingSettings, ProximityConfig))
+        self._settings = ParameterGroup(self, (MountingSettings, ProximityConfig, ScanConfig))
         self._source = TrueDepth()
         self._camera_info: CameraInfo | None = None
         self._range = self.create_publisher(Range, 'proximity/range', qos.signal())
         self._share = self.create_publisher(Float32, 'proximity', qos.signal())
         self._is_near = self.create_publisher(Bool, 'proximity/near', qos.signal())
+        self._scan = self.create_publisher(LaserScan, 'depth/scan', qos.sensor_output())
         self.create_subscription(
             CameraInfo, 'camera_info', self._on_camera_info, qos.sensor_input()
         )
@@ -74,6 +76,9 @@ class OracleNode(Node):
                 seen.range_variance_m2,
             )
         )
+        scan_config = self._settings.get(ScanConfig)
+        scan = depth_to_scan(seen.depth_m, seen.intrinsics, scan_config, seen.mounting)
+        self._scan.publish(scan_message(message.header, scan, scan_config))
         self._share.publish(Float32(data=seen.proximity.proximity))
         self._is_near.publish(Bool(data=seen.proximity.is_near(config)))
 

@@ -28,6 +28,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, Range
 from std_msgs.msg import Bool, Float32, Header, String
 
+from .drive import scan_height_max_m
 from .odometry import BEAM_MAX_M
 
 _READY_S = 60.0
@@ -141,6 +142,7 @@ class RobotLink(Node):
             'camera_height_m': 0.0 if mounting is None else mounting.height_m,
             'camera_pitch_deg': 0.0 if mounting is None else mounting.pitch_deg,
             'camera_roll_deg': 0.0 if mounting is None else mounting.roll_deg,
+            'scan_height_max_m': scan_height_max_m(mounting),
         }
         request = SetParameters.Request()
         request.parameters = [

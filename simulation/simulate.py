@@ -95,6 +95,11 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--range-hint', action='store_true', help='the robot has one range sensor ahead'
     )
     parser.add_argument(
+        '--no-memory',
+        action='store_true',
+        help="do not tell the alert the robot's body: it judges what is straight ahead only",
+    )
+    parser.add_argument(
         '--compare',
         action='store_true',
         help='drive over DDS, then in-process with the latency measured there; compare outcomes',
@@ -214,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sensors=Sensors(
             parsed.mounting, parsed.mounting_error, parsed.odometry, parsed.range_hint
         ),
+        memory=not parsed.no_memory,
     )
     facts = {
         'oracle': parsed.oracle,
@@ -226,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'mounting_error': parsed.mounting_error if parsed.mounting == 'wrong' else 0.0,
         'odometry': parsed.odometry,
         'range_hint': parsed.range_hint,
+        'memory': not parsed.no_memory,
     }
     runs = list(range(parsed.first, parsed.first + parsed.runs))
     try:

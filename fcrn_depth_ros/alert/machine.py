@@ -10,6 +10,7 @@ The rules, in the order in which their demand for a stop is reported:
     contradiction  do the settings contradict each other?            here
     source         is the distance fresh, well-formed and known?     source_watch.py
     obstacle       is something too near, or coming too fast?        obstacle.py
+    path           does the command lead into what was seen?         path_rule.py
     latch          has somebody acknowledged the last stop?          here
     neutral        did the driver let go after that?                 here
 
@@ -24,10 +25,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
-from .obstacle import ObstacleConfig, ObstacleRule
+from .memory import RangeScan, RememberedPoints
+from .obstacle import ObstacleRule
+from .path_rule import PathConfig, PathRule, PathVerdict
 from .source_watch import RangeReading, SourceConfig, SourceWatch
 from .speed_limit import gate_moving, gate_stopped, Velocity, ZERO_VELOCITY
 from .verdict import AlertState, Verdict
+from ..odometry import OdometryReading
 from ..settings import setting
 
 __all__ = [
@@ -42,12 +46,14 @@ __all__ = [
     'Verdict',
 ]
 
+# What a robot whose commands do not pass through here may be about to do.
+_AHEAD = Velocity(linear_x=0.1)
 # An exception in the program holds a stop for this long; then good readings count anew.
 ERROR_HOLD_S = 1.0
 
 
 @dataclass(frozen=True)
-class AlertConfig(ObstacleConfig, SourceConfig):
+class AlertConfig(PathConfig, SourceConfig):
     """When alert_node slows the robot down, stops it, and lets it go again."""
 
     command_timeout_s: float = setting(
@@ -87,6 +93,9 @@ class AlertDecision(Verdict):
         Relative standard deviation of that scale; NaN where the reading states none.
     is_latched : bool
         True while a stop waits for a reset.
+    free_path_m : float
+        How far the command gets before the body meets something; +Inf where nothing is met, or
+        where paths are not judged.
 
     """
 
@@ -97,6 +106,7 @@ class AlertDecision(Verdict):
     scale_verified: bool
     scale_sigma: float
     is_latched: bool
+    free_path_m: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,9 @@ class AlertMachine:
         self._awaits_neutral = False
         self._command = ZERO_VELOCITY
         self._command_s = -math.inf
+        self._passed = ZERO_VELOCITY
+        self._now_s = 0.0
+        self._path = PathRule(config)
         self.reconfigure(0.0, config)
 
     @property
@@ -153,6 +166,7 @@ class AlertMachine:
         self._contradiction = contradiction or config.contradiction()
         self._source = SourceWatch(config)
         self._obstacle = ObstacleRule(config)
+        self._path.reconfigure(config)
         self._reading: RangeReading | None = None
         self._was_released = False
         if self._latched_reason and not config.latch:
@@ -181,6 +195,53 @@ class AlertMachine:
             extra_m = 0.0 if self._is_verified(reading) else self._config.unverified_margin_m
             self._obstacle.hear(now_s, reading, self._speed_mps, extra_m)
         self.advance(now_s)
+
+    def hear_scan(self, now_s: float, scan: RangeScan, clock_ns: int) -> None:
+        """
+        Take a scan of obstacles, which is remembered; it takes effect where the body is known.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        scan : RangeScan
+            As it came.
+        clock_ns : int
+            The time now on the clock of the stamps, in nanoseconds.
+
+        """
+        self._path.hear_scan(now_s, scan, clock_ns)
+        self.advance(now_s)
+
+    def hear_odometry(self, now_s: float, reading: OdometryReading, clock_ns: int) -> None:
+        """
+        Take where the robot's odometry places it.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        reading : OdometryReading
+            As it came.
+        clock_ns : int
+            The time now on the clock of the stamps, in nanoseconds.
+
+        """
+        self._path.hear_odometry(now_s, reading, clock_ns)
+        self.advance(now_s)
+
+    def remembered(self, now_s: float) -> RememberedPoints:
+        """Return the obstacles that are seen and remembered around the robot."""
+        return self._path.points(now_s)
+
+    def has_odometry(self, now_s: float) -> bool:
+        """Return whether odometry places the robot now."""
+        return self._path.track.is_measured(now_s)
+
+    @property
+    def path_fault(self) -> str:
+        """Return what is wrong with the latest scan or odometry; empty where nothing is."""
+        return '; '.join(filter(None, (self._path.scan_fault, self._path.track.fault)))
 
     def hear_near(self, now_s: float, near: bool) -> None:
         """
@@ -241,7 +302,8 @@ class AlertMachine:
         if self._command == ZERO_VELOCITY:
             self._awaits_neutral = False
         self.advance(now_s)
-        return self.limit(self._command)
+        self._pass_on(now_s, self.limit(self._command))
+        return self._passed
 
     def limit(self, velocity: Velocity) -> Velocity:
         """
@@ -264,8 +326,13 @@ class AlertMachine:
         if self._decision.state is AlertState.DISABLED:
             return velocity
         if self._decision.stop:
-            return gate_stopped(velocity, self._is_free_to_leave, self._config)
-        return gate_moving(velocity, self._decision.speed_limit_mps)
+            passed = gate_stopped(velocity, self._is_free_to_leave, self._config)
+            if passed == ZERO_VELOCITY and self._may_leave(velocity):
+                passed = velocity
+        else:
+            passed = gate_moving(velocity, self._decision.speed_limit_mps)
+        factor = self._path.judge(self._now_s, passed).factor
+        return passed if factor >= 1 else passed.scaled(factor) if factor > 0 else ZERO_VELOCITY
 
     def advance(self, now_s: float) -> None:
         """
@@ -277,6 +344,7 @@ class AlertMachine:
             Steady time.
 
         """
+        self._now_s = now_s
         self._driver_is_silent = now_s - self._command_s > self._config.command_timeout_s
         fault = self._fault(now_s)
         if fault is not None:
@@ -286,6 +354,9 @@ class AlertMachine:
         self._demand = fault or self._obstacle.verdict()
         # An obstacle that is seen well may be left; whatever cannot be judged may not.
         self._is_free_to_leave = fault is None and self._demand.state is AlertState.STOP
+        path = self._path.judge(now_s, self._intended)
+        if fault is None:
+            self._demand = _along(self._demand, path)
         verdict = self._held_back(self._demand) if self._is_enabled else _disabled(self._demand)
         limit_mps = 0.0 if verdict.state.is_stop else math.inf
         if verdict.state in (AlertState.CLEAR, AlertState.CAUTION):
@@ -303,7 +374,11 @@ class AlertMachine:
             scale_verified=self._is_verified(reading),
             scale_sigma=math.nan if sigma is None else sigma,
             is_latched=bool(self._latched_reason),
+            free_path_m=path.free_m,
         )
+        passed = self.limit(self._passed)
+        if passed != self._passed:
+            self._pass_on(now_s, passed)
 
     def reset(self, now_s: float) -> ResetResult:
         """
@@ -380,6 +455,26 @@ class AlertMachine:
         """Return the forward speed that the driver asks for now."""
         return 0.0 if self._driver_is_silent else max(0.0, self._command.linear_x)
 
+    @property
+    def _intended(self) -> Velocity:
+        """Return the command whose path decides over the state."""
+        if self._command_s == -math.inf:
+            return _AHEAD if self._path.is_on else ZERO_VELOCITY
+        return ZERO_VELOCITY if self._driver_is_silent else self._command
+
+    def _may_leave(self, velocity: Velocity) -> bool:
+        """Return whether a command leads away from the obstacle for certain."""
+        return (
+            self._is_free_to_leave
+            and not self._config.latch
+            and velocity.linear_x <= 0
+            and self._path.follows_trail(self._now_s, velocity)
+        )
+
+    def _pass_on(self, now_s: float, velocity: Velocity) -> None:
+        self._passed = velocity
+        self._path.moved_on(now_s, velocity)
+
     def _fault(self, now_s: float) -> Verdict | None:
         """Return why nothing can be judged now; None where the obstacle rule decides."""
         if self._failure is not None:
@@ -416,6 +511,18 @@ class AlertMachine:
     def _unlatch(self) -> None:
         self._latched_reason = ''
         self._awaits_neutral = True
+
+
+def _along(demand: Verdict, path: PathVerdict) -> Verdict:
+    """Return what an obstacle and the path of the command demand together."""
+    if demand.state is AlertState.STOP or path.factor >= 1:
+        return demand
+    free = f'{path.free_m:.2f} m of the path are free'
+    if path.is_blocked:
+        return Verdict(AlertState.STOP, 'path', f'{free}: something seen or remembered is in it')
+    if demand.state is AlertState.CLEAR:
+        return Verdict(AlertState.CAUTION, 'path', free)
+    return demand
 
 
 def _disabled(demand: Verdict) -> Verdict:

@@ -21,11 +21,12 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import Range
-from std_msgs.msg import Bool, Float32, String, UInt8
+from sensor_msgs.msg import LaserScan, PointCloud2, Range
+from std_msgs.msg import Bool, Float32, Header, String, UInt8
 from std_srvs.srv import SetBool, Trigger
 
 from ..alert.beeper import Beeper, BeeperConfig, SILENCE, Sound
@@ -38,12 +39,15 @@ from ..ros.callbacks import guarded, guarded_service
 from ..ros.diagnostic_keys import ALERT, status_name
 from ..ros.diagnostics import diagnostic_array, Level
 from ..ros.lifecycle import SelfStartingNode
+from ..ros.memory_points import memory_points_message
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
 from ..ros.real_time import ask_for_real_time
 from ..ros.velocity_topics import VelocityTopics
+from ..wire.odometry_reading import odometry_reading
 from ..wire.range_reading import range_reading
+from ..wire.scan_reading import scan_reading
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 _GRAPH_PERIOD_S = 0.2
@@ -138,6 +142,7 @@ class AlertNode(SelfStartingNode):
             ('alert/level', UInt8, qos.latched()),
             ('buzzer', Bool, qos.signal()),
             ('buzzer/frequency', Float32, qos.signal()),
+            ('proximity/memory', PointCloud2, qos.sensor_output()),
         ):
             self._outputs[topic] = self.create_lifecycle_publisher(
                 message_type, topic, profile, qos_overriding_options=qos.overridable()
@@ -166,6 +171,7 @@ class AlertNode(SelfStartingNode):
         for message_type, topic, callback in (
             (Float32, 'proximity', self._on_proximity),
             distance,
+            *self._path_inputs(),
         ):
             self._inputs.append(
                 self.create_subscription(
@@ -263,6 +269,29 @@ class AlertNode(SelfStartingNode):
     def _on_range(self, message: Range) -> None:
         clock_ns = self.get_clock().now().nanoseconds
         self._machine.hear(time.monotonic(), range_reading(message), clock_ns)
+        self._act()
+
+    def _path_inputs(self) -> list[tuple[type, str, Any]]:
+        """Return what the path is judged by: nothing where the robot's body is unknown."""
+        if self._config.body() is None:
+            return []
+        return [(LaserScan, 'depth/scan', self._on_scan), (Odometry, 'odom', self._on_odometry)]
+
+    @guarded
+    def _on_scan(self, message: LaserScan) -> None:
+        now_s = time.monotonic()
+        self._machine.hear_scan(now_s, scan_reading(message), self.get_clock().now().nanoseconds)
+        self._act()
+        if self._outputs['proximity/memory'].get_subscription_count():
+            frame_id = self._settings.get(AlertNodeSettings).robot_frame_id
+            header = Header(stamp=self.get_clock().now().to_msg(), frame_id=frame_id)
+            points = memory_points_message(header, self._machine.remembered(now_s))
+            self._publish('proximity/memory', points)
+
+    @guarded
+    def _on_odometry(self, message: Odometry) -> None:
+        clock_ns = self.get_clock().now().nanoseconds
+        self._machine.hear_odometry(time.monotonic(), odometry_reading(message), clock_ns)
         self._act()
 
     @guarded
@@ -469,6 +498,8 @@ class AlertNode(SelfStartingNode):
                     'nearest (m)': decision.nearest_m,
                     'speed limit (m/s)': decision.speed_limit_mps,
                     'time to collision (s)': decision.time_to_collision_s,
+                    'free path (m)': decision.free_path_m,
+                    'path': self._path_text(),
                     'scale of the last reading': _scale_text(decision),
                     'latched': decision.is_latched,
                     'muted': self._beeper.is_muted,
@@ -489,6 +520,15 @@ class AlertNode(SelfStartingNode):
                 'namespace and remapping',
                 throttle_duration_sec=_SOURCE_REMINDER_S,
             )
+
+    def _path_text(self) -> str:
+        if self._config.body() is None:
+            return 'not judged: footprint_radius_m and footprint are not set'
+        now_s = time.monotonic()
+        count = len(self._machine.remembered(now_s).xy_m)
+        motion = 'odometry' if self._machine.has_odometry(now_s) else 'commands, no odometry'
+        fault = self._machine.path_fault
+        return f'{count} points; motion by {motion}' + (f'; {fault}' if fault else '')
 
     def _velocity_type_text(self) -> str:
         if self._velocity is None:

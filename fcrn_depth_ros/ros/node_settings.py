@@ -214,6 +214,11 @@ class AlertNodeSettings(Settings):
         choices=('auto', 'Twist', 'TwistStamped'),
         read_only=True,
     )
+    robot_frame_id: str = setting(
+        'base_link',
+        "Frame of proximity/memory: the robot's centre of rotation, x ahead.",
+        read_only=True,
+    )
     buzzer: str = setting(
         'topic',
         'Buzzer beside the topics buzzer and buzzer/frequency: none (topic), a GPIO pin (gpio), '

@@ -17,11 +17,12 @@ from fcrn_depth_ros.nodes.alert_node import AlertNode
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
 from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
+from nav_msgs.msg import Odometry
 import pytest
 from random_messages import CASES, messages
 import rclpy
 from running_node import parameters
-from sensor_msgs.msg import Range
+from sensor_msgs.msg import LaserScan, Range
 from std_msgs.msg import Bool, Float32, Header
 from std_srvs.srv import SetBool, Trigger
 
@@ -46,6 +47,15 @@ likely_range = messages(
 likely_twist = st.builds(
     Twist, linear=st.builds(Vector3, x=st.sampled_from([0.0, 0.2, 2.0, -0.2, 1e155, -1e200]))
 )
+likely_scan = messages(
+    LaserScan,
+    header=likely_header,
+    angle_min=st.just(-0.5),
+    angle_increment=st.just(0.1),
+    range_min=st.just(0.1),
+    range_max=st.just(8.0),
+)
+likely_odometry = st.builds(Odometry, header=likely_header)
 likely_share = st.builds(Float32, data=st.sampled_from([0.0, 1.0]))
 
 EVENTS = st.one_of(
@@ -54,6 +64,8 @@ EVENTS = st.one_of(
     st.tuples(st.just('_on_range'), likely_range),
     st.tuples(st.just('_on_proximity'), st.one_of(likely_share, messages(Float32))),
     st.tuples(st.just('_on_near'), messages(Bool)),
+    st.tuples(st.just('_on_scan'), st.one_of(likely_scan, messages(LaserScan))),
+    st.tuples(st.just('_on_odometry'), st.one_of(likely_odometry, messages(Odometry))),
     st.tuples(
         st.just('_on_command'), st.one_of(likely_twist, messages(Twist), messages(TwistStamped))
     ),
@@ -92,6 +104,7 @@ def node(request) -> Iterator[AlertNode]:
         'trigger_count': 1,
         'latch': True,
         'realtime_priority': 0,
+        'footprint_radius_m': 0.2,
     }
     node = AlertNode(parameter_overrides=parameters(values))
     node._velocity._publisher = Recorder(node._velocity._publisher)

@@ -17,11 +17,13 @@ from fcrn_depth_ros.alert.machine import ERROR_HOLD_S
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.nodes.alert_node import AlertNode
 from geometry_msgs.msg import Twist, TwistStamped, Vector3
+from nav_msgs.msg import Odometry
+import numpy as np
 import pytest
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from running_node import parameters, RunningNode
-from sensor_msgs.msg import Range
+from sensor_msgs.msg import LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, String, UInt8
 from std_srvs.srv import SetBool, Trigger
 from test_real_time import may_set_real_time
@@ -670,3 +672,42 @@ def test_the_buzzer_does_not_compete_with_the_stop(tmp_path):
         text=True,
     )
     assert result.stdout.splitlines() == [str([os.SCHED_RR, os.SCHED_OTHER])] * 2
+
+
+def scan_with_a_post(node, distance_m):
+    """Make a scan of now that sees one thing, straight ahead."""
+    message = LaserScan(angle_min=-0.5, angle_max=0.5, angle_increment=0.02)
+    message.range_min, message.range_max = 0.1, 8.0
+    message.ranges = [math.inf] * 51
+    message.ranges[25] = distance_m
+    message.header.stamp = node.get_clock().now().to_msg()
+    return message
+
+
+@with_parameters(footprint_radius_m=0.2, camera_x_m=0.1)
+def test_where_the_body_is_known_the_path_of_a_command_is_judged_and_remembered(alert):
+    clouds = alert.listen(PointCloud2, 'proximity/memory')
+    odometry = Odometry()
+    odometry.pose.pose.orientation.w = 1.0
+
+    def blocked():
+        alert.see(5.0, sigma=0.05)
+        odometry.header.stamp = alert.peer.get_clock().now().to_msg()
+        alert.publish('odom', odometry)
+        alert.publish('depth/scan', scan_with_a_post(alert.peer, 0.2))
+        return (
+            bool(alert.states) and 'of the path' in alert.states[-1].data and alert.state == 'STOP'
+        )
+
+    alert.wait_for(blocked, 'a stop for the path')
+    assert alert.drive(0.2).linear.x == 0.0
+    assert alert.drive(-0.2).linear.x == -0.2  # away from it
+    cloud = clouds[-1]
+    assert cloud.header.frame_id == 'base_link'
+    values = np.frombuffer(bytes(cloud.data), np.float32).reshape(-1, 5)
+    assert values[0, :3] == pytest.approx([0.3, 0.0, 0.0], abs=0.01)
+
+
+def test_where_the_body_is_unknown_no_scan_is_asked_for(alert):
+    assert alert.peer.count_subscribers('depth/scan') == 0
+    assert alert.peer.count_subscribers('odom') == 0

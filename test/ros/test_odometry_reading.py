@@ -9,7 +9,7 @@ import math
 
 from builtin_interfaces.msg import Time
 from fcrn_depth_ros.odometry import OdometryReading, planar_odometry
-from fcrn_depth_ros.ros.odometry_reading import odometry_reading
+from fcrn_depth_ros.wire.odometry_reading import odometry_reading
 from hypothesis import given, settings
 from nav_msgs.msg import Odometry
 import pytest

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from nav_msgs.msg import Odometry
+from typing import Any
 
 from .stamps import stamp_ns_or_none
 from ..odometry import OdometryReading
 
 
-def odometry_reading(message: Odometry) -> OdometryReading:
+def odometry_reading(message: Any) -> OdometryReading:
     """
     Read a pose from a message, whatever the message contains.
 
