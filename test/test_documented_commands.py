@@ -26,6 +26,7 @@ from typing import Any
 from fcrn_depth_ros.__main__ import COMMANDS
 from fcrn_depth_ros.ros.launch_plan import LAUNCH_ARGUMENTS, plan_launch
 from fcrn_depth_ros.ros.node_settings import NODE_SETTINGS
+from fcrn_depth_ros.ros.transport import SEGMENT_VARIABLE
 from fcrn_depth_ros.settings import check_value, describe_settings, SettingDescription
 import pytest
 from tiny_dataset import write_scene
@@ -68,6 +69,9 @@ SCRIPTS = {
     'scripts/demo': 'fcrn_depth_ros.nodes.demo',
     'scripts/bench models': 'benchmark.models',
     'scripts/bench node': 'benchmark.node',
+    'scripts/bench load': 'benchmark.load',
+    'scripts/bench transport': 'benchmark.transport',
+    'scripts/bench profile': 'benchmark.profile',
     'scripts/simulate': 'simulation.simulate',
 }
 EXECUTABLES = (
@@ -330,6 +334,9 @@ def check_export(words: list[str]) -> None:
     name, value = words[0].split('=', 1)
     code = (ROOT / 'fcrn_depth_ros' / 'ros' / 'transport.py').read_text(encoding='utf-8')
     assert f"'{name}'" in code
+    if name == SEGMENT_VARIABLE:
+        assert 0.5 <= float(value) <= 4095.0
+        return
     ours = re.search(r'ros2 pkg prefix --share fcrn_depth_ros\)/(\S+)', ' '.join(words))
     assert ours and (ROOT / ours[1]).is_file(), value
 

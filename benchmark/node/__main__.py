@@ -20,8 +20,9 @@ from fcrn_depth_ros.ros.ros_version import ros_distro
 from .plan import parser, plan, Trial
 from .report import build_report, draw, format_markdown
 from .summary import Measurement
-from .trial import run, TrialError
+from .trial import run
 from ..machine import processor, versions
+from ..processes import TrialError
 
 
 def main() -> int:

@@ -5,7 +5,7 @@
 A camera driver: pictures at a fixed rate, from a process of its own.
 
 Prints `ready` once a node has subscribed, starts at a line on standard input, prints the stamps
-as JSON at the end, and lives until standard input closes.
+as JSON at the end, which is no later than that of standard input, and lives until that closes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 import time
 from typing import Any
 
@@ -68,9 +69,18 @@ def main() -> None:
     print('ready', flush=True)
     sys.stdin.readline()
     stamps_ns = []
+    ended = threading.Event()
+
+    def await_end() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    end = threading.Thread(target=await_end, name='await_end', daemon=True)
+    end.start()
     start_s = time.perf_counter()
     for count in range(round(arguments.rate * arguments.seconds)):
-        time.sleep(max(0.0, start_s + count / arguments.rate - time.perf_counter()))
+        if ended.wait(max(0.0, start_s + count / arguments.rate - time.perf_counter())):
+            break
         picture = pictures[count % len(pictures)]
         number(picture.data, camera, count)
         stamps_ns.append(time.time_ns())
@@ -78,7 +88,7 @@ def main() -> None:
         info_publisher.publish(info)
         publisher.publish(picture)
     print(json.dumps({'stamps_ns': stamps_ns}), flush=True)
-    sys.stdin.read()
+    end.join()
     node.destroy_node()
     rclpy.shutdown()
 

@@ -5,42 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 import json
-import os
 from pathlib import Path
-import random
-import select
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from typing import Any
 
 from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.ros import diagnostic_keys as keys
-from fcrn_depth_ros.ros.transport import tune_fast_dds
 
 from .pictures import INPUTS, mounting
 from .plan import FLOOR, RECORDED, Trial, TUTORIAL
 from .summary import Measurement, percentiles, Sample
-from .usage import Usage, usage
+from ..processes import END_LIMIT_S, own_environment, running, START_LIMIT_S, TrialError
 
-_ROOT = Path(__file__).resolve().parents[2]
 _WARM_UP_S = 2.0
 # For the last frames, and for diagnostics that come once a second.
 _DRAIN_S = 2.5
 # What was just matched still loses pictures.
 _SETTLE_S = 1.0
-_START_LIMIT_S = 120.0
-_END_LIMIT_S = 30.0
 _SAMPLES = 600
-
-
-class TrialError(Exception):
-    """A trial that could not be run to its end."""
 
 
 def run(trial: Trial, seconds: float) -> Measurement:
@@ -76,21 +60,7 @@ def run(trial: Trial, seconds: float) -> Measurement:
 
 def environment(trial: Trial, folder: Path) -> dict[str, str]:
     """Return the environment of a trial's processes: their domain, their transport."""
-    variables = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(('FASTDDS_', 'FASTRTPS_'))
-    }
-    variables |= {
-        'PYTHONPATH': os.pathsep.join([str(_ROOT), variables.get('PYTHONPATH', '')]),
-        # Domains above 101 meet Linux's ephemeral ports; 0 to 9 are left to users.
-        'ROS_DOMAIN_ID': str(random.SystemRandom().randint(10, 101)),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'ROS_LOG_DIR': str(folder),
-    }
-    if trial.transport == 'tuned':
-        tune_fast_dds(variables)
-    return variables
+    return own_environment(folder, trial.transport == 'tuned')
 
 
 def node_command(trial: Trial, record: Path) -> list[str]:
@@ -120,99 +90,18 @@ def node_command(trial: Trial, record: Path) -> list[str]:
     return command
 
 
-class _Process:
-    """A process of the trial that answers in lines."""
-
-    def __init__(self, command: Sequence[str], variables: dict[str, str], folder: Path) -> None:
-        self.name = command[0]
-        self._log = folder / f'{self.name}.log'
-        with self._log.open('wb') as log:
-            self._process = subprocess.Popen(
-                [sys.executable, '-m', *command],
-                env=variables,
-                cwd=_ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-        self.pid = self._process.pid
-
-    def answer(self, limit_s: float) -> str:
-        """Return the next line."""
-        assert self._process.stdout is not None
-        readable, _, _ = select.select([self._process.stdout], [], [], limit_s)
-        line = self._process.stdout.readline() if readable else b''
-        if not line:
-            raise TrialError(f'{self.name} must answer, got {self._failure()}')
-        return line.decode()
-
-    def go(self) -> None:
-        """Send the line that it waits for."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b'go\n')
-        self._process.stdin.flush()
-
-    def finish(self) -> Any:
-        """Close its input and return the JSON that it answers with."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        return json.loads(self.answer(_END_LIMIT_S))
-
-    def usage(self) -> Usage:
-        """Return what it has used so far and holds now; fail where it has ended."""
-        self.check()
-        try:
-            return usage(self.pid)
-        except (KeyError, OSError) as error:
-            # It ends at this moment; what is left of it holds no memory.
-            raise TrialError(f'{self.name} must run, got {self._failure()}') from error
-
-    def check(self) -> None:
-        """Fail where it has ended."""
-        if self._process.poll() is not None:
-            raise TrialError(f'{self.name} must run, got {self._failure()}')
-
-    def stop(self) -> None:
-        """End it as a user would, and kill it where that does not help."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(_END_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and not stream.closed:
-                stream.close()
-        self._process.wait()
-
-    def _failure(self) -> str:
-        last = self._log.read_text(errors='replace').strip().splitlines()[-1:]
-        return f'exit status {self._process.poll()}: {" ".join(last) or "nothing on stderr"}'
-
-
-@contextmanager
-def _running(
-    command: Sequence[str], variables: dict[str, str], folder: Path
-) -> Iterator[_Process]:
-    process = _Process(command, variables, folder)
-    try:
-        yield process
-    finally:
-        process.stop()
-
-
 def _run_node(trial: Trial, seconds: float, folder: Path) -> Measurement:
     variables = environment(trial, folder)
     record = folder / 'inference.json'
     camera_command = ['benchmark.node.camera', '--input', trial.camera]
     camera_command += ['--rate', str(trial.rate_hz), '--seconds', str(_WARM_UP_S + seconds)]
     with (
-        _running(['benchmark.node.listener'], variables, folder) as listener,
-        _running(node_command(trial, record), variables, folder) as node,
-        _running(camera_command, variables, folder) as camera,
+        running(['benchmark.node.listener'], variables, folder) as listener,
+        running(node_command(trial, record), variables, folder) as node,
+        running(camera_command, variables, folder) as camera,
     ):
-        _await_start(listener, node)
-        _await_start(camera, node)
+        listener.await_start(node)
+        camera.await_start(node)
         time.sleep(_SETTLE_S)
         camera.go()
         time.sleep(_WARM_UP_S)
@@ -224,7 +113,7 @@ def _run_node(trial: Trial, seconds: float, folder: Path) -> Measurement:
             elapsed_s = (time.time_ns() - start_ns) * 1e-9
             samples.append(Sample(elapsed_s, now.resident_mb, now.descriptors, now.threads))
         end_ns = time.time_ns()
-        stamps_ns = json.loads(camera.answer(_END_LIMIT_S))['stamps_ns']
+        stamps_ns = json.loads(camera.answer(END_LIMIT_S))['stamps_ns']
         time.sleep(_DRAIN_S)
         peak_mb = node.usage().peak_mb
         heard = listener.finish()
@@ -253,8 +142,8 @@ def _run_floor(trial: Trial, seconds: float, folder: Path) -> Measurement:
     command += ['--threads', str(trial.threads), '--input', trial.camera]
     command += ['--rate', str(trial.rate_hz)]
     command += ['--warm-up', str(_WARM_UP_S), '--seconds', str(seconds)]
-    with _running(command, environment(trial, folder), folder) as floor:
-        told = json.loads(floor.answer(_START_LIMIT_S + _WARM_UP_S + seconds))
+    with running(command, environment(trial, folder), folder) as floor:
+        told = json.loads(floor.answer(START_LIMIT_S + _WARM_UP_S + seconds))
     start_ns = told['start_ns'] + round(_WARM_UP_S * 1e9)
     published = round(trial.rate_hz * (_WARM_UP_S + seconds))
     frames_ns = [(stamp_ns, arrived_ns) for stamp_ns, arrived_ns in told['frames_ns']]
@@ -270,19 +159,6 @@ def _run_floor(trial: Trial, seconds: float, folder: Path) -> Measurement:
         inference_s=dict(told['inference_s']),
         stages_ms=_stages_of_frames(told['times_s']),
     )
-
-
-def _await_start(process: _Process, node: _Process) -> None:
-    deadline_s = time.monotonic() + _START_LIMIT_S
-    while True:
-        node.check()
-        try:
-            process.answer(1.0)
-            return
-        except TrialError:
-            process.check()
-            if time.monotonic() > deadline_s:
-                raise
 
 
 def _moments(seconds: float) -> list[float]:

@@ -24,7 +24,7 @@ import time
 from ..camera.mounting import CameraMounting
 from ..camera.playback import FrameSourceConfig, load_camera_file, open_source
 from ..errors import FcrnDepthError, ToolInputError
-from ..report.output_files import add_overwrite_argument, check_outputs
+from ..report.output_files import add_overwrite_argument, check_outputs, write_bytes
 from ..report.run_record import REPORT_NAMES
 from ..ros.child_processes import Processes
 from ..ros.transport import tune_fast_dds
@@ -298,12 +298,12 @@ def _run(options: argparse.Namespace) -> int:
         ),
         flush=True,
     )
+    write_bytes(log, _LOG_HEADER)
     processes = Processes()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with log.open('wb', buffering=0) as log_file:
-            log_file.write(_LOG_HEADER)
+        with log.open('ab', buffering=0) as log_file:
             _start(processes, options, mounting, log_file.fileno())
         return _watch(processes, log)
     except KeyboardInterrupt:

@@ -124,9 +124,12 @@ class DemoRecorder(Node):
 
     def shut_down(self) -> None:
         """Write the report."""
-        paths = self._record.write(self._folder, ros_distro())
-        for path in paths:
-            _print(f'wrote {path}')
+        try:
+            for path in self._record.write(self._folder, ros_distro()):
+                _print(f'wrote {path}')
+        except ToolInputError as error:
+            print(f'error: {error}', file=sys.stderr)
+            self.exit_status = 2
         self._print_account()
         if self.exit_status is None:
             self.exit_status = 0

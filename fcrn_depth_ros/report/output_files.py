@@ -11,11 +11,12 @@ the inputs is refused; one that exists is refused unless the user says ``--overw
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 import io
 import json
+import os
 from pathlib import Path
-import tempfile
 from typing import Any
 
 import cv2
@@ -100,21 +101,59 @@ def check_target(path: Path) -> Path:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write beside the target, then move."""
+    """
+    Write beside the target, then move.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+    content : bytes
+        Of the whole file.
+
+    Raises
+    ------
+    ToolInputError
+        The file cannot be written to its end; nothing of it is left.
+
+    """
     check_target(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f'.{path.name}.', delete=False) as (
-        file
-    ):
-        partial = Path(file.name)
-        try:
-            file.write(content)
-            file.close()
-            # A temporary file is private; what a user asked for is readable as usual.
-            partial.chmod(0o644)
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """
+    Give a file to write beside another one, and move it there at the end of the block.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file that the user asked for, in a folder that exists.
+
+    Yields
+    ------
+    Path
+        The file to write; its name ends like that of `path`.
+
+    Raises
+    ------
+    ToolInputError
+        It could not be written; nothing of it is left.
+
+    """
+    partial = path.with_name(f'.{os.getpid()}.{path.name}')
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise ToolInputError(
+            f'{path} must be writable to its end, got {error.strerror or error}; make room or '
+            'choose another place'
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

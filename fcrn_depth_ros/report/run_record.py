@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-import json
 import math
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -32,6 +31,7 @@ from .drawing import (
     STATE_COLORS,
     UNKNOWN_COLOR,
 )
+from .output_files import write_json, write_png, written_whole
 from ..alert.verdict import AlertState
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting, inverse_floor_depth
@@ -53,6 +53,10 @@ _SUMMARY_NAME, _SHEET_NAME = 'summary.json', 'contact_sheet.png'
 REPORT_NAMES = (_SUMMARY_NAME, _SHEET_NAME, *(f'demo.{kind}' for kind, _ in _VIDEO_FORMATS))
 
 Image = TypeVar('Image')
+
+
+class _CodecMissingError(Exception):
+    """OpenCV cannot write this kind of video here."""
 
 
 @dataclass(frozen=True)
@@ -291,13 +295,18 @@ class RunRecord:
         list of Path
             What was written: the summary, and the pictures where depth came.
 
+        Raises
+        ------
+        ToolInputError
+            A file cannot be written to its end; nothing of it is left.
+
         """
         summary = self.summary(ros_distro)
         paths = [folder / _SUMMARY_NAME]
-        paths[0].write_text(json.dumps(summary, indent=2, allow_nan=False) + '\n')
+        write_json(paths[0], summary)
         if self._kept:
             paths.append(folder / _SHEET_NAME)
-            cv2.imwrite(str(paths[-1]), self._contact_sheet(summary)[:, :, ::-1])
+            write_png(paths[-1], self._contact_sheet(summary))
             paths.append(self._write_video(folder))
         return paths
 
@@ -338,21 +347,28 @@ class RunRecord:
         )
 
     def _write_video(self, folder: Path) -> Path:
+        for suffix, codec in _VIDEO_FORMATS:
+            path = folder / f'demo.{suffix}'
+            try:
+                with written_whole(path) as partial:
+                    self._draw_video(partial, codec)
+                return path
+            except _CodecMissingError:
+                continue
+        raise ToolInputError(
+            'OpenCV must be able to write MP4 or AVI video, got a build that does neither; '
+            'install opencv-python-headless'
+        )
+
+    def _draw_video(self, path: Path, codec: str) -> None:
         span_s = (self._kept[-1].stamp_ns - self._kept[0].stamp_ns) / _NS_PER_S
         rate_hz = min(60.0, max(1.0, (len(self._kept) - 1) / span_s)) if span_s > 0 else 1.0
         height, width = self._kept[0].image_rgb.shape[:2]
         # Codecs want even sizes.
         size = (2 * width // 2 * 2, height // 2 * 2)
-        for suffix, codec in _VIDEO_FORMATS:
-            path = folder / f'demo.{suffix}'
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
-            if writer.isOpened():
-                break
-        else:
-            raise ToolInputError(
-                'OpenCV must be able to write MP4 or AVI video, got a build that does neither; '
-                'install opencv-python-headless'
-            )
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), rate_hz, size)
+        if not writer.isOpened():
+            raise _CodecMissingError
         for frame in self._kept:
             both = np.hstack(
                 [
@@ -362,7 +378,9 @@ class RunRecord:
             )
             writer.write(np.ascontiguousarray(both[: size[1], : size[0], ::-1]))
         writer.release()
-        return path
+        # OpenCV says nothing of a full disk, which the index at the end does not reach.
+        if not cv2.VideoCapture(str(path)).isOpened():
+            raise OSError('an incomplete video')
 
     def _depth_picture(self, frame: KeptFrame, colors: DepthColors) -> Picture:
         height, width = frame.image_rgb.shape[:2]

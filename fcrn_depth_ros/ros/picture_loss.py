@@ -18,6 +18,8 @@ from .transport import profiles_variable, SEGMENT_VARIABLE
 # What counts as recent. Drivers take seconds to start, and what was just matched loses pictures.
 _WINDOW_S = 5.0
 _LEAST_LOST, _LEAST_LOST_SHARE = 3, 0.05
+# camera_info may come at another rate, and both lose some.
+_LEAST_MISSING_SHARE = 0.3
 # Start of a DDS GUID: two bytes for the vendor, then, in Fast DDS, two for the host.
 _FAST_DDS, _CYCLONE_DDS = b'\x01\x0f', b'\x01\x10'
 _DDS_VENDORS = (_FAST_DDS, _CYCLONE_DDS)
@@ -154,8 +156,14 @@ def picture_problem(traffic: PictureTraffic, machine: Machine) -> str:
             f'{lost} of the last {sent} pictures on {topic} were lost in transport; '
             f'{_remedy(traffic, machine)}'
         )
-    if traffic.received:
+    if traffic.received and not _are_fewer_than_infos(traffic, machine):
         return ''
+    if traffic.received:
+        return (
+            f'{traffic.infos_received} camera_info arrived, but {traffic.received} pictures on '
+            f'{topic}: the others were lost in transport, or the driver sends fewer; '
+            f'{_remedy(traffic, machine)}'
+        )
     if not traffic.senders:
         hint = 'check the camera driver, image_topic or the remapping'
         if traffic.other_topic:
@@ -171,6 +179,13 @@ def picture_problem(traffic: PictureTraffic, machine: Machine) -> str:
         f'{topic} is published, but nothing arrives; check that the driver sends, and the QoS '
         f'(`ros2 topic info -v {topic}`). If it sends, {_remedy(traffic, machine)}'
     )
+
+
+def _are_fewer_than_infos(traffic: PictureTraffic, machine: Machine) -> bool:
+    """Return whether most pictures lack; only Fast DDS counts a picture of which a part came."""
+    missing = traffic.infos_received - traffic.received
+    is_large = missing >= _LEAST_LOST and missing >= _LEAST_MISSING_SHARE * traffic.infos_received
+    return is_large and not machine.is_fast_dds
 
 
 def _remedy(traffic: PictureTraffic, machine: Machine) -> str:

@@ -83,7 +83,7 @@ class PictureWatch:
         if recent is None:
             return ''
         arrived, missed, infos = recent
-        if arrived and not missed:
+        if arrived and not missed and infos <= arrived:
             return ''
         other_topic = self._other_topic if self._count(self._other_topic) else ''
         traffic = PictureTraffic(

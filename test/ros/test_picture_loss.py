@@ -60,6 +60,18 @@ def test_how_many_lost_pictures_are_a_problem(received: int, lost: int, is_probl
     assert bool(picture_problem(traffic, WIDE)) is is_problem
 
 
+@pytest.mark.parametrize(
+    ('received', 'is_fast_dds', 'is_problem'),
+    [(7, False, True), (8, False, False), (7, True, False)],
+)
+def test_a_middleware_that_counts_no_loss_is_compared_with_camera_info(
+    received: int, is_fast_dds: bool, is_problem: bool
+) -> None:
+    traffic = replace(GOOD, received=received, infos_received=10)
+    problem = picture_problem(traffic, replace(WIDE, is_fast_dds=is_fast_dds))
+    assert ('10 camera_info arrived, but 7 pictures' in problem) is is_problem
+
+
 def test_lost_pictures_are_counted() -> None:
     problem = picture_problem(replace(GOOD, received=57, lost=3), WIDE)
     assert problem.startswith('3 of the last 60 pictures on /image were lost in transport; ')

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 from benchmark.node.pictures import INPUTS, intrinsics, number, picture_data
 from benchmark.node.plan import RECORDED, TUTORIAL
-from benchmark.node.trial import environment, node_command, run, TrialError
+from benchmark.node.trial import environment, node_command, run
 from benchmark.node.usage import usage
+from benchmark.processes import TrialError
 from fcrn_depth_ros.camera.image_messages import compressed_image_to_rgb
 from node_measurements import TRIAL
 import numpy as np

@@ -30,7 +30,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         raise OSError('no space left')
 
     monkeypatch.setattr(Path, 'replace', full)
-    with pytest.raises(OSError, match='no space'):
+    with pytest.raises(ToolInputError, match='no space'):
         write_bytes(target, b'new')
     assert target.read_bytes() == b'old'
     assert len(list(tmp_path.iterdir())) == 1

@@ -11,6 +11,7 @@ import cv2
 from fcrn_depth_ros.alert.verdict import AlertState
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.report.run_record import DepthNodeAccount, KeptFrame, RunRecord, WaitingImages
 import numpy as np
@@ -221,3 +222,26 @@ def test_images_wait_for_their_depth_but_not_for_ever() -> None:
     assert images.take(70) is None
     assert images.take(60) is None  # overtaken
     assert images.take(99) == 'image 99'
+
+
+def test_a_video_that_is_cut_short_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk:
+        def __init__(self, path: str, *_: object) -> None:
+            Path(path).write_bytes(b'')
+
+        def isOpened(self) -> bool:  # noqa: N802
+            return True
+
+        def write(self, picture: object) -> None:
+            pass
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr(cv2, 'VideoWriter', FullDisk)
+    FullDisk.fourcc = cv2.VideoWriter_fourcc  # type: ignore[attr-defined]
+    with pytest.raises(ToolInputError, match=r'demo\.mp4 must be writable to its end'):
+        recorded_run().write(tmp_path, 'kilted')
+    assert {path.name for path in tmp_path.iterdir()} == {'summary.json', 'contact_sheet.png'}
