@@ -23,6 +23,7 @@ import subprocess
 import sys
 from typing import Any
 
+from bag_files import clip_messages, measured, Messages, write_bag
 from fcrn_depth_ros.__main__ import COMMANDS
 from fcrn_depth_ros.ros.launch_plan import LAUNCH_ARGUMENTS, plan_launch
 from fcrn_depth_ros.ros.node_settings import NODE_SETTINGS
@@ -62,6 +63,7 @@ NOT_CHECKED = {
 ONLY_PARSED = {
     'fetch-weights': 'downloads hundreds of megabytes',
     'import-weights': 'needs the downloaded weights',
+    's3://': 'needs object storage',
     '--provider OpenVINO': 'needs onnxruntime-openvino',
 }
 # Script -> the module that reads its command line.
@@ -316,6 +318,8 @@ def check_ros2(words: list[str], graph: dict[str, str]) -> None:
             check_parameters(rest, graph)
     elif kind == 'lifecycle':
         check_lifecycle(rest)
+    elif kind == 'bag':
+        assert rest[0] in ('play', 'reindex', 'record')
     else:
         pytest.fail(f'ros2 {kind} is new here: check it')
 
@@ -394,6 +398,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_scene(tmp_path / dataset, 'room', [1.0, 1.5])
         (tmp_path / dataset / 'splits').mkdir()
         (tmp_path / dataset / 'splits' / 'val.txt').write_text('room\n')
+    write_bag(tmp_path / 'drive', measured('16UC1'))
+    write_bag(tmp_path / 'drives' / 'drive', clip_messages(Messages(), 6))
     write_model(tmp_path / 'my_network.onnx')
     write_model(tmp_path / 'M')
     monkeypatch.chdir(tmp_path)
@@ -494,7 +500,7 @@ def test_what_is_only_parsed_is_still_documented(key: str) -> None:
         ('ros2 topic echo /alert/state --qos-durability transient_local', 'nothing latched'),
         ('ros2 run fcrn_depth_ros bringup --ros-args -p provide:=CPU', 'no parameter provide'),
         ('scripts/demo --image DIR', 'has no option --image'),
-        ('ros2 bag play x', 'ros2 bag is new here'),
+        ('ros2 daemon stop', 'ros2 daemon is new here'),
         ('systemctl restart robot', 'systemctl is new here'),
     ],
 )

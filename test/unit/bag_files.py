@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 from fcrn_depth_ros.archives.writing import with_arrays
 from fcrn_depth_ros.camera.camera_file import read_camera_file
+from fcrn_depth_ros.camera.depth_encoding import to_millimetres
 from fcrn_depth_ros.camera.picture_files import read_picture
 from fcrn_depth_ros.wire.contents import camera_info_contents, image_contents
 import numpy as np
@@ -28,6 +29,9 @@ INFO, TF = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
 # Recorded so long after the stamp.
 DELAY_NS = 20_000_000
 Message = tuple[str, int, str, Any]
+# Of the pictures and the depth of `measured`.
+SIZE = (64, 48)
+DEPTH_M = np.where(np.arange(48)[:, None] < 40, np.linspace(1, 3, 64), np.nan).astype(np.float32)
 
 
 class Messages:
@@ -121,6 +125,28 @@ def clip_messages(
         else:
             message = messages.compressed(stamp_ns, file.read_bytes())
             yield f'{namespace}/image_rect/compressed', time_ns, COMPRESSED, message
+
+
+def measured(kind: str, late_ns: int = 5_000_000, count: int = 4) -> Iterator[Message]:
+    """Yield pictures, each with depth that is a little late, and depth of another size."""
+    made = Messages()
+    for topic, time_ns, message_type, message in clip_messages(made, count, raw=True, size=SIZE):
+        yield topic, time_ns, message_type, message
+        if message_type != IMAGE:
+            continue
+        stamp = message.header.stamp
+        stamp_ns = stamp.sec * 10**9 + stamp.nanosec + late_ns
+        millimetres = to_millimetres(DEPTH_M)
+        other = made.image(stamp_ns, millimetres[::2, ::2].copy(), '16UC1')
+        yield '/depth/image_rect', time_ns + 1, IMAGE, other
+        if kind == 'png':
+            content = bytes(12) + cv2.imencode('.png', millimetres)[1].tobytes()
+            depth = made.compressed(stamp_ns, content)
+            depth.format = '16UC1; compressedDepth png'
+            yield '/aligned/image_raw/compressedDepth', time_ns + 2, COMPRESSED, depth
+        else:
+            pixels = millimetres if kind == '16UC1' else DEPTH_M
+            yield '/aligned/image_raw', time_ns + 2, IMAGE, made.image(stamp_ns, pixels, kind)
 
 
 def write_bag(

@@ -17,8 +17,8 @@ _RAW, _COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether a path looks like a ROS 1 bag file or a ROS 2 bag folder."""
-    return path.suffix == '.bag' or (path / 'metadata.yaml').is_file()
+    """Return whether a path looks like a bag: a file of one, or a ROS 2 bag folder."""
+    return path.suffix in ('.bag', '.mcap', '.db3') or (path / 'metadata.yaml').is_file()
 
 
 def read_bag_pictures(path: Path, topic: str | None, limit: int) -> list[NDArray[np.uint8]]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from .bag_pictures import is_bag
 from .dataset import open_dataset, Sample, SampleSource
 from .metrics import (
     depth_errors,
@@ -159,8 +160,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar='DIR',
-        help='folder of scenes (rgb/, depth/, camera.json), or nyu_depth_v2_labeled.mat',
+        help='folder of scenes (rgb/, depth/, camera.json), nyu_depth_v2_labeled.mat, or a bag '
+        'with pictures and depth that is aligned with them',
     )
+    for what in ('image', 'depth'):
+        parser.add_argument(
+            f'--{what}-topic',
+            metavar='TOPIC',
+            help=f'{what} topic of a bag (default: the only one)',
+        )
     parser.add_argument(
         '--split',
         type=Path,
@@ -213,7 +221,7 @@ def run(arguments: argparse.Namespace) -> None:
             f'model must be metric, got {model.card.name} ({model.card.output_kind}); a relative '
             'map has no error in metres'
         )
-    sources = open_dataset(arguments.dataset, arguments.split)
+    sources = _open(arguments)
     mounting = MountingSource(arguments.mounting, arguments.height_error, arguments.pitch_error)
     floor = FloorConfig(use_floor=not arguments.no_floor)
     scores = {
@@ -232,6 +240,15 @@ def run(arguments: argparse.Namespace) -> None:
         estimator = build_estimator(model, 'auto')
         sheet = draw_sheet(estimator, sources, scores['auto'])
         write_png(arguments.sheet, sheet)
+
+
+def _open(arguments: argparse.Namespace) -> list[SampleSource]:
+    if not is_bag(arguments.dataset):
+        return open_dataset(arguments.dataset, arguments.split)
+    from .bag_dataset import open_bag_dataset  # the other datasets need no rosbags
+
+    place, topics = str(arguments.dataset), (arguments.image_topic, arguments.depth_topic)
+    return open_bag_dataset(place, *topics)
 
 
 def build_estimator(model: OnnxModel, focal_correction: str = 'auto') -> DepthEstimator:

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv('RAY_raylet_start_wait_time_s', '180')  # on a busy machine
     monkeypatch.setenv('RAY_ENABLE_UV_RUN_RUNTIME_ENV', '0')
     ray.init(
         num_cpus=2,
