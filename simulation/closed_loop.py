@@ -80,6 +80,8 @@ def _running_nodes(options: DriveOptions) -> Iterator[None]:
     """Run depth_node, or the oracle in its place, and alert_node."""
     corridor = f'corridor_width_m:={PROXIMITY.corridor_width_m}'
     parameters = ['-p', 'use_sim_time:=true', '-p', corridor]
+    if options.looming:
+        parameters += ['-p', 'looming:=true']
     if options.model:
         parameters += ['-p', f'model_file:="{options.model}"']
     depth = 'simulation.oracle_node' if options.oracle else 'fcrn_depth_ros.nodes.depth_node'

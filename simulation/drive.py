@@ -293,6 +293,8 @@ class DriveOptions:
         What the robot has and knows beside its camera.
     memory : bool
         Whether the alert knows the robot's body, and so judges paths and remembers.
+    looming : bool
+        Whether the growth of the picture is a second opinion.
 
     """
 
@@ -304,6 +306,7 @@ class DriveOptions:
     kinds: str = 'straight'
     sensors: Sensors = field(default_factory=Sensors)
     memory: bool = True
+    looming: bool = False
 
 
 @dataclass(frozen=True)

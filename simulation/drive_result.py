@@ -185,6 +185,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'collisions': outcomes.count('collision'),
         'false_stops': outcomes.count('false_stop'),
         'false_stops_for_unknown': sum(result.false_for_unknown for result in results),
+        'false_stops_for_growth': sum('picture grows' in r.false_reason for r in results),
         'never_stopped': outcomes.count('never_stopped'),
         'stuck': outcomes.count('stuck'),
         'not_judged': outcomes.count('not_judged'),

@@ -29,9 +29,11 @@ from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import FrameError, InferenceError
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_model
 from fcrn_depth_ros.odometry import OdometryReading
+from fcrn_depth_ros.perception.looming import LoomingConfig
 from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
-from fcrn_depth_ros.perception.scan import depth_to_scan, ScanConfig
+from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.wire.contents import scan_of
 from fcrn_depth_ros.wire.range_reading import scale_sigma
 import numpy as np
 from numpy.typing import NDArray
@@ -215,20 +217,14 @@ class InProcessBrain:
                     scale_sigma(seen.nearest_m, seen.range_variance_m2),
                 )
                 self._machine.hear(time_s, reading, time_ns)
+            self._machine.hear_growth(time_s, seen.time_to_collision_s)
         self.is_unknown = math.isnan(share)
         self._machine.hear_proximity(time_s, share)
         self._velocity = self._machine.limit(self._velocity)
 
     def _scan(self, seen: Observation) -> RangeScan:
         """Return depth/scan of a frame."""
-        scan = depth_to_scan(
-            seen.estimate.depth_m,
-            seen.intrinsics,
-            self._scan_config,
-            seen.mounting,
-            seen.unsure,
-            seen.floor_evidence,
-        )
+        scan = scan_of(seen, self._scan_config)
         return RangeScan(
             seen.stamp_ns,
             scan.angle_min_rad,
@@ -263,7 +259,8 @@ def make_brain(options: DriveOptions, latency_s: float | None) -> InProcessBrain
         return InProcessBrain(pipeline, _or(latency_s, ORACLE_LATENCY_S), truth, alert)
     path = Path(options.model) if options.model else embedded_model_path('CPU')
     pipeline = PerceptionPipeline.for_model(
-        load_onnx_model(path), PerceptionConfig(proximity=PROXIMITY)
+        load_onnx_model(path),
+        PerceptionConfig(proximity=PROXIMITY, looming=LoomingConfig(options.looming)),
     )
     return InProcessBrain(pipeline, _or(latency_s, NETWORK_LATENCY_S), alert=alert)
 

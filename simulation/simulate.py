@@ -100,6 +100,9 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="do not tell the alert the robot's body: it judges what is straight ahead only",
     )
     parser.add_argument(
+        '--looming', action='store_true', help='the growth of the picture is a second opinion'
+    )
+    parser.add_argument(
         '--compare',
         action='store_true',
         help='drive over DDS, then in-process with the latency measured there; compare outcomes',
@@ -125,6 +128,8 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--compare drives in both ways: leave out --in-process and --log')
     if not 0.0 <= options.mounting_error <= 0.5:
         parser.error(f'--mounting-error must be in [0, 0.5], got {options.mounting_error:g}')
+    if options.looming and options.oracle:
+        parser.error('--looming needs pictures: leave out --oracle')
     if options.latency_ms is not None and not 0 <= options.latency_ms <= 10_000:
         parser.error(f'--latency-ms must be in [0, 10000], got {options.latency_ms:g}')
     if options.model and not Path(options.model).is_file():
@@ -220,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parsed.mounting, parsed.mounting_error, parsed.odometry, parsed.range_hint
         ),
         memory=not parsed.no_memory,
+        looming=parsed.looming,
     )
     facts = {
         'oracle': parsed.oracle,
@@ -233,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'odometry': parsed.odometry,
         'range_hint': parsed.range_hint,
         'memory': not parsed.no_memory,
+        'looming': parsed.looming,
     }
     runs = list(range(parsed.first, parsed.first + parsed.runs))
     try:

@@ -10,6 +10,7 @@ The rules, in the order in which their demand for a stop is reported:
     contradiction  do the settings contradict each other?            here
     source         is the distance fresh, well-formed and known?     source_watch.py
     obstacle       is something too near, or coming too fast?        obstacle.py
+    looming        does the picture grow too fast?                   looming.py
     path           does the command lead into what was seen?         path_rule.py
     latch          has somebody acknowledged the last stop?          here
     neutral        did the driver let go after that?                 here
@@ -25,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 import math
 
+from .looming import LoomingRule
 from .memory import RangeScan, RememberedPoints
 from .obstacle import ObstacleRule
 from .path_rule import PathConfig, PathRule, PathVerdict
@@ -166,6 +168,7 @@ class AlertMachine:
         self._contradiction = contradiction or config.contradiction()
         self._source = SourceWatch(config)
         self._obstacle = ObstacleRule(config)
+        self._looming = LoomingRule(config)
         self._path.reconfigure(config)
         self._reading: RangeReading | None = None
         self._was_released = False
@@ -194,6 +197,22 @@ class AlertMachine:
             self._reading = reading
             extra_m = 0.0 if self._is_verified(reading) else self._config.unverified_margin_m
             self._obstacle.hear(now_s, reading, self._speed_mps, extra_m)
+        self.advance(now_s)
+
+    def hear_growth(self, now_s: float, time_to_collision_s: float) -> None:
+        """
+        Take a time to collision from the growth of the picture.
+
+        Parameters
+        ----------
+        now_s : float
+            Steady time.
+        time_to_collision_s : float
+            See :meth:`LoomingRule.hear`.
+
+        """
+        self.advance(now_s)
+        self._looming.hear(now_s, time_to_collision_s)
         self.advance(now_s)
 
     def hear_scan(self, now_s: float, scan: RangeScan, clock_ns: int) -> None:
@@ -352,6 +371,8 @@ class AlertMachine:
         elif self._speed_mps > self._obstacle.speed_limit_mps:
             self._obstacle.be_cautious()
         self._demand = fault or self._obstacle.verdict()
+        if self._demand.state < AlertState.STOP:
+            self._demand = self._looming.verdict(now_s) or self._demand
         # An obstacle that is seen well may be left; whatever cannot be judged may not.
         self._is_free_to_leave = fault is None and self._demand.state is AlertState.STOP
         path = self._path.judge(now_s, self._intended)

@@ -170,6 +170,7 @@ class AlertNode(SelfStartingNode):
         )
         for message_type, topic, callback in (
             (Float32, 'proximity', self._on_proximity),
+            (Float32, 'proximity/time_to_collision', self._on_growth),
             distance,
             *self._path_inputs(),
         ):
@@ -297,6 +298,11 @@ class AlertNode(SelfStartingNode):
     @guarded
     def _on_proximity(self, message: Float32) -> None:
         self._machine.hear_proximity(time.monotonic(), message.data)
+        self._act()
+
+    @guarded
+    def _on_growth(self, message: Float32) -> None:
+        self._machine.hear_growth(time.monotonic(), message.data)
         self._act()
 
     @guarded

@@ -92,6 +92,8 @@ class Observation:
         Pixels of less confidence than `confidence_threshold`; None where none was asked for.
     floor_evidence : FloorEvidence or None
         What the network's floor output adds to the depth; None where it adds nothing.
+    time_to_collision_s : float
+        From the growth of the picture; +Inf where nothing grows, NaN where it says nothing.
 
     """
 
@@ -108,6 +110,7 @@ class Observation:
     has_unrectified_distortion: bool = False
     unsure: NDArray[np.bool_] | None = None
     floor_evidence: FloorEvidence | None = None
+    time_to_collision_s: float = math.nan
 
     @cached_property
     def depth_m(self) -> NDArray[np.float32]:

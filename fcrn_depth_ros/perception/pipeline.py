@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+import math
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from .confidence import ConfidenceConfig, never_clear, unsure_pixels
 from .floor import floor_evidence, FloorConfig, FloorEvidence
+from .looming import LoomingConfig, LoomingWatch
 from .observation import CameraFrame, Observation
 from .proximity import estimate_proximity, ProximityConfig
 from .quality import assess_image, QualityConfig
@@ -72,7 +74,7 @@ class PerceptionConfig:
 
     Attributes
     ----------
-    frames, estimation, quality, proximity, floor, confidence
+    frames, estimation, quality, proximity, floor, confidence, looming
         See each class.
 
     """
@@ -83,6 +85,7 @@ class PerceptionConfig:
     proximity: ProximityConfig = field(default_factory=ProximityConfig)
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
     floor: FloorConfig = field(default_factory=FloorConfig)
+    looming: LoomingConfig = field(default_factory=LoomingConfig)
 
     def contradiction(self) -> str:
         """Return how the settings contradict each other; empty where they do not."""
@@ -154,6 +157,7 @@ class PerceptionPipeline:
         self._make_source = make_source
         self._source: DepthSource | None = None
         self._repeats = RepeatWatch()
+        self._looming = LoomingWatch()
         self._last: tuple[CameraFrame, Observation] | None = None
         self.restart()
         self.reconfigure(config or PerceptionConfig())
@@ -204,6 +208,7 @@ class PerceptionPipeline:
     def restart(self) -> None:
         """Forget earlier frames."""
         self._repeats.restart()
+        self._looming.restart()
         self._rectifier: Rectifier | None = None
         self._first_arrival_s: float | None = None
         self._last = None
@@ -260,7 +265,7 @@ class PerceptionPipeline:
         repeats = self._count_repeats(frame)
         stopwatch.lap(Stage.REPEATS)
         if repeats and self._last is not None and _same_view(frame, self._last[0]):
-            seen = replace(self._last[1], stamp_ns=frame.stamp_ns)
+            seen = replace(self._last[1], stamp_ns=frame.stamp_ns, time_to_collision_s=math.nan)
         else:
             seen = self._look_at(frame, self._source, stopwatch)
         self._last = frame, seen
@@ -297,6 +302,11 @@ class PerceptionPipeline:
             stopwatch.lap(Stage.RECTIFY)
         intrinsics = None if calibration is None else calibration.intrinsics
         quality = assess_image(image_rgb, config.quality)
+        growth_ttc_s = math.nan
+        if config.looming.looming and intrinsics is not None and quality.usable:
+            growth_ttc_s = self._looming.update(
+                image_rgb, frame.stamp_ns, intrinsics, frame.mounting
+            )
         stopwatch.lap(Stage.QUALITY)
         estimate = (
             source.estimate(image_rgb, intrinsics, frame.mounting, stopwatch)
@@ -338,6 +348,7 @@ class PerceptionPipeline:
             floor_evidence=evidence,
             is_frozen=False,
             unsure=unsure,
+            time_to_collision_s=growth_ttc_s,
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,

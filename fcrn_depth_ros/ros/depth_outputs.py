@@ -46,6 +46,7 @@ _SIGNALS: dict[str, type] = {
     'proximity': Float32,
     'proximity/near': Bool,
     'proximity/range': Range,
+    'proximity/time_to_collision': Float32,
 }
 _SCALE_TOPIC = 'proximity/scale_verified'
 # What only some models give, and the key of the model card that says so.
@@ -149,6 +150,9 @@ class DepthOutputs:
                 'proximity/range',
                 Range(header=_forward_header(picture_header, settings), **reading),
             )
+        if not math.isnan(seen.time_to_collision_s):
+            growth = Float32(data=seen.time_to_collision_s)
+            self._publish('proximity/time_to_collision', growth)
         self._publish('proximity', Float32(data=seen.proximity.proximity))
         self._publish('proximity/near', Bool(data=seen.proximity.is_near(config)))
 

@@ -22,6 +22,7 @@ from ..estimation.depth_estimator import EstimationConfig
 from ..estimation.onnx_model import SessionConfig
 from ..perception.confidence import ConfidenceConfig
 from ..perception.floor import FloorConfig
+from ..perception.looming import LoomingConfig
 from ..perception.pipeline import FrameConfig, PerceptionConfig
 from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
@@ -322,6 +323,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         ProximityConfig,
         ConfidenceConfig,
         FloorConfig,
+        LoomingConfig,
         QualityConfig,
         OutputSettings,
         ScanConfig,
@@ -351,4 +353,5 @@ def perception_config(settings: AnySnapshot) -> PerceptionConfig:
         proximity=settings.get(ProximityConfig),
         confidence=settings.get(ConfidenceConfig),
         floor=settings.get(FloorConfig),
+        looming=settings.get(LoomingConfig),
     )

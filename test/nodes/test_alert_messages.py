@@ -64,6 +64,7 @@ EVENTS = st.one_of(
     st.tuples(st.just('_on_range'), likely_range),
     st.tuples(st.just('_on_proximity'), st.one_of(likely_share, messages(Float32))),
     st.tuples(st.just('_on_near'), messages(Bool)),
+    st.tuples(st.just('_on_growth'), messages(Float32)),
     st.tuples(st.just('_on_scan'), st.one_of(likely_scan, messages(LaserScan))),
     st.tuples(st.just('_on_odometry'), st.one_of(likely_odometry, messages(Odometry))),
     st.tuples(

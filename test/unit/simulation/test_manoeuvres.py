@@ -219,7 +219,7 @@ def test_a_finished_series_is_reported_from_its_log(
     facts = {
         'oracle': True, 'model': 'embedded', 'in_process': True, 'seed': 0, 'speed_mps': 0.5,
         'kinds': 'straight', 'mounting': 'given', 'mounting_error': 0.0, 'odometry': False,
-        'range_hint': False, 'memory': True,
+        'range_hint': False, 'memory': True, 'looming': False,
     }  # fmt: skip
     DriveLog(tmp_path / 'log', facts).add(record(0))
     assert main(arguments) == 0
