@@ -6,6 +6,7 @@
 #   source scripts/environment.sh
 #   enter_environment          # what the nodes need
 #   enter_environment dev      # and what the tests and linters need
+#   enter_environment dashboard # and what the page needs
 #   enter_training_environment # one of its own, with torch and without ROS 2
 #   enter_ray_environment      # another one, with Ray and without ROS 2
 #
@@ -122,8 +123,8 @@ _fill_environment() {
             "$FCRN_ROOT/training/requirements.txt" "$FCRN_ROOT/setup.py" | sha256sum | cut -d' ' -f1)"
         [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && continue
         echo "==> installing the $group packages (this once; later runs skip it)"
-        if [ "$group" = dev ]; then
-            _pip_install --requirement "$FCRN_ROOT/requirements/dev.txt" || return 1
+        if [ "$group" = dev ] || [ "$group" = dashboard ]; then
+            _pip_install --requirement "$FCRN_ROOT/requirements/$group.txt" || return 1
         elif [ "$group" = training ]; then
             _pip_install ${FCRN_TORCH_INDEX:+--extra-index-url "$FCRN_TORCH_INDEX"} \
                 --requirement "$FCRN_ROOT/requirements/training-tests.txt" || return 1

@@ -214,6 +214,7 @@ class RobotView:
         self._diagnostics: dict[str, tuple[float, DiagnosticStatus]] = {}
         self._subscriptions: dict[str, Any] = {}
         self._picture_topic = ''
+        self._wants_confidence = False
         newest = qos.newest_input()
         for message_type, topic, callback, profile in (
             (Image, 'depth/image_rect', self._on_depth, newest),
@@ -266,9 +267,8 @@ class RobotView:
         wanted = {
             # A relative map is no distance: depth_node publishes its picture only.
             'depth/image_color': self.parameters.is_relative,
-            'depth/confidence': bool(
-                self._node.get_publishers_info_by_topic(self.topic('depth/confidence'))
-            ),
+            # depth_node warns of a subscriber that its network has nothing for: only on demand.
+            'depth/confidence': self._wants_confidence,
         }
         callbacks = {'depth/image_color': self._on_color, 'depth/confidence': self._on_confidence}
         for name, is_wanted in wanted.items():
@@ -276,6 +276,11 @@ class RobotView:
                 self._subscribe(name, Image, callbacks[name], qos.newest_input())
             elif not is_wanted:
                 self._unsubscribe(name)
+
+    def want_confidence(self) -> None:
+        """Subscribe to the confidence from now on."""
+        self._wants_confidence = True
+        self.follow_graph()
 
     def _find_picture(self) -> tuple[str, type]:
         types = {

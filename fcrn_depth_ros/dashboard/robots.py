@@ -127,6 +127,10 @@ class Robots:
         """Call one of SERVICES of alert_node; `value` is for those that take one."""
         return self._ask(partial(self._call_alert, robot, service, value))
 
+    def want_confidence(self, robot: str) -> None:
+        """Show the confidence of the depth, where the network gives one."""
+        self._post(self._want_confidence, robot)
+
     def post(self, work: Callable[..., None], *arguments: Any) -> None:
         """Let the executor's thread do something; it must not raise."""
         self._post(work, *arguments)
@@ -172,6 +176,11 @@ class Robots:
         if self._watchers[robot] <= 0:
             del self._watchers[robot]
             self._left_s[robot] = time.monotonic()
+
+    def _want_confidence(self, robot: str) -> None:
+        view = self.views.get(robot)
+        if view is not None:
+            view.want_confidence()
 
     def _follow_graph(self) -> None:
         now_s = time.monotonic()

@@ -360,6 +360,10 @@ class DashboardServer:
             return True
         if kind == 'watch':
             return self._watch(client, said.get('robot'))
+        if kind == 'confidence':
+            if client.robot:
+                self._robots.want_confidence(client.robot)
+            return bool(client.robot)
         if kind in ('set', 'call', 'phone'):
             return self._take_request(client, kind, said)
         return False

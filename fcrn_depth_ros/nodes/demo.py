@@ -118,6 +118,12 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         default='',
         help='ONNX file with a model card (default: the embedded fcrn_lite)',
     )
+    parser.add_argument(
+        '--dashboard',
+        action='store_true',
+        help='serve a page that shows everything, at http://127.0.0.1:8731/, and play the '
+        'recording again and again until Ctrl-C',
+    )
     add_overwrite_argument(parser)
     options = parser.parse_args(arguments)
     bundled = not (options.images or options.video or options.camera >= 0)
@@ -127,6 +133,7 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         camera=options.camera,
         rate_hz=options.rate,
         duration_s=options.duration,
+        loop=options.dashboard and options.camera < 0,
         camera_file=options.camera_file,
     )
     return options
@@ -209,6 +216,7 @@ def _start(
                 'camera': source.camera,
                 'rate_hz': source.rate_hz,
                 'duration_s': source.duration_s,
+                'loop': source.loop,
                 'camera_file': source.camera_file,
                 'reliable': True,
                 'wait_for_subscribers': _SUBSCRIBERS,
@@ -231,6 +239,9 @@ def _start(
         ],
         log,
     )
+    if options.dashboard:
+        # Whoever runs the demo sits at this machine: the page may change things.
+        processes.start('dashboard', ['--control'])
     processes.start('demo_recorder', _ros_arguments({'out': options.out, **camera}))
 
 

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
 import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -53,9 +54,11 @@ from ..ros.node_settings import (
 )
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.picture_watch import PictureWatch
+from ..ros.pose_mounting import PoseMounting
 from ..ros.process import run_nodes
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
+from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0
 
@@ -83,6 +86,7 @@ class DepthNode(SelfStartingNode):
         self._pipeline: PerceptionPipeline | None = None
         self._decode: Callable[[Any], np.ndarray] = image_to_rgb
         self._tf_mounting: TfMounting | None = None
+        self._pose_mounting: PoseMounting | None = None
         self._scan_transform: ScanTransform | None = None
         self._outputs: DepthOutputs | None = None
         self._camera_info: CameraInfo | None = None
@@ -177,8 +181,11 @@ class DepthNode(SelfStartingNode):
         session = settings.get(SessionConfig)
         compressed = settings.get(InputSettings).image_transport == 'compressed'
         self._decode = compressed_image_decoder() if compressed else image_to_rgb
-        floor_frame = settings.get(MountingSettings).floor_frame
-        if floor_frame:
+        mounting_settings = settings.get(MountingSettings)
+        floor_frame = mounting_settings.floor_frame
+        if mounting_settings.use_mounting_topic:
+            self._pose_mounting = PoseMounting()
+        elif floor_frame:
             self._tf_mounting = TfMounting(self, floor_frame)
         with must_end('the loading of the network', LOADING_LIMIT_S):
             model, choice = load_model(
@@ -225,6 +232,17 @@ class DepthNode(SelfStartingNode):
                 event_callbacks=SubscriptionEventCallbacks(message_lost=self._on_image_lost),
             ),
         ]
+        if self._pose_mounting is not None:
+            self._inputs.insert(
+                0,
+                self.create_subscription(
+                    PoseStamped,
+                    'mounting',
+                    self._pose_mounting.take,
+                    qos.sensor_input(),
+                    qos_overriding_options=qos.overridable(),
+                ),
+            )
         used_topic = self._inputs[-1].topic_name
         self._status.update(image_topic=used_topic)
         raw_topic = self.resolve_topic_name('image')
@@ -254,7 +272,7 @@ class DepthNode(SelfStartingNode):
         if self._scan_transform is not None:
             self._scan_transform.close()
         self._pipeline = self._outputs = self._camera_info = None
-        self._tf_mounting = self._scan_transform = None
+        self._tf_mounting = self._pose_mounting = self._scan_transform = None
         self._status.update(
             lifecycle_state=lifecycle_state, model='', model_choice='', provider=''
         )
@@ -300,7 +318,9 @@ class DepthNode(SelfStartingNode):
         self._publish_diagnostics()
 
     def _read(self, arrived: ArrivedImage, settings: Snapshot) -> CameraFrame:
-        if self._tf_mounting is not None:
+        if self._pose_mounting is not None:
+            mounting = self._pose_mounting.look_up(nanoseconds(arrived.message.header.stamp))
+        elif self._tf_mounting is not None:
             mounting = self._tf_mounting.look_up(arrived.message.header.frame_id)
         else:
             mounting = settings.get(MountingSettings).mounting()
@@ -311,7 +331,8 @@ class DepthNode(SelfStartingNode):
     ) -> None:
         self._hints.check_image(message, seen)
         # Where TF has lost the mounting for a moment, the last transform stays.
-        is_lost = self._tf_mounting is not None and seen.mounting is None
+        comes_from_outside = self._tf_mounting is not None or self._pose_mounting is not None
+        is_lost = comes_from_outside and seen.mounting is None
         if self._scan_transform is not None and not is_lost:
             frame = message.header.frame_id
             scan_frame = settings.get(OutputSettings).scan_frame(frame)

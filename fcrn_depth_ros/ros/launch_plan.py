@@ -11,7 +11,7 @@ values of the arguments into processes; an argument that is wrong raises before 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ _PARAMETERS = {
         'camera_pitch_deg',
         'camera_roll_deg',
         'floor_frame',
+        'use_mounting_topic',
         'publish_tf',
         'scan_frame_id',
     ),
@@ -193,6 +194,19 @@ LAUNCH_ARGUMENTS = (
         _BOOLEAN,
     ),
     LaunchArgument(
+        'dashboard',
+        'false',
+        'Serve a page that shows everything in any browser, at http://127.0.0.1:8731/ unless '
+        'params_file says otherwise; needs the package aiohttp.',
+        _BOOLEAN,
+    ),
+    LaunchArgument(
+        'dashboard_control',
+        'false',
+        'Let that page set parameters, and reset, enable and mute the alert.',
+        _BOOLEAN,
+    ),
+    LaunchArgument(
         'camera_frame',
         'camera_optical_frame',
         'frame_id of the images: the fixed frame of rviz2.',
@@ -289,6 +303,11 @@ def plan_launch(
                 ('cmd_vel_out', arguments['cmd_vel_out_topic']),
             )
         )
+    if arguments['dashboard'] == 'true':
+        page = ours('dashboard')
+        if arguments['dashboard_control'] == 'true':
+            page = replace(page, parameters={**page.parameters, 'control': True})
+        processes.append(page)
     if arguments['rviz'] == 'true':
         if not has_package('rviz2'):
             raise ConfigurationError(
@@ -354,7 +373,7 @@ def _overrides(node: str, arguments: Mapping[str, str]) -> dict[str, bool | floa
     """Convert the arguments that override parameters; those left empty are not among them."""
     settings = _settings_of(node)
     overrides: dict[str, bool | float | str] = {}
-    for name in _PARAMETERS[node]:
+    for name in _PARAMETERS.get(node, ()):
         text = arguments[name]
         if text:
             default, description = settings[name]

@@ -126,6 +126,15 @@ class MountingSettings(Settings):
         read_only=True,
     )
 
+    use_mounting_topic: bool = setting(
+        False,
+        'Take the mounting of each image from the topic mounting (geometry_msgs/PoseStamped: the '
+        'pose of the optical frame above the floor, z up, stamped like the image), for a camera '
+        'that knows how it is held. An image without a pose within 0.1 s has no mounting. It '
+        'comes before floor_frame and the three parameters.',
+        read_only=True,
+    )
+
     def mounting(self) -> CameraMounting | None:
         """
         Give the mounting that the parameters state.

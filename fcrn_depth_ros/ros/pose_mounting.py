@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 import math
+import threading
 
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
 import numpy as np
@@ -23,13 +24,14 @@ from ..wire.stamps import nanoseconds
 _KEPT = 30
 # A pose of another moment counts for a picture where they are this near. Somebody who walks
 # tilts a phone by about a degree meanwhile.
-NEAR_NS = 50_000_000
+NEAR_NS = 100_000_000
 
 
 class PoseMounting:
-    """The poses that came lately, by their stamps."""
+    """The poses that came lately, by their stamps. Any thread may call it."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._mountings: OrderedDict[int, CameraMounting | None] = OrderedDict()
 
     def take(self, message: PoseStamped) -> None:
@@ -42,9 +44,11 @@ class PoseMounting:
             One that is no mounting makes the mounting at its stamp unknown.
 
         """
-        self._mountings[nanoseconds(message.header.stamp)] = mounting_of_pose(message.pose)
-        while len(self._mountings) > _KEPT:
-            self._mountings.popitem(last=False)
+        mounting = mounting_of_pose(message.pose)
+        with self._lock:
+            self._mountings[nanoseconds(message.header.stamp)] = mounting
+            while len(self._mountings) > _KEPT:
+                self._mountings.popitem(last=False)
 
     def look_up(self, stamp_ns: int) -> CameraMounting | None:
         """
@@ -61,11 +65,11 @@ class PoseMounting:
             That of the nearest pose; None where none is near in time.
 
         """
-        stamps = list(self._mountings)
-        nearest_ns = min(stamps, key=lambda stamp: abs(stamp - stamp_ns), default=None)
-        if nearest_ns is None or abs(nearest_ns - stamp_ns) > NEAR_NS:
-            return None
-        return self._mountings.get(nearest_ns)
+        with self._lock:
+            nearest_ns = min(self._mountings, key=lambda t: abs(t - stamp_ns), default=None)
+            if nearest_ns is None or abs(nearest_ns - stamp_ns) > NEAR_NS:
+                return None
+            return self._mountings[nearest_ns]
 
 
 def mounting_of_pose(pose: Pose) -> CameraMounting | None:

@@ -188,6 +188,10 @@ class FakeRobots:
         """Keep who is not watched any more."""
         self.watched.remove(robot)
 
+    def want_confidence(self, robot: str) -> None:
+        """Keep the request."""
+        self.asked.append(('confidence', robot))
+
     def post(self, work: Callable[..., None], *arguments: Any) -> None:
         """Do it at once."""
         work(*arguments)

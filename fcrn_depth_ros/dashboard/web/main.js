@@ -8,6 +8,7 @@ import { Diagnostics } from './diagnostics.js';
 import { Around, History } from './drawings.js';
 import { readFrame } from './frame.js';
 import { Parameters } from './parameters.js';
+import { Phone } from './phone.js';
 import { Pictures } from './pictures.js';
 import { distance, fillIn, percent, span, text, word } from './text.js';
 
@@ -22,7 +23,9 @@ const history = new History();
 const around = new Around();
 const diagnostics = new Diagnostics();
 const parameters = new Parameters((message) => connection.ask(message));
+const phone = new Phone(connection, (namespace) => { wanted = namespace; });
 
+let wanted = '';
 let status = null;
 let robots = [];
 let robot = new URLSearchParams(location.search).get('robot') ?? '';
@@ -42,8 +45,8 @@ connection.addEventListener('hello', ({ detail }) => {
   mode.textContent = text(control ? 'control' : 'readOnly');
   mode.title = control ? '' : text('readOnlyHint');
   mode.classList.toggle('on', control);
-  for (const id of ['reset', 'enable', 'mute', 'record']) byId(id).disabled = !control;
-  byId('record').hidden = !detail.recording;
+  for (const id of ['reset', 'enable', 'mute']) byId(id).disabled = !control;
+  byId('phone-open').hidden = !control || !navigator.mediaDevices;
   byId('answer').textContent = control ? '' : text('readOnlyHint');
 });
 
@@ -56,7 +59,8 @@ connection.addEventListener('robots', ({ detail }) => {
     select.disabled = !robots.length;
     select.value = robot;
   }
-  if (robots.length && !robots.includes(robot)) choose(robots[0]);
+  if (wanted && robots.includes(wanted)) { choose(wanted); wanted = ''; }
+  else if (robots.length && !robots.includes(robot)) choose(robots[0]);
   else if (robots.includes(robot) && status?.robot !== robot) connection.watch(robot);
 });
 
@@ -183,6 +187,8 @@ function choose(name) {
 }
 byId('robot').addEventListener('change', ({ currentTarget }) => choose(currentTarget.value));
 
+byId('phone-open').addEventListener('click', () => phone.open());
+
 function confirm(what) {
   const dialog = byId('confirm');
   put('confirm-title', text(`${what}Title`));
@@ -216,6 +222,8 @@ byId('mute').addEventListener('click', async () => {
   isMuted = !isMuted;
   byId('mute').textContent = text(isMuted ? 'unmute' : 'mute');
 });
+
+document.addEventListener('wantsConfidence', () => connection.send({ type: 'confidence' }));
 
 // ---- How it looks -----------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ export class Pictures {
     this.#depth.addEventListener('keydown', (event) => this.#key(event));
     document.getElementById('layer').addEventListener('click', ({ currentTarget }) => {
       this.#showsConfidence = !this.#showsConfidence;
+      if (this.#showsConfidence) document.dispatchEvent(new Event('wantsConfidence'));
       currentTarget.setAttribute('aria-pressed', this.#showsConfidence);
       this.#draw();
     });
@@ -106,8 +107,6 @@ export class Pictures {
     } else {
       this.#frame.size = frame.header.depth;
     }
-    document.getElementById('layers').hidden = !frame.confidence;
-    if (!frame.confidence) this.#showsConfidence = false;
     this.#draw();
   }
 
@@ -261,6 +260,7 @@ export class Pictures {
     let says = text('readoutHint');
     const frame = this.#frame;
     if (frame?.color && !frame.depth) says = text('relative');
+    else if (this.#showsConfidence && !frame?.confidence) says = text('noConfidence');
     if (this.#cross && frame?.depth) {
       const { width, height } = frame.size;
       const at = Math.floor(this.#cross.y * height) * width + Math.floor(this.#cross.x * width);

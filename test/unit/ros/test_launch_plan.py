@@ -68,6 +68,16 @@ def test_by_default_both_nodes_start_and_no_parameter_is_pinned(plan: Plan) -> N
     )
 
 
+def test_the_page_is_started_on_demand_and_changes_nothing_by_default(plan: Plan) -> None:
+    page = plan(dashboard='true')['dashboard']
+    assert dict(page.parameters) == {}
+    assert page.respawn
+    assert dict(plan(dashboard='true', dashboard_control='true')['dashboard'].parameters) == {
+        'control': True
+    }
+    assert 'dashboard' not in plan(dashboard_control='true')
+
+
 def test_alert_false_leaves_alert_node_out(plan: Plan) -> None:
     assert list(plan(alert='false')) == ['depth_node']
 

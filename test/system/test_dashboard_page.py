@@ -1,0 +1,342 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+The page in a real headless Chromium, as a person sees and uses it; the robot is made up.
+
+The Content-Security-Policy stays in force, so these tests look through selectors only. With
+FCRN_SCREENSHOTS=FOLDER the pictures of the page are left there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import json
+import os
+from pathlib import Path
+import re
+import shutil
+from typing import Any
+
+from fake_robots import FakeRobots, wait_for
+from fcrn_depth_ros.dashboard.access import AccessRules, own_names
+from fcrn_depth_ros.dashboard.robots import Answer
+from fcrn_depth_ros.dashboard.server import DashboardServer
+from playwright.sync_api import Browser, expect, Page, sync_playwright
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / 'node_modules' / 'axe-core' / 'axe.min.js'
+SIZES = {'phone': (360, 740), 'desk': (1440, 900)}
+PATIENCE_MS = 60_000
+
+
+def chromium() -> str:
+    """Find the browser, or skip."""
+    found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser'))), None)
+    if found is None:
+        pytest.skip('needs chromium (apt install chromium)')
+    return found
+
+
+@pytest.fixture(scope='module')
+def browser() -> Iterator[Browser]:
+    executable = chromium()
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            # Containers run as root, where Chromium's sandbox does not work.
+            args=[
+                '--use-fake-device-for-media-stream',
+                '--use-fake-ui-for-media-stream',
+                '--autoplay-policy=no-user-gesture-required',
+                *(['--no-sandbox'] if os.geteuid() == 0 else []),
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+class FakePhone:
+    """Keeps what a phone sends."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.messages: list[bytes] = []
+
+    def take(self, data: bytes) -> bool:
+        self.messages.append(data)
+        return True
+
+    def close(self) -> None:
+        pass
+
+    def header(self) -> dict[str, Any]:
+        """Give what the newest picture said of itself."""
+        data = self.messages[-1]
+        header: dict[str, Any] = json.loads(data[4 : 4 + int.from_bytes(data[:4], 'little')])
+        return header
+
+
+class Shown:
+    """A server, its robots, and an open page that has said nothing bad to its console."""
+
+    def __init__(self, browser: Browser, control: bool = True, **context: object) -> None:
+        self.robots = FakeRobots(rate_hz=5.0)
+        rules = AccessRules(False, '', own_names())
+        self.phones: list[FakePhone] = []
+        self.server = DashboardServer(self.robots, rules, control, 15.0, self._make_phone)
+        self.robots.on_frame = self.server.frame_waits
+        self.url = f'http://127.0.0.1:{self.server.start("127.0.0.1", 0, None)}/'
+        self.context = browser.new_context(locale='en-GB', **context)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.complaints: list[str] = []
+        self.page.on('pageerror', lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            'console',
+            lambda said: self.complaints.append(said.text) if said.type == 'error' else None,
+        )
+        self.requests: list[str] = []
+        self.page.on('request', lambda request: self.requests.append(request.url))
+
+    def _make_phone(self, name: str) -> FakePhone:
+        self.phones.append(FakePhone(f'/{name}'))
+        return self.phones[-1]
+
+    def open(self) -> Page:
+        """Open the page and wait for its first picture."""
+        self.page.goto(self.url)
+        self.page.wait_for_selector('body[data-frames]', state='attached')
+        return self.page
+
+    def close(self) -> None:
+        self.context.close()
+        self.server.stop()
+        self.robots.close()
+
+
+@pytest.fixture
+def shown(browser: Browser) -> Iterator[Shown]:
+    shown = Shown(browser, viewport={'width': 1440, 'height': 900})
+    yield shown
+    shown.close()
+
+
+def test_the_first_picture_and_the_state_come_by_themselves(shown: Shown) -> None:
+    page = shown.open()
+    expect(page.locator('#word')).to_have_text('Clear')
+    expect(page.locator('#reason')).to_have_text('nothing near')
+    expect(page.locator('#nearest')).to_have_text('1.84 m')
+    expect(page.locator('#announcement')).to_have_text('Clear: nothing near')
+    expect(page.locator('#depth-rate')).to_have_text('15.0 Hz')
+    expect(page.locator('#scale-verified')).to_have_text('verified ± 11 %')
+    expect(page.locator('#diagnostics .message')).to_have_text('depth comes')
+    assert not shown.complaints
+    assert all(request.startswith((shown.url, 'blob:')) for request in shown.requests)
+
+
+def test_each_word_is_shown_and_announced(shown: Shown) -> None:
+    page = shown.open()
+    for word, shown_as in (
+        ('CAUTION', 'Caution'),
+        ('STOP', 'Stop'),
+        ('STALE', 'Stale'),
+        ('BLIND', 'Blind'),
+        ('DISABLED', 'Disabled'),
+        ('NO_ALERT', 'No alert'),
+    ):
+        shown.robots.views['/'].changes = {'word': word, 'reason': 'a reason', 'proximity': None}
+        expect(page.locator('#word')).to_have_text(shown_as)
+        expect(page.locator('#announcement')).to_have_text(f'{shown_as}: a reason')
+        expect(page.locator('#sign')).to_have_attribute('href', f'#sign-{word}')
+        expect(page.locator('#nearest')).to_have_text('–')
+
+
+def test_the_distance_under_the_pointer_and_under_the_keyboards_cross(shown: Shown) -> None:
+    shown.robots.views['/'].frame = lambda number: frame_with_a_box(number)
+    page = shown.open()
+    box = page.locator('#depth').bounding_box()
+    assert box is not None
+    page.mouse.move(box['x'] + 0.9 * box['width'], box['y'] + 0.8 * box['height'])
+    expect(page.locator('#readout')).to_have_text('3.50 m')
+    page.mouse.move(box['x'] + 0.5 * box['width'], box['y'] + 0.02 * box['height'])
+    expect(page.locator('#readout')).to_have_text('unknown')
+    page.locator('#depth').focus()
+    page.keyboard.press('Escape')
+    expect(page.locator('#readout')).to_have_text('point at the picture')
+    page.keyboard.press('ArrowDown')
+    expect(page.locator('#readout')).to_have_text('1.25 m')
+
+
+def frame_with_a_box(number: int) -> bytes:
+    from fcrn_depth_ros.dashboard.frames import depth_part, jpeg, near_part, pack
+    import numpy as np
+
+    depth_m = np.full((48, 64), 3.5, np.float32)
+    depth_m[:4] = np.nan
+    depth_m[14:44, 20:44] = 1.25
+    return pack(
+        {'number': number, 'age_ms': 80.0, 'depth': {'width': 64, 'height': 48}},
+        {
+            'picture': jpeg(np.full((48, 64, 3), 90, np.uint8)),
+            'depth': depth_part(depth_m),
+            'near': near_part(depth_m < 1.5),
+        },
+    )
+
+
+def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: Shown) -> None:
+    page = shown.open()
+    field = page.locator('#parameter-alert_node-stop_distance_m')
+    expect(field).to_have_value('0.5')
+    slider = page.get_by_role('slider', name='stop_distance_m')
+    slider.focus()
+    page.keyboard.press('ArrowLeft')
+    wait_for(lambda: shown.robots.asked, 'the change arrives')
+    kind, robot, node, name, value = shown.robots.asked[-1]
+    assert (kind, robot, node, name) == ('set', '/', 'alert_node', 'stop_distance_m')
+    assert 0.4 <= value < 0.5
+    refusal = 'stop_distance_m must be a finite number in [0, 100], got 1000.0; meaning: …'
+    shown.robots.answer = Answer(False, refusal)
+    field.fill('1000')
+    field.press('Tab')
+    says = page.locator('#parameter-alert_node-stop_distance_m-says')
+    expect(says).to_have_text(f'Refused: {refusal}')
+    # The value in force comes back.
+    expect(field).to_have_value(re.compile(r'^0\.4'))
+    assert not shown.complaints
+
+
+def test_what_may_set_the_robot_moving_asks_first(shown: Shown) -> None:
+    page = shown.open()
+    page.get_by_role('button', name='Reset stop').click()
+    expect(page.get_by_role('dialog')).to_be_visible()
+    page.keyboard.press('Escape')
+    expect(page.get_by_role('dialog')).to_be_hidden()
+    assert not shown.robots.asked
+    shown.robots.answer = Answer(False, 'refused: something is still too near')
+    page.get_by_role('button', name='Reset stop').click()
+    page.get_by_role('button', name='Reset the stop').click()
+    expect(page.locator('#answer')).to_have_text('refused: something is still too near')
+    page.get_by_role('button', name='Disable').click()
+    page.get_by_role('button', name='Cancel').click()
+    page.get_by_role('button', name='Disable').click()
+    page.get_by_role('button', name='Disable the alert').click()
+    wait_for(lambda: len(shown.robots.asked) == 2, 'the second request arrives')
+    assert shown.robots.asked == [
+        ('call', '/', 'reset', True),
+        ('call', '/', 'set_enabled', False),
+    ]
+
+
+def test_a_read_only_page_offers_nothing_to_change(browser: Browser) -> None:
+    shown = Shown(browser, control=False)
+    try:
+        page = shown.open()
+        expect(page.locator('#mode')).to_have_text('read-only')
+        for name in ('Reset stop', 'Disable', 'Mute'):
+            expect(page.get_by_role('button', name=name)).to_be_disabled()
+        expect(page.locator('#parameter-alert_node-stop_distance_m')).to_be_disabled()
+    finally:
+        shown.close()
+
+
+def test_old_pictures_and_a_lost_connection_never_look_live(shown: Shown) -> None:
+    page = shown.open()
+    shown.robots.on_frame = lambda robot: None
+    expect(page.locator('.camera .over')).to_have_text(re.compile('No live picture · .* old'))
+    expect(page.locator('#word')).to_have_text('Clear')  # the alert hears more than the page
+    shown.server.stop()
+    expect(page.locator('#word')).to_have_text('Connection lost')
+    expect(page.locator('#announcement')).to_have_text(re.compile('Connection lost'))
+    expect(page.locator('#nearest')).to_have_text('–')
+    expect(page.locator('.depth .view')).to_have_class(re.compile('old'))
+
+
+# Records what is felt, and lets a test tilt the device.
+PHONE = """
+window.felt = [];
+navigator.vibrate = (pattern) => {
+  window.felt.push(pattern);
+  document.documentElement.dataset.felt = JSON.stringify(pattern);
+  return true;
+};
+document.addEventListener('tilt', ({ detail: [beta, gamma] }) => {
+  dispatchEvent(new DeviceOrientationEvent('deviceorientation', { alpha: 0, beta, gamma }));
+});
+"""
+
+
+def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
+    shown.page.add_init_script(PHONE)
+    page = shown.open()
+    page.get_by_role('button', name='Use this camera').click()
+    page.get_by_label('Height of the lens').fill('1.2')
+    page.get_by_label('Distance to a sheet').fill('37.1')
+    page.get_by_role('button', name='Start').click()
+    expect(page.locator('#phone-says')).to_have_text('Pictures go to /phone.')
+    wait_for(lambda: shown.phones and len(shown.phones[0].messages) > 2, 'pictures come')
+    header = shown.phones[0].header()
+    assert (header['width'], header['height']) == (640, 480)
+    assert abs(header['focal_px'] - 640 * 0.8 * 0.371 / 0.297) < 0.1
+    assert 'pitch_deg' not in header  # nobody has said how it is held
+    # Upright, leaning 20 degrees forward: the camera looks down by 20 degrees.
+    page.locator('body').dispatch_event('tilt', {'detail': [70, 0], 'bubbles': True})
+    wait_for(lambda: 'pitch_deg' in shown.phones[0].header(), 'the tilt comes')
+    header = shown.phones[0].header()
+    assert abs(header['pitch_deg'] - 20) < 0.1 and abs(header['roll_deg']) < 0.1
+    assert header['height_m'] == 1.2
+    html = page.locator('html')
+    view = shown.robots.views['/']
+    for word, pattern in (('CAUTION', '[70]'), ('STOP', '[230]'), ('BLIND', '[60,80,60,80,350]')):
+        view.changes = {'word': word, 'reason': 'a reason'}
+        expect(html).to_have_attribute('data-felt', pattern)
+    view.changes = {}
+    page.get_by_role('button', name='Stop', exact=True).click()
+    expect(html).to_have_attribute('data-felt', '0')
+    assert not shown.complaints
+
+
+def test_several_robots_are_picked_by_namespace(shown: Shown) -> None:
+    from fake_robots import FakeView
+
+    shown.robots.views['/two'] = FakeView('/two', changes={'robot': '/two', 'word': 'STOP'})
+    shown.robots.names = ('/', '/two')
+    page = shown.open()
+    page.get_by_label('Robot').select_option('/two')
+    expect(page.locator('#word')).to_have_text('Stop')
+    wait_for(lambda: shown.robots.watched == ['/two'], 'only the chosen one is watched')
+
+
+@pytest.mark.parametrize('theme', ['light', 'dark'])
+@pytest.mark.parametrize('size', SIZES)
+def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str) -> None:
+    if not AXE.is_file():
+        pytest.skip('needs axe-core (npm install --no-save axe-core)')
+    width, height = SIZES[size]
+    shown = Shown(
+        browser,
+        viewport={'width': width, 'height': height},
+        color_scheme=theme,
+        reduced_motion='reduce',
+        bypass_csp=True,  # axe is put into the page
+    )
+    try:
+        page = shown.open()
+        expect(page.locator('#parameter-list details')).not_to_have_count(0)
+        expect(page.locator('#diagnostics details')).to_have_count(1)
+        overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')
+        assert overflow <= 0
+        page.add_script_tag(path=AXE)
+        found = page.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map("
+            "(v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.target).join(' ; ')}`))"
+        )
+        assert not [line for line in found if line.startswith(('serious', 'critical'))], found
+        folder = os.environ.get('FCRN_SCREENSHOTS')
+        if folder:
+            page.screenshot(path=f'{folder}/{size}-{theme}.png')
+    finally:
+        shown.close()

@@ -1,0 +1,195 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a view makes of a robot's messages; the node is made up."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+import zlib
+
+from builtin_interfaces.msg import Time
+from fake_robots import all_parameters
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.dashboard.robot_view import RobotView
+from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, LaserScan, Range
+from std_msgs.msg import Bool, Float32, Header, String, UInt8
+
+NOW_S = 100
+STAMP = Header(stamp=Time(sec=NOW_S - 1), frame_id='camera')
+
+
+class FakeNode:
+    """Keeps the subscriptions."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, Any] = {}
+        self.nanoseconds = NOW_S * 10**9
+        self.read: list[tuple[str, list[str]]] = [('/camera/rgb', ['sensor_msgs/msg/Image'])]
+
+    def create_subscription(self, kind: type, topic: str, callback: Any, profile: Any) -> str:
+        self.callbacks[topic] = callback
+        return topic
+
+    def destroy_subscription(self, topic: str) -> None:
+        del self.callbacks[topic]
+
+    def get_subscriber_names_and_types_by_node(self, node: str, namespace: str) -> Any:
+        if not self.read:
+            raise RuntimeError('no such node')
+        return self.read
+
+    def get_clock(self) -> FakeNode:
+        return self
+
+    def now(self) -> FakeNode:
+        return self
+
+
+class Seen:
+    """A view and what it is told."""
+
+    def __init__(self) -> None:
+        self.node = FakeNode()
+        self.offered = 0
+        self.view = RobotView(self.node, '/robot', self._count)
+        self.view.parameters = all_parameters()
+
+    def _count(self) -> None:
+        self.offered += 1
+
+    def hear(self, topic: str, message: Any) -> None:
+        name = topic if topic.startswith('/') else f'/robot/{topic}'
+        self.node.callbacks[name](message)
+
+    def frame(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        waiting = self.view.take_frame()
+        assert waiting is not None
+        data = waiting.encode()
+        length = int.from_bytes(data[:4], 'little')
+        header = json.loads(data[4 : 4 + length])
+        parts, offset = {}, 4 + length
+        for name, size in header['parts']:
+            parts[name] = data[offset : offset + size]
+            offset += size
+        return header, parts
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+def picture(header: Header = STAMP) -> Any:
+    return image_message(header, np.full((48, 64, 3), 90, np.uint8), 'rgb8')
+
+
+def depth(header: Header = STAMP, metres: float = 0.8, encoding: str = '32FC1') -> Any:
+    return depth_image_message(header, np.full((12, 16), metres, np.float32), encoding)
+
+
+@pytest.mark.parametrize('encoding', ['32FC1', '16UC1'])
+def test_a_depth_goes_out_with_the_picture_of_its_stamp(seen: Seen, encoding: str) -> None:
+    seen.hear('/camera/rgb', picture())
+    seen.hear('/camera/rgb', picture(Header(stamp=Time(sec=NOW_S))))
+    seen.hear('depth/image_rect', depth(encoding=encoding))
+    header, parts = seen.frame()
+    assert header['depth'] == {'width': 16, 'height': 12}
+    assert header['age_ms'] == 1000.0
+    assert parts['picture'][:2] == b'\xff\xd8'
+    assert np.frombuffer(zlib.decompress(parts['depth']), '<u2').tolist() == [800] * 192
+    assert zlib.decompress(parts['near']) == b'\xff' * 24  # 0.8 m is near: below 1 m
+    assert seen.view.take_frame() is None
+
+
+def test_near_is_what_depth_node_counts_floor_left_out(seen: Seen) -> None:
+    seen.view.parameters.change('depth_node', 'camera_height_m', 0.3)
+    lens = CameraIntrinsics(12.0, 12.0, 7.5, 5.5, 16, 12)
+    seen.hear('depth/camera_info', camera_info_message(STAMP, lens))
+    seen.hear('depth/image_rect', depth(metres=0.85))
+    _, parts = seen.frame()
+    near = np.unpackbits(np.frombuffer(zlib.decompress(parts['near']), np.uint8)).reshape(12, 16)
+    assert near[:9].all() and not near[-1].any()
+
+
+def test_a_picture_that_no_depth_comes_for_is_shown_alone(seen: Seen) -> None:
+    seen.hear('/camera/rgb', picture())
+    header, parts = seen.frame()
+    assert list(parts) == ['picture'] and 'depth' not in header
+
+
+def test_a_compressed_picture_is_handed_on_as_it_is(seen: Seen) -> None:
+    seen.node.read = [('/robot/image/compressed', ['sensor_msgs/msg/CompressedImage'])]
+    seen.view.follow_graph()
+    assert '/camera/rgb' not in seen.node.callbacks
+    data = b'\xff\xd8 as it came'
+    seen.hear('image/compressed', CompressedImage(header=STAMP, format='jpeg', data=data))
+    assert seen.frame()[1]['picture'] == data
+
+
+def test_a_depth_node_that_has_gone_leaves_the_subscription(seen: Seen) -> None:
+    seen.node.read = []
+    seen.view.follow_graph()
+    assert '/camera/rgb' in seen.node.callbacks
+
+
+def test_a_relative_map_is_shown_as_its_picture_without_metres(seen: Seen) -> None:
+    assert '/robot/depth/image_color' not in seen.node.callbacks
+    seen.view.parameters.change('depth_node', 'proximity_mode', 'relative')
+    seen.view.follow_graph()
+    seen.hear('depth/image_color', picture())
+    header, parts = seen.frame()
+    assert list(parts) == ['color'] and 'depth' not in header
+    seen.view.parameters.change('depth_node', 'proximity_mode', 'metric')
+    seen.view.follow_graph()
+    assert '/robot/depth/image_color' not in seen.node.callbacks
+
+
+def test_confidence_comes_on_demand_and_only_with_its_own_depth(seen: Seen) -> None:
+    assert '/robot/depth/confidence' not in seen.node.callbacks
+    seen.view.want_confidence()
+    seen.hear('depth/confidence', depth(metres=0.5))
+    seen.hear('depth/image_rect', depth())
+    assert set(zlib.decompress(seen.frame()[1]['confidence'])) == {100}
+    seen.hear('depth/image_rect', depth(Header(stamp=Time(sec=NOW_S), frame_id='camera')))
+    assert 'confidence' not in seen.frame()[1]
+
+
+@pytest.mark.parametrize('encoding', ['rgb8', '16SC1'])
+def test_a_depth_that_is_none_is_named_and_ends_nothing(seen: Seen, encoding: str) -> None:
+    message = depth()
+    message.encoding = encoding
+    seen.hear('depth/image_rect', message)
+    assert 'must be 32FC1 or 16UC1' in seen.frame()[0]['problem']
+    message.encoding, message.width = '32FC1', 17
+    seen.hear('depth/image_rect', message)
+    assert 'without padding' in seen.frame()[0]['problem']
+
+
+def test_the_status_tells_unknown_from_nothing(seen: Seen) -> None:
+    assert seen.view.status()['word'] == 'NO_ALERT'
+    seen.hear('stop', Bool(data=False))
+    seen.hear('alert/level', UInt8(data=1))
+    seen.hear('alert/state', String(data='CAUTION: 0.80 m away'))
+    seen.hear('proximity', Float32(data=0.1))
+    seen.hear('proximity/range', Range(header=STAMP, range=0.8, max_range=10.0, variance=0.01))
+    seen.hear('proximity/scale_verified', Bool(data=True))
+    seen.hear('depth/scan', LaserScan(header=STAMP, ranges=[1.0, math.nan, math.inf]))
+    status = seen.view.status()
+    json.dumps(status, allow_nan=False)
+    assert (status['word'], status['reason']) == ('CAUTION', '0.80 m away')
+    assert status['range']['m'] == 0.8 and status['range']['sigma_m'] == 0.1
+    assert status['range']['age_s'] == 1.0
+    assert status['scan']['ranges'] == [1.0, None, -1]
+    seen.hear('proximity', Float32(data=math.nan))
+    assert seen.view.status()['word'] == 'BLIND'
+
+
+def test_closing_leaves_no_subscription(seen: Seen) -> None:
+    seen.view.close()
+    assert not seen.node.callbacks
