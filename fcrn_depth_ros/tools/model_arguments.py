@@ -42,6 +42,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help='threads of one inference; 0 (default) uses all cores',
     )
+    parser.add_argument(
+        '--exact-int8',
+        action='store_true',
+        help='no saturation in INT8 files on x86 processors without VNNI: slower, nearer to float',
+    )
 
 
 def open_model(arguments: argparse.Namespace) -> OnnxModel:
@@ -50,6 +55,7 @@ def open_model(arguments: argparse.Namespace) -> OnnxModel:
         provider=arguments.provider,
         provider_options=arguments.provider_options,
         intra_op_threads=arguments.threads,
+        exact_int8=arguments.exact_int8,
     )
     name = 'auto' if arguments.model is None else str(arguments.model)
     return load_model(name, config)[0]

@@ -426,3 +426,22 @@ def test_cpus_take_the_quantised_file():
     assert embedded_model_path('OpenVINO').name == 'fcrn_lite_int8.onnx'
     assert embedded_model_path('cpu') == embedded_model_path('CPU')
     assert embedded_model_path('CUDA').name == 'fcrn_lite.onnx'
+
+
+@pytest.mark.parametrize('exact', [False, True])
+def test_eight_bit_products_saturate_unless_told_not_to(tmp_path, monkeypatch, exact):
+    seen = []
+
+    def open_session(path, options, **_):
+        seen.append(options)
+        raise RuntimeError('seen')
+
+    path = write_model(tmp_path / 'm.onnx')
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', open_session)
+    with pytest.raises(ModelFileError, match='seen'):
+        load_onnx_model(path, SessionConfig(exact_int8=exact))
+    if exact:
+        assert seen[0].get_session_config_entry('session.x64quantprecision') == '1'
+    else:
+        with pytest.raises(RuntimeError):
+            seen[0].get_session_config_entry('session.x64quantprecision')
