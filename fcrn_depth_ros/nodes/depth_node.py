@@ -55,6 +55,7 @@ from ..ros.node_settings import (
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.picture_watch import PictureWatch
 from ..ros.pose_mounting import PoseMounting
+from ..ros.polled_subscription import PolledSubscription
 from ..ros.process import run_nodes
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
@@ -91,6 +92,7 @@ class DepthNode(SelfStartingNode):
         self._outputs: DepthOutputs | None = None
         self._camera_info: CameraInfo | None = None
         self._inputs: list[Any] = []
+        self._camera_info_input: PolledSubscription | None = None
         self._worker: DepthWorker | None = None
         self._hints = InputHints(self)
         self._picture_watch = PictureWatch(self, time.monotonic)
@@ -100,10 +102,12 @@ class DepthNode(SelfStartingNode):
             is_configured=lambda: self._pipeline is not None,
             contradiction_of=self._contradiction_of,
         )
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', qos.signal())
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, '/diagnostics', qos.signal(), event_callbacks=qos.no_events()
+        )
         self.create_timer(
             _DIAGNOSTICS_PERIOD_S,
-            self._publish_diagnostics,
+            self._on_diagnostics_due,
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         if self._settings.get(InputSettings).autostart:
@@ -215,14 +219,10 @@ class DepthNode(SelfStartingNode):
         image_type, topic = (
             (CompressedImage, compressed_topic(self)) if compressed else (Image, 'image')
         )
+        self._camera_info_input = PolledSubscription(
+            self, CameraInfo, 'camera_info', self._on_camera_info, qos.sensor_input()
+        )
         self._inputs = [
-            self.create_subscription(
-                CameraInfo,
-                'camera_info',
-                self._on_camera_info,
-                qos.sensor_input(),
-                qos_overriding_options=qos.overridable(),
-            ),
             self.create_subscription(
                 image_type,
                 topic,
@@ -253,6 +253,9 @@ class DepthNode(SelfStartingNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
+        if self._camera_info_input is not None:
+            self._camera_info_input.close()
+            self._camera_info_input = None
         if self._worker is not None:
             if not self._worker.close():
                 self.get_logger().error(
@@ -283,12 +286,22 @@ class DepthNode(SelfStartingNode):
         self._camera_info = message
         self._picture_watch.count_info()
 
+    def _poll_camera_info(self) -> None:
+        if self._camera_info_input is not None:
+            self._camera_info_input.poll()
+
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._worker is not None:
+            self._poll_camera_info()
             self._worker.put(ArrivedImage(message, self._camera_info, time.monotonic()))
 
     def _on_image_lost(self, event: Any) -> None:
         self._status.count_lost(event.total_count_change)
+
+    def _on_diagnostics_due(self) -> None:
+        # Where no picture arrives, whether camera_info does tells why.
+        self._poll_camera_info()
+        self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
         status = self._status.snapshot()

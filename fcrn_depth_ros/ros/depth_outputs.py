@@ -76,10 +76,18 @@ class DepthOutputs:
         for kinds, profile in ((_PICTURES, qos.sensor_output()), (_SIGNALS, qos.signal())):
             for topic, message_type in kinds.items():
                 self._publishers[topic] = node.create_lifecycle_publisher(
-                    message_type, topic, profile, qos_overriding_options=qos.overridable()
+                    message_type,
+                    topic,
+                    profile,
+                    event_callbacks=qos.no_events(),
+                    qos_overriding_options=qos.overridable(),
                 )
         self._publishers[_SCALE_TOPIC] = node.create_lifecycle_publisher(
-            Bool, _SCALE_TOPIC, qos.latched(), qos_overriding_options=qos.overridable()
+            Bool,
+            _SCALE_TOPIC,
+            qos.latched(),
+            event_callbacks=qos.no_events(),
+            qos_overriding_options=qos.overridable(),
         )
 
     def destroy(self) -> None:

@@ -14,10 +14,13 @@ A process that hangs while its nodes are made is aborted by `hang_guard`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 import faulthandler
 import signal
+import socket
 import sys
+import threading
 import time
 import traceback
 from typing import cast, Protocol
@@ -36,8 +39,9 @@ from ..errors import FcrnDepthError
 # type that does not exist. That must not end the process; one that fails all the time must.
 _MOST_ERRORS = 20
 _ERRORS_WITHIN_S = 10.0
-# How late a signal may be noticed: a blocking wait of the executor is not ended by it.
-_SPIN_TIMEOUT_S = 0.1
+# How late it may be noticed that a thread of a node has set its exit status. Each wait costs
+# rclpy half a millisecond of CPU time, so an idle node should wait rarely.
+_SPIN_TIMEOUT_S = 0.5
 
 
 class RunnableNode(Protocol):
@@ -104,21 +108,23 @@ def run_nodes(
             print(f'error: {error}', file=sys.stderr)
             return UNUSABLE_SETTINGS
         errors_s: deque[float] = deque(maxlen=_MOST_ERRORS)
-        while not stopped and rclpy.ok() and not _exit_statuses(nodes):
-            try:
-                executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
-            except ExternalShutdownException:
-                break
-            except Exception:
-                errors_s.append(time.monotonic())
-                if len(errors_s) == _MOST_ERRORS and errors_s[-1] - errors_s[0] < _ERRORS_WITHIN_S:
-                    raise
-                print(
-                    'error: a callback must not raise, the process goes on:\n'
-                    f'{traceback.format_exc()}',
-                    file=sys.stderr,
-                    flush=True,
-                )
+        with _signals_end_waits_of(executor):
+            while not stopped and rclpy.ok() and not _exit_statuses(nodes):
+                try:
+                    executor.spin_once(timeout_sec=_SPIN_TIMEOUT_S)
+                except ExternalShutdownException:
+                    break
+                except Exception:
+                    errors_s.append(time.monotonic())
+                    is_full = len(errors_s) == _MOST_ERRORS
+                    if is_full and errors_s[-1] - errors_s[0] < _ERRORS_WITHIN_S:
+                        raise
+                    print(
+                        'error: a callback must not raise, the process goes on:\n'
+                        f'{traceback.format_exc()}',
+                        file=sys.stderr,
+                        flush=True,
+                    )
     finally:
         for node in nodes:
             node.shut_down()
@@ -132,6 +138,33 @@ def run_nodes(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return max(_exit_statuses(nodes), default=0)
+
+
+@contextmanager
+def _signals_end_waits_of(executor: SingleThreadedExecutor) -> Iterator[None]:
+    """
+    Let a signal end a wait of the executor.
+
+    Python's handler runs when the main thread is back from C, and the wait is in C. What writes
+    the number of the signal to a socket does not wait for that, so a thread can listen there.
+    """
+    listening, told = socket.socketpair()
+
+    def listen() -> None:
+        while listening.recv(1):
+            executor.create_task(lambda: None)
+
+    told.setblocking(False)
+    thread = threading.Thread(target=listen, name='signals', daemon=True)
+    thread.start()
+    previous = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        told.close()
+        thread.join()
+        listening.close()
 
 
 def _exit_statuses(nodes: Sequence[RunnableNode]) -> list[int]:

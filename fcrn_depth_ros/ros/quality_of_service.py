@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions, QoSPolicyKind
 
@@ -19,6 +20,16 @@ def overridable() -> QoSOverridingOptions:
             QoSPolicyKind.DURABILITY,
         )
     )
+
+
+def no_events() -> PublisherEventCallbacks:
+    """
+    Leave out rclpy's event handlers of a publisher: a warning of subscribers with another QoS.
+
+    The subscriber's side warns, too. Each wait of the executor looks at each handler, and with
+    two for each publisher that is half of what an idle node costs.
+    """
+    return PublisherEventCallbacks(use_default_callbacks=False)
 
 
 def _keep_last(

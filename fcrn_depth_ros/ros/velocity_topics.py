@@ -240,6 +240,7 @@ class VelocityTopics:
                     message_type,
                     'cmd_vel_out',
                     qos.signal(),
+                    event_callbacks=qos.no_events(),
                     qos_overriding_options=qos.overridable(),
                 )
                 self._subscription = self._node.create_subscription(
