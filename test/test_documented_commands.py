@@ -57,6 +57,7 @@ NOT_CHECKED = {
     'scripts/test_training': 'runs tests, in an environment of its own',
     'scripts/test_ray': 'runs tests, in an environment of its own',
     'scripts/check': 'takes no arguments',
+    'scripts/dashboard_pictures': 'needs chromium',
     '.ci/run': 'runs this test',
 }
 # Run by name only: they need the network, hours, or a package that is not installed here.
@@ -71,6 +72,7 @@ SCRIPTS = {
     'scripts/demo': 'fcrn_depth_ros.nodes.demo',
     'scripts/bench models': 'benchmark.models',
     'scripts/bench node': 'benchmark.node',
+    'scripts/bench dashboard': 'benchmark.dashboard',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
     'scripts/bench profile': 'benchmark.profile',

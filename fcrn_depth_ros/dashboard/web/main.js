@@ -34,6 +34,7 @@ let isMuted = false;
 let shownWord = '';
 let reading = Promise.resolve();
 let newestFrame = null;
+let ticks = 0;
 
 // ---- What comes in ----------------------------------------------------------------------------
 
@@ -169,8 +170,10 @@ function scaleText(now, range) {
 function tick() {
   show();
   pictures.markAge(PICTURE_OLD_S, connection.isLost);
-  history.draw(thresholds());
-  around.draw(status?.robot === robot ? status.scan : null, thresholds(), connection.isLost);
+  if (document.hidden) return;
+  ticks += 1;
+  if (ticks % 2) history.draw(thresholds());
+  else around.draw(status?.robot === robot ? status.scan : null, thresholds(), connection.isLost);
 }
 setInterval(tick, TICK_MS);
 document.addEventListener('visibilitychange', tick);

@@ -8,19 +8,34 @@ import { distance, percent, span, text, word } from './text.js';
 
 const TICKS = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 50];
 
-function scratch(width, height) {
-  return new OffscreenCanvas(width, height);
+const kept = new Map();
+
+/** Give a canvas to draw on aside, cleared; the one of a use is used again. */
+function scratch(use, width, height) {
+  let canvas = kept.get(use);
+  if (!canvas) { canvas = new OffscreenCanvas(width, height); kept.set(use, canvas); }
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext('2d');
+  context.globalCompositeOperation = 'source-over';
+  context.clearRect(0, 0, width, height);
+  return canvas;
 }
+
+const patterns = new Map();
 
 /** A pattern of diagonal lines: red and white for near, greys for unknown. */
 function hatch(context, line, gap) {
-  const tile = scratch(8, 8);
+  const known = patterns.get(line + gap);
+  if (known) return known;
+  const tile = new OffscreenCanvas(8, 8);
   const pen = tile.getContext('2d');
   if (gap) { pen.fillStyle = gap; pen.fillRect(0, 0, 8, 8); }
   pen.strokeStyle = line;
   pen.lineWidth = 1.6;
   for (const x of [-8, 0, 8]) { pen.beginPath(); pen.moveTo(x, 8); pen.lineTo(x + 8, 0); pen.stroke(); }
-  return context.createPattern(tile, 'repeat');
+  const pattern = context.createPattern(tile, 'repeat');
+  patterns.set(line + gap, pattern);
+  return pattern;
 }
 
 export class Pictures {
@@ -168,14 +183,14 @@ export class Pictures {
 
   #drawNear(context, canvas, frame) {
     const { width, height } = frame.size;
-    const mask = scratch(width, height);
+    const mask = scratch('mask', width, height);
     const pen = mask.getContext('2d');
     const image = pen.createImageData(width, height);
     for (let i = 0; i < width * height; i++) {
       if (frame.near[i >> 3] & (128 >> (i & 7))) image.data[4 * i + 3] = 255;
     }
     pen.putImageData(image, 0, 0);
-    const layer = scratch(canvas.width, canvas.height);
+    const layer = scratch('near', canvas.width, canvas.height);
     const over = layer.getContext('2d');
     over.imageSmoothingQuality = 'high';
     over.drawImage(mask, 0, 0, canvas.width, canvas.height);
@@ -196,7 +211,7 @@ export class Pictures {
     if (frame?.color) context.drawImage(frame.color, 0, 0, canvas.width, canvas.height);
     if (!frame?.depth || !this.#table) return;
     const { width, height } = frame.size;
-    const small = scratch(width, height);
+    const small = scratch('depth', width, height);
     const pen = small.getContext('2d');
     const image = pen.createImageData(width, height);
     const confidence = this.#showsConfidence ? frame.confidence : null;

@@ -1,0 +1,257 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+What the page costs: CPU time, the heartbeat and the latency of the nodes beside it.
+
+    scripts/bench dashboard [--seconds 20] [--rate 15] [--fuzz]
+
+Phases follow each other in one run: without a page, two pages, ten pages of which five never read,
+and without a page again. Pages acknowledge frames as the real one does, and draw nothing.
+`--fuzz` then sends 5000 random messages and 500 random requests, and reports the memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
+import json
+import os
+from pathlib import Path
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import aiohttp
+from fcrn_depth_ros.ros import quality_of_service as qos
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Range
+from std_msgs.msg import Bool
+
+from .node.usage import usage
+from .processes import own_environment, ROOT
+
+CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
+PHASES = (('no page', 0, 0), ('two pages', 2, 0), ('ten, five silent', 5, 5), ('no page', 0, 0))
+SETTLE_S = 4.0
+
+
+class Ear(Node):
+    """Hears the heartbeat and the readings, as a robot would."""
+
+    def __init__(self) -> None:
+        super().__init__('ear')
+        self.beats_s: list[float] = []
+        self.latencies_ms: list[float] = []
+        self.create_subscription(Bool, 'stop', self._on_stop, qos.signal())
+        self.create_subscription(Range, 'proximity/range', self._on_range, qos.signal())
+
+    def _on_stop(self, message: Bool) -> None:
+        self.beats_s.append(time.monotonic())
+
+    def _on_range(self, message: Range) -> None:
+        stamp = message.header.stamp
+        self.latencies_ms.append((time.time() - stamp.sec - stamp.nanosec * 1e-9) * 1e3)
+
+
+class Pages:
+    """Pages that read and acknowledge, and some that never read."""
+
+    def __init__(self, url: str, reading: int, silent: int) -> None:
+        self._url, self._reading, self._silent = url, reading, silent
+        self.frames = 0
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    @contextmanager
+    def open(self) -> Iterator[Pages]:
+        """Hold them open."""
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._ends.set()
+            self._thread.join()
+
+    async def _run(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            tasks = [asyncio.create_task(self._read(session)) for _ in range(self._reading)]
+            writers = [await self._never_read() for _ in range(self._silent)]
+            while not self._ends.is_set():
+                await asyncio.sleep(0.1)
+            for task in tasks:
+                task.cancel()
+            for writer in writers:
+                writer.close()
+
+    async def _read(self, session: aiohttp.ClientSession) -> None:
+        origin = self._url.rstrip('/')
+        async with session.ws_connect(f'{origin}/ws', headers={'Origin': origin}) as socket:
+            await socket.send_json({'type': 'watch', 'robot': '/'})
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    self.frames += 1
+                    await socket.send_json({'type': 'shown'})
+
+    async def _never_read(self) -> asyncio.StreamWriter:
+        origin = self._url.rstrip('/')
+        host = origin.removeprefix('http://')
+        _, writer = await asyncio.open_connection(*host.split(':'), limit=1)
+        writer.write(
+            f'GET /ws HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: Upgrade\r\n'
+            'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'.encode()
+        )
+        # A masked text frame, the mask zero.
+        said = json.dumps({'type': 'watch', 'robot': '/'}).encode()
+        writer.write(bytes([0x81, 0x80 | len(said), 0, 0, 0, 0]) + said)
+        await writer.drain()
+        return writer
+
+
+async def fuzz(url: str) -> None:
+    """Send what no page sends."""
+    chance = random.Random(5)
+    origin = url.rstrip('/')
+    async with aiohttp.ClientSession() as session:
+        sent = 0
+        while sent < 5000:
+            try:
+                headers = {'Origin': origin}
+                async with session.ws_connect(f'{origin}/ws', headers=headers) as socket:
+                    for _ in range(60):
+                        sent += 1
+                        data = chance.randbytes(chance.randrange(300))
+                        if chance.random() < 0.5:
+                            await socket.send_bytes(data)
+                        else:
+                            kind = chance.choice(['set', 'call', 'watch', 'phone', 'shown', ''])
+                            said = {'type': kind, 'id': chance.choice([1, 'x', None, -1])}
+                            await socket.send_str(json.dumps(said)[: chance.randrange(60)])
+            except (aiohttp.ClientError, ConnectionError):
+                await asyncio.sleep(0.05)
+        for _ in range(500):
+            path = ''.join(chance.choices('/.%2eaZ?=&~\\', k=chance.randrange(40)))
+            try:
+                async with session.request(
+                    chance.choice(['GET', 'POST', 'PUT', 'HEAD', 'TRACE']), f'{origin}/{path}'
+                ) as response:
+                    await response.read()
+            except (aiohttp.ClientError, ValueError, ConnectionError):
+                continue
+
+
+def main() -> int:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description='What the page costs.')
+    parser.add_argument('--seconds', type=float, default=20.0, help='of each phase')
+    parser.add_argument('--rate', type=float, default=15.0, help='pictures a second')
+    parser.add_argument('--fuzz', action='store_true', help='and how it bears nonsense')
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        environment = own_environment(Path(folder), is_tuned=True)
+        os.environ.update(environment)
+        nodes = {
+            'image_source': [f'images:={CLIP}', 'loop:=true', f'rate_hz:={options.rate}'],
+            'depth_node': ['camera_height_m:=0.5', 'camera_pitch_deg:=8.0'],
+            'alert_node': [],
+            'dashboard': ['port:=0'],
+        }
+        processes = {
+            name: stack.enter_context(_running(name, parameters, environment, Path(folder)))
+            for name, parameters in nodes.items()
+        }
+        output = processes['dashboard'].stdout
+        assert output is not None
+        url = next(found[0].decode() for line in output if (found := re.search(rb'http\S+', line)))
+        rclpy.init()
+        ear = Ear()
+        executor = SingleThreadedExecutor()
+        executor.add_node(ear)
+        spinning = threading.Thread(target=executor.spin, daemon=True)
+        spinning.start()
+        while not ear.latencies_ms:
+            time.sleep(0.1)
+        print(
+            'phase              frames/s  CPU of a core: ' + '  '.join(nodes) + '   beat gap p99'
+        )
+        for name, reading, silent in PHASES:
+            _measure(name, Pages(url, reading, silent), processes, ear, options.seconds)
+        if options.fuzz:
+            before_mb = usage(processes['dashboard'].pid).resident_mb
+            asyncio.run(fuzz(url))
+            after_mb = usage(processes['dashboard'].pid).resident_mb
+            print(f'fuzz: {before_mb:.1f} MB before, {after_mb:.1f} MB after')
+            log = (Path(folder) / 'dashboard.log').read_text(errors='replace')
+            print(f'tracebacks in its log: {log.count("Traceback")}')
+            _measure('after the fuzz', Pages(url, 2, 0), processes, ear, options.seconds)
+        executor.shutdown()
+        spinning.join()
+        ear.destroy_node()
+        rclpy.shutdown()
+    return 0
+
+
+@contextmanager
+def _running(
+    name: str, parameters: list[str], environment: dict[str, str], folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    words = [word for parameter in parameters for word in ('-p', parameter)]
+    with (folder / f'{name}.log').open('wb') as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', f'fcrn_depth_ros.nodes.{name}', '--ros-args', *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE if name == 'dashboard' else log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _measure(
+    name: str,
+    pages: Pages,
+    processes: dict[str, subprocess.Popen[bytes]],
+    ear: Ear,
+    seconds: float,
+) -> None:
+    with pages.open():
+        time.sleep(SETTLE_S)
+        before = {node: usage(process.pid).cpu_s for node, process in processes.items()}
+        beats, latencies, frames = len(ear.beats_s), len(ear.latencies_ms), pages.frames
+        begun_s = time.monotonic()
+        time.sleep(seconds)
+        took_s = time.monotonic() - begun_s
+        shares = {
+            node: (usage(process.pid).cpu_s - before[node]) / took_s
+            for node, process in processes.items()
+        }
+        gaps_ms = np.diff(ear.beats_s[beats:]) * 1e3
+        late_ms = ear.latencies_ms[latencies:]
+        got = (pages.frames - frames) / took_s
+    print(
+        f'{name:18} {got:8.1f}  '
+        + '  '.join(f'{node} {share:.1%}' for node, share in shares.items())
+        + f'   {np.percentile(gaps_ms, 99):.0f} ms'
+        + f'   range p50/p95 {np.percentile(late_ms, 50):.0f}/{np.percentile(late_ms, 95):.0f} ms',
+        flush=True,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
