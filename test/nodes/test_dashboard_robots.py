@@ -1,0 +1,125 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The ROS side of the page beside a real alert_node: finding, watching, asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import threading
+from typing import Any
+
+from fake_robots import wait_for
+from fcrn_depth_ros.dashboard.robots import Answer, Robots
+from fcrn_depth_ros.nodes.alert_node import AlertNode
+import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Range
+
+ANSWER_S = 60.0
+
+
+class Graph:
+    """An alert_node, the robots of a page, and an executor in a thread."""
+
+    def __init__(self) -> None:
+        rclpy.init()
+        self.alert = AlertNode()
+        self.page = Node('page')
+        self.other = self.page.create_publisher(Range, '/two/proximity/range', 1)
+        self.robots = Robots(self.page, lambda robot: None)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.alert)
+        self.executor.add_node(self.page)
+        self._thread = threading.Thread(target=self._spin)
+        self._ends = threading.Event()
+        self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._ends.is_set():
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        self._ends.set()
+        self._thread.join()
+        self.alert.shut_down()
+        self.executor.shutdown()
+        self.alert.destroy_node()
+        self.page.destroy_node()
+        rclpy.shutdown()
+
+    def parameter(self, name: str) -> Any:
+        """Give what the page shows of a parameter of alert_node; None where nothing."""
+        view = self.robots.views.get('/')
+        shown = view.parameters.nodes.get('alert_node', {}).get(name) if view else None
+        return shown
+
+    def set(self, name: str, value: Any, node: str = 'alert_node') -> Answer:
+        return self.robots.set_parameter('/', node, name, value).result(ANSWER_S)
+
+
+@pytest.fixture(scope='module')
+def graph() -> Iterator[Graph]:
+    graph = Graph()
+    graph.robots.watch('/')
+    wait_for(lambda: graph.parameter('latch'), 'the parameters come')
+    yield graph
+    graph.close()
+
+
+def test_robots_are_found_by_their_topics(graph: Graph) -> None:
+    wait_for(lambda: graph.robots.names == ('/', '/two'), 'both are found')
+
+
+def test_bounds_come_from_the_descriptors(graph: Graph) -> None:
+    shown = graph.parameter('stop_distance_m')
+    assert (shown.kind, shown.value, shown.minimum, shown.maximum) == ('double', 0.5, 0.01, 100.0)
+    assert 'STOP' in shown.description
+
+
+def test_a_change_reaches_the_node_and_comes_back(graph: Graph) -> None:
+    assert graph.set('caution_distance_m', 1.25) == Answer(True, '')
+    assert graph.alert.get_parameter('caution_distance_m').value == 1.25
+    wait_for(lambda: graph.parameter('caution_distance_m').value == 1.25, 'it comes back')
+
+
+def test_a_change_by_somebody_else_is_shown(graph: Graph) -> None:
+    graph.alert.set_parameters([rclpy.parameter.Parameter('latch', value=True)])
+    wait_for(lambda: graph.parameter('latch').value is True, 'it is shown')
+
+
+@pytest.mark.parametrize('value', [1000, 'x', True])
+def test_a_refusal_is_the_nodes_own(graph: Graph, value: Any) -> None:
+    answer = graph.set('stop_distance_m', value)
+    assert not answer.ok
+    assert answer.message.startswith('stop_distance_m must be a finite number in [0.01, 100]')
+
+
+def test_services_of_the_alert(graph: Graph) -> None:
+    muted = graph.robots.call('/', 'mute', True).result(ANSWER_S)
+    assert muted == Answer(True, 'muted: the buzzer is silent, the alert works on')
+    reset = graph.robots.call('/', 'reset', True).result(ANSWER_S)
+    assert not reset.ok and reset.message.startswith('refused')
+
+
+def test_what_does_not_run_is_named(graph: Graph) -> None:
+    answer = graph.robots.call('/two', 'reset', True).result(ANSWER_S)
+    assert answer == Answer(False, '/two/alert_node/reset is not there: its node does not run')
+    answer = graph.set('near_distance_m', 1.0, node='depth_node')
+    assert answer == Answer(False, "depth_node of / has reported no parameter 'near_distance_m'")
+
+
+def test_the_state_is_seen(graph: Graph) -> None:
+    view = graph.robots.views['/']
+    wait_for(lambda: view.status()['word'] == 'STOP', 'alert_node holds the robot')
+    wait_for(lambda: view.diagnostics()['nodes'], 'diagnostics come')
+
+
+def test_nobody_watching_ends_the_subscriptions(graph: Graph) -> None:
+    graph.robots.watch('/two')
+    wait_for(lambda: '/two' in graph.robots.views, 'it is watched')
+    graph.robots.unwatch('/two')
+    wait_for(lambda: '/two' not in graph.robots.views, 'it is not watched any more')
+    assert '/' in graph.robots.views
