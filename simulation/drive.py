@@ -168,7 +168,8 @@ class Drive:
         """Drive; yields after each picture, for whoever makes a video."""
         brain, world = self.brain, self._world
         world.renderer.render(world.camera_pose())  # opens the renderer before the clock runs
-        brain.begin_drive(self._believed_mounting(), world.renderer.intrinsics)
+        believed = believed_mounting(self.scenario, self._sensors)
+        brain.begin_drive(believed, world.renderer.intrinsics)
         for step in range(round(_LONGEST_S / STEP_S)):
             brain.tick(STEP_S)
             if step % _STEPS_PER_COMMAND == 0:
@@ -187,16 +188,6 @@ class Drive:
                 return
             if step % STEPS_PER_FRAME == 0:
                 yield
-
-    def _believed_mounting(self) -> CameraMounting | None:
-        mounting = self.scenario.mounting.camera_mounting
-        if self._sensors.mounting == 'unknown':
-            return None
-        if self._sensors.mounting == 'given':
-            return mounting
-        sign = 1 if self.scenario.room_seed % 2 else -1
-        factor = 1.0 + sign * self._sensors.mounting_error
-        return dataclasses.replace(mounting, height_m=factor * mounting.height_m)
 
     def view(self) -> RenderedView:
         """Render what the camera sees now."""
@@ -263,6 +254,18 @@ class Drive:
         return self.samples[first].time_s > moved_s and all(
             abs(s.speed_mps) < STANDING_MPS for s in self.samples[first:]
         )
+
+
+def believed_mounting(scenario: Scenario, sensors: Sensors) -> CameraMounting | None:
+    """Return what the robot of a drive knows of its camera; None where it knows nothing."""
+    mounting = scenario.mounting.camera_mounting
+    if sensors.mounting == 'unknown':
+        return None
+    if sensors.mounting == 'given':
+        return mounting
+    sign = 1 if scenario.room_seed % 2 else -1
+    factor = 1.0 + sign * sensors.mounting_error
+    return dataclasses.replace(mounting, height_m=factor * mounting.height_m)
 
 
 def scan_height_max_m(mounting: CameraMounting | None) -> float:

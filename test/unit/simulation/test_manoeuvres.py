@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from fcrn_depth_ros.errors import ToolInputError
 import numpy as np
 import pytest
+from simulation.drive import believed_mounting, FinishedDrive
 from simulation.drive_log import DriveLog, result_of
 from simulation.drive_result import judge_drive
 from simulation.drive_sample import DriveSample
 from simulation.manoeuvres import Arc, TurnAway, TurnRoundAndReverse
 from simulation.movers import Door, mover_xml, Person
-from simulation.odometry import beam, BEAM_MAX_M, MOST_BIAS, WheelOdometry
+from simulation.odometry import beam, BEAM_MAX_M, MOST_BIAS, Sensors, WheelOdometry
 from simulation.room_builder import RoomBuilder
 from simulation.scenarios import Scenario
 from simulation.simulate import main
@@ -226,3 +229,78 @@ def test_a_finished_series_is_reported_from_its_log(
     assert json.loads((tmp_path / 'json').read_text())['runs'] == 1
     assert main([*arguments, '--overwrite', '--seed', '1']) == 2  # another series
     assert 'name another file' in capsys.readouterr().err
+
+
+def finished(run: int, outcome: str, latency_s: float | None = None) -> FinishedDrive:
+    result = judge_drive(scenario('free'), [sample(0.0), sample(1.0, speed_mps=0.4)], 0.5, 0.0)
+    result = dataclasses.replace(result, outcome=outcome, reading_latency_s=latency_s)
+    return FinishedDrive(run, scenario('free'), result)
+
+
+@pytest.mark.parametrize(
+    ('over_dds', 'status', 'agreement'),
+    [
+        (['passed'] * 20, 0, 1.0),
+        (['passed'] * 19 + ['collision'], 0, 0.95),
+        (['passed'] * 18 + ['collision'] * 2, 1, 0.9),
+        (['passed'] * 17 + ['collision'] + ['not_judged'] * 2, 1, 17 / 18),
+        (['not_judged'] * 20, 1, None),
+    ],
+)
+def test_both_ways_to_drive_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    over_dds: list[str],
+    status: int,
+    agreement: float | None,
+) -> None:
+    latencies_ms = []
+
+    def drives(
+        options: object, runs: list[int], parsed: Any, in_process: bool
+    ) -> list[FinishedDrive]:
+        if not in_process:
+            return [finished(run, over_dds[run], 0.08) for run in runs]
+        latencies_ms.append(parsed.latency_ms)
+        return [finished(run, 'passed') for run in runs]
+
+    monkeypatch.setattr('simulation.simulate._drives', drives)
+    figures = tmp_path / 'figures.json'
+    arguments = ['--compare', '--runs', '20', '--out', str(tmp_path), '--json', str(figures)]
+    assert main(arguments) == status
+    found = json.loads(figures.read_text())
+    assert found['agreement'] == (None if agreement is None else pytest.approx(agreement))
+    assert len(found['different']) == over_dds.count('collision')
+    assert latencies_ms == [pytest.approx(80.0) if agreement is not None else None]
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['--compare', '--in-process'],
+        ['--mounting', 'other'],
+        ['--mounting-error', '0.6'],
+        ['--mounting-error', 'nan'],
+        ['--looming', '--oracle'],
+        ['--kinds', 'none'],
+    ],
+)
+def test_options_of_the_drives_that_make_no_sense_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ('knows', 'height_m'), [('given', 0.4), ('wrong', None), ('unknown', math.nan)]
+)
+def test_what_the_robot_believes_of_its_camera(knows: str, height_m: float | None) -> None:
+    for seed in (2, 3):
+        driven = dataclasses.replace(scenario('free'), room_seed=seed)
+        believed = believed_mounting(driven, Sensors(knows, 0.25))
+        if knows == 'unknown':
+            assert believed is None
+        else:
+            assert believed is not None and believed.pitch_deg == MOUNTING.pitch_deg
+            expected_m = height_m or (0.3 if seed == 2 else 0.5)
+            assert believed.height_m == pytest.approx(expected_m)
