@@ -41,7 +41,10 @@ INPUTS = {
     'vga_compressed': CameraInput(640, 480, True),
     'hd_raw': CameraInput(1920, 1080, False),
     'hd_compressed': CameraInput(1920, 1080, True),
+    'qvga_compressed': CameraInput(320, 240, True),
 }
+# What the overhead is measured with, where nothing else is said.
+USUAL_INPUTS = ('vga_raw', 'vga_compressed', 'hd_raw', 'hd_compressed')
 
 
 def intrinsics(camera: CameraInput) -> CameraIntrinsics:

@@ -15,7 +15,7 @@ from typing import Any
 from fcrn_depth_ros.estimation.onnx_model import embedded_model_path
 from fcrn_depth_ros.report.output_files import add_overwrite_argument
 
-from .pictures import INPUTS
+from .pictures import INPUTS, USUAL_INPUTS
 
 OURS, TUTORIAL, FLOOR = 'depth_node', 'tutorial node', 'without ROS'
 # depth_node with a record of each inference, for the overhead.
@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add('--rates', type=float, nargs='+', default=[_BASE_RATE_HZ, 15.0, 60.0, 120.0], help='Hz')
     add('--threads', type=int, nargs='+', default=[1, 2], help='of one inference')
-    add('--inputs', nargs='+', choices=INPUTS, default=list(INPUTS))
+    add('--inputs', nargs='+', choices=INPUTS, default=list(USUAL_INPUTS))
     add('--transports', nargs='+', choices=TRANSPORTS, default=list(TRANSPORTS))
     add('--seconds', type=float, default=12.0, help='that each trial is measured')
     add('--rounds', type=int, default=3, help='of all trials, one after the other')

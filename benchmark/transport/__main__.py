@@ -74,7 +74,7 @@ WAYS = (
     Way('vga_compressed', 'default'),
     *(
         Way(camera, 'tuned', is_far=True, is_reliable=is_reliable)
-        for camera in ('vga_compressed', 'hd_compressed', 'vga_raw')
+        for camera in ('qvga_compressed', 'vga_compressed', 'hd_compressed', 'vga_raw')
         for is_reliable in (False, True)
     ),
 )  # fmt: skip

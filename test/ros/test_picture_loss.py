@@ -126,9 +126,12 @@ def test_the_remedy_fits(
 
 def test_compressed_pictures_need_not_be_compressed() -> None:
     traffic = replace(GOOD, is_compressed=True, received=1, lost=9)
-    assert 'set image_transport' not in picture_problem(traffic, WIDE)
-    far = replace(traffic, senders=(Sender.OTHER_MACHINE,))
-    assert picture_problem(far, WIDE).endswith('see docs/transport.md')
+    here = picture_problem(traffic, WIDE)
+    assert 'set image_transport' not in here and 'smaller pictures' not in here
+    far = picture_problem(replace(traffic, senders=(Sender.OTHER_MACHINE,)), WIDE)
+    assert 'set image_transport' not in far and 'smaller pictures' in far
+    other = replace(WIDE, is_fast_dds=False)
+    assert picture_problem(traffic, other).endswith('see docs/transport.md')
 
 
 def test_the_limits_of_this_machine() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.node.pictures import INPUTS
+from benchmark.node.pictures import USUAL_INPUTS
 from benchmark.node.plan import FLOOR, OURS, parser, Plan, plan, RECORDED, Trial, TUTORIAL
 import pytest
 
@@ -35,7 +35,7 @@ def test_one_axis_is_varied_at_a_time() -> None:
 
 def test_every_combination_is_run_on_demand() -> None:
     found = planned('--all', '--rates', '30', '15', '--threads', '1', '--transports', 'tuned')
-    assert len(loads(found, OURS)) == 2 * len(INPUTS) == len(set(loads(found, OURS)))
+    assert len(loads(found, OURS)) == 2 * len(USUAL_INPUTS) == len(set(loads(found, OURS)))
 
 
 def test_nothing_is_run_twice() -> None:
@@ -55,7 +55,7 @@ def test_each_node_is_compared_with_its_usual_transport() -> None:
 def test_the_overhead_of_every_input_is_measured() -> None:
     found = planned('--quick')
     assert [(trial.camera, trial.contestant) for trial in found.overhead] == [
-        (camera, contestant) for camera in INPUTS for contestant in (RECORDED, FLOOR)
+        (camera, contestant) for camera in USUAL_INPUTS for contestant in (RECORDED, FLOOR)
     ]
     assert len(found.compared) == 3
 

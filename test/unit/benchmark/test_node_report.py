@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmark.node.pictures import INPUTS
+from benchmark.node.pictures import USUAL_INPUTS
 from benchmark.node.plan import OURS, parser, plan, RECORDED, Trial, TUTORIAL
 from benchmark.node.report import build_report, format_markdown
 from benchmark.node.summary import Measurement, Sample
@@ -52,7 +52,7 @@ def test_the_keys_that_others_read() -> None:
             samples=samples,
         )
     )
-    assert set(found['overhead_ms']) == set(INPUTS)
+    assert set(found['overhead_ms']) == set(USUAL_INPUTS)
     for pair in found['overhead_ms'].values():
         assert pair == pytest.approx({'p50': 5.0, 'p95': 5.0})
     assert found['against_tutorial'] == {
@@ -60,7 +60,7 @@ def test_the_keys_that_others_read() -> None:
         'cpu_ratio': 0.6,
         'lost_by_tutorial': 7,
     }
-    assert found['frames_lost'] == len(INPUTS) + 1
+    assert found['frames_lost'] == len(USUAL_INPUTS) + 1
     assert found['soak']['rss_growth_mb'] == 0.0
     assert found['soak']['p99_first_ms'] == found['soak']['p99_last_ms'] == 40.0
     json.dumps(found, allow_nan=False)
@@ -73,7 +73,7 @@ def test_the_soak_is_null_where_none_was_run() -> None:
 def test_losses_over_another_transport_are_not_ours() -> None:
     other = Trial(OURS, PLAN.ours.model, 'vga_raw', 30.0, 1, 'default')
     lossy = {other: [measurement([(1000, 1040)], other, lost=99)]}
-    assert report(rounds=lossy)['frames_lost'] == len(INPUTS) + 1
+    assert report(rounds=lossy)['frames_lost'] == len(USUAL_INPUTS) + 1
 
 
 def test_what_failed_is_null_not_zero() -> None:
