@@ -23,13 +23,17 @@ from numpy.typing import NDArray
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
-from ..camera.orientation import quarter_turns, turn_picture
+from ..camera.orientation import level_axes, quarter_turns, turn_picture
 from ..errors import DepthShapeError
 from ..settings import misordered, setting, Settings
 
 # Least relative uncertainty of the distance of a thing whose base lies below the picture: root
 # mean square of log(told / true) over 303 such pictures; 0.27 over 270 others (docs/safety.md).
 HIDDEN_BASE_SIGMA = 0.42
+
+# An upright thing is no farther than its base. What depth puts beyond this many times that
+# distance is another thing, behind it (chosen on val, close-ups and hard floors).
+_SAME_THING = 1.7
 
 # What a floor may be that nobody measured: seen by a camera that is held roughly upright.
 _LEAST_CLAIM = 0.05  # share of the picture
@@ -39,6 +43,7 @@ _LEAST_INLIERS = 0.8  # share of the claimed pixels
 _LEAST_HEIGHT_M, _GREATEST_HEIGHT_M = 0.05, 2.5
 _STEEPEST_DOWN = math.sin(math.radians(60.0))
 _STEEPEST_UP = math.sin(math.radians(30.0))
+_OPTICAL_AXIS = np.array([0.0, 0.0, 1.0], np.float32)
 _GREATEST_ROLL = math.tan(math.radians(25.0))
 
 
@@ -120,8 +125,10 @@ def floor_evidence(
     Combine depth and the network's floor output.
 
     Going up a column of the upright picture, the free floor ends where something stands on it, at
-    the distance that the floor has there. Nothing inside this thing is farther than its base.
-    Pixels in which depth alone sees something in front of the floor keep their depth.
+    the distance that the floor has there. Nothing inside this thing is farther than its base,
+    which in a picture that looks down is the less along the optical axis the higher it is. Where
+    depth alone sees something in front of the floor, and much farther than this, it is another
+    thing behind, and keeps its depth.
 
     Parameters
     ----------
@@ -167,6 +174,7 @@ def floor_evidence(
         turn_picture(depth_m, turns),
         turn_picture(floor, turns),
         turn_picture(inverse_floor_depth, turns),
+        turn_picture(_ahead(intrinsics, mounting), turns),
         config,
         floor_tolerance,
     )
@@ -182,10 +190,15 @@ def _standing(
     depth_m: NDArray[np.floating[Any]],
     floor: NDArray[np.floating[Any]],
     inverse_floor_depth: NDArray[np.floating[Any]],
+    ahead: NDArray[np.floating[Any]],
     config: FloorConfig,
     floor_tolerance: float,
 ) -> FloorEvidence:
-    """Find what stands on the floor of an upright picture, and how far it is at most."""
+    """
+    Find what stands on the floor of an upright picture, and how far it is at most.
+
+    `ahead` is how far each pixel's ray leads along the floor, up to a factor.
+    """
     known = (depth_m > 0) & (depth_m < np.inf)
     distance = np.where(known, depth_m, np.float32(np.nan))
     not_floor = _without_speckles(floor < config.obstacle_floor_probability, config)
@@ -193,9 +206,12 @@ def _standing(
     in_front = distance * inverse_floor_depth < 1 - floor_tolerance
     stands = not_floor & ~in_front & (inverse_floor_depth > 0)
     base = _base_rows(not_floor)
-    rows, columns = np.nonzero(stands)
-    at_base = 1 / inverse_floor_depth[base[rows, columns], columns]
-    distance[rows, columns] = np.fmin(distance[rows, columns], at_base)
+    with np.errstate(divide='ignore', invalid='ignore'):  # bases at and above the horizon
+        base_m = 1 / np.take_along_axis(inverse_floor_depth, base, axis=0)
+        upright_m = base_m * np.take_along_axis(ahead, base, axis=0) / ahead
+    is_upright = not_floor & in_front & (distance <= _SAME_THING * upright_m)
+    distance = np.where(stands, np.fmin(distance, base_m), distance)
+    distance = np.where(is_upright, np.fmin(distance, upright_m), distance)
     return FloorEvidence(distance, stands, not_floor & (base == len(base) - 1))
 
 
@@ -204,7 +220,7 @@ def _base_rows(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     height = len(mask)
     false_rows = np.where(mask, np.int32(height), np.arange(height, dtype=np.int32)[:, np.newaxis])
     next_false = np.minimum.accumulate(false_rows[::-1], axis=0)[::-1]
-    rows: NDArray[np.int32] = next_false - 1
+    rows: NDArray[np.int32] = np.maximum(next_false - 1, 0)
     return rows
 
 
@@ -251,9 +267,18 @@ def _without_mounting(
     if plane is None:
         return None
     inverse = np.maximum(rays @ plane, np.float32(0))
-    evidence = _standing(depth_m, floor, inverse, config, floor_tolerance)
+    down = plane / np.linalg.norm(plane)
+    ahead = rays @ (_OPTICAL_AXIS - down[2] * down)
+    evidence = _standing(depth_m, floor, inverse, ahead, config, floor_tolerance)
     on_plane = depth_m * inverse >= 1 - floor_tolerance
     return replace(evidence, floor=claimed & on_plane)
+
+
+@lru_cache(maxsize=2)
+def _ahead(intrinsics: CameraIntrinsics, mounting: CameraMounting) -> NDArray[np.float32]:
+    ahead: NDArray[np.float32] = intrinsics.rays() @ level_axes(mounting)[0].astype(np.float32)
+    ahead.flags.writeable = False
+    return ahead
 
 
 @lru_cache(maxsize=2)

@@ -9,7 +9,12 @@ from typing import Any
 
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
-from fcrn_depth_ros.camera.orientation import turn_intrinsics, turn_mounting, turn_picture
+from fcrn_depth_ros.camera.orientation import (
+    level_axes,
+    turn_intrinsics,
+    turn_mounting,
+    turn_picture,
+)
 from fcrn_depth_ros.errors import DepthShapeError
 from fcrn_depth_ros.perception.floor import floor_evidence, FloorConfig, FloorEvidence
 from fcrn_depth_ros.perception.proximity import (
@@ -84,15 +89,51 @@ def test_a_thing_that_depth_paints_into_the_floor_is_as_far_as_its_base(base_row
     assert evidence.floor is None
 
 
-def test_what_depth_sees_in_front_of_the_floor_keeps_its_depth() -> None:
+def test_what_stands_though_depth_says_floor_begins_at_the_tolerance() -> None:
     depth = EMPTY.copy()
     floor = with_thing(45, top_row=32)
     depth[32:46, THING] = 0.99 * (1 - TOLERANCE) * EMPTY[32:46, THING]
-    evidence = mounted(depth, floor)
-    assert not evidence.stands[32:46, THING].any()
-    np.testing.assert_array_equal(evidence.distance_m, depth)
+    assert not mounted(depth, floor).stands[32:46, THING].any()
     depth[32:46, THING] = 1.01 * (1 - TOLERANCE) * EMPTY[32:46, THING]
     assert mounted(depth, floor).stands[32:46, THING].all()
+
+
+@pytest.mark.parametrize('pitch_deg', [-10.0, 0.0, 35.0])
+@pytest.mark.parametrize(('too_far', 'same_thing'), [(1.69, True), (1.71, False), (0.9, False)])
+def test_a_thing_in_front_of_the_floor_is_no_farther_than_its_base(
+    pitch_deg: float, too_far: float, same_thing: bool
+) -> None:
+    mounting = CameraMounting(0.4, pitch_deg)
+    inverse = inverse_floor_depth(CAMERA, mounting)
+    ahead = CAMERA.rays() @ level_axes(mounting)[0]
+    base_row = 50
+    wall_m = ahead[base_row, 35] / inverse[base_row, 35] / ahead  # upright, over its base
+    floor = np.full((HEIGHT, WIDTH), 0.95, np.float32)
+    floor[5 : base_row + 1, THING] = 0.05
+    depth = np.full((HEIGHT, WIDTH), FAR_M, np.float32)
+    depth[5 : base_row + 1, THING] = too_far * wall_m[5 : base_row + 1, THING]
+    evidence = floor_evidence(depth, floor, CONFIG, TOLERANCE, CAMERA, mounting, inverse)
+    assert evidence is not None
+    in_front = depth[:, 35] * inverse[:, 35] < 1 - TOLERANCE
+    in_front[:5] = in_front[base_row + 1 :] = False
+    assert in_front.sum() > 8
+    expected = (wall_m if same_thing else depth)[in_front, 35]
+    np.testing.assert_allclose(evidence.distance_m[in_front, 35], expected, rtol=1e-5)
+    assert not evidence.stands[in_front, 35].any()
+
+
+def test_a_thing_is_no_farther_than_its_base_without_a_mounting_too() -> None:
+    depth = low(0.4, 20.0)
+    base_row, base_m = 50, float(depth[50, 35])
+    claim = np.full(depth.shape, 0.95, np.float32)
+    claim[depth >= FAR_M] = 0.05
+    claim[: base_row + 1, THING] = 0.05
+    depth[: base_row + 1, THING] = 1.2 * base_m
+    evidence = unmounted(depth, claim)
+    assert evidence is not None
+    ahead = CAMERA.rays() @ level_axes(CameraMounting(0.4, 20.0))[0]
+    wall_m = base_m * ahead[base_row, 35] / ahead[5, 35]
+    assert evidence.distance_m[5, 35] == pytest.approx(wall_m, rel=0.02)
 
 
 def test_a_distance_is_never_more_than_depth_says() -> None:
