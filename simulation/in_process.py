@@ -33,6 +33,7 @@ from fcrn_depth_ros.perception.looming import LoomingConfig
 from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from fcrn_depth_ros.wire.contents import scan_of
 from fcrn_depth_ros.wire.range_reading import scale_sigma
 import numpy as np
@@ -48,6 +49,7 @@ from .drive import (
 )
 from .scenarios import numbered_scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
+from .world import ROBOT_RADIUS_M
 
 # From a picture to its distance in alert_node, median over DDS (see simulation/README.md).
 NETWORK_LATENCY_S = 0.067
@@ -100,6 +102,7 @@ class InProcessBrain:
         self._velocity = ZERO_VELOCITY
         self._in_work: CameraFrame | None = None
         self._waiting: CameraFrame | None = None
+        self._odometry = OdometryTrack()
         self._depths_m: dict[int, NDArray[np.float32]] = {}
         self._done_ns = 0
         self.reported_nearest_m = math.nan
@@ -150,6 +153,7 @@ class InProcessBrain:
     def feel_odometry(self, reading: OdometryReading) -> None:
         """Take where the wheels place the robot."""
         self._machine.hear_odometry(self._now_s, reading, self._now_ns)
+        self._odometry.add(reading)
 
     def feel_range(self, distance_m: float) -> None:
         """Take what the range sensor measures."""
@@ -166,10 +170,17 @@ class InProcessBrain:
                 self._now_s,
                 LensCalibration.of_raw_picture(self._intrinsics),
                 mounting=self._mounting,
+                pose=self._pose(),
             )
         self._waiting = frame
         if self._in_work is None:
             self._take_waiting(self._now_ns)
+
+    def _pose(self) -> CameraPose | None:
+        robot = self._odometry.at(self._now_ns)
+        if robot is None:
+            return None
+        return CameraPlace.stated(self._mounting, x_m=ROBOT_RADIUS_M).pose(robot)
 
     def settle(self) -> None:
         """Let the alert notice the time, as its heartbeat does."""

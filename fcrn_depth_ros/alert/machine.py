@@ -52,6 +52,9 @@ __all__ = [
 _AHEAD = Velocity(linear_x=0.1)
 # An exception in the program holds a stop for this long; then good readings count anew.
 ERROR_HOLD_S = 1.0
+# margin_m covers a relative uncertainty of the scale up to the first of these; from there on the
+# margin grows, and at the second one the scale is as good as unverified.
+_COVERED_SIGMA, _UNVERIFIED_SIGMA = 0.15, 0.45
 
 
 @dataclass(frozen=True)
@@ -195,8 +198,7 @@ class AlertMachine:
             return
         if self._source.hear(now_s, reading, clock_ns):
             self._reading = reading
-            extra_m = 0.0 if self._is_verified(reading) else self._config.unverified_margin_m
-            self._obstacle.hear(now_s, reading, self._speed_mps, extra_m)
+            self._obstacle.hear(now_s, reading, self._speed_mps, self._extra_margin_m(reading))
         self.advance(now_s)
 
     def hear_growth(self, now_s: float, time_to_collision_s: float) -> None:
@@ -470,6 +472,16 @@ class AlertMachine:
         if reading is None:
             return False
         return self._config.assume_scale_verified or reading.scale_is_verified
+
+    def _extra_margin_m(self, reading: RangeReading) -> float:
+        """Return the margin that a reading needs beside margin_m: it grows with its sigma."""
+        if not self._is_verified(reading):
+            return self._config.unverified_margin_m
+        if reading.scale_sigma is None or self._config.assume_scale_verified:
+            return 0.0
+        low, high = _COVERED_SIGMA, _UNVERIFIED_SIGMA
+        share = min(1.0, max(0.0, (reading.scale_sigma - low) / (high - low)))
+        return share * self._config.unverified_margin_m
 
     @property
     def _speed_mps(self) -> float:

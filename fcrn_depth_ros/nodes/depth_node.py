@@ -52,6 +52,7 @@ from ..ros.node_settings import (
     OutputSettings,
     perception_config,
 )
+from ..ros.odometry_input import OdometryInput
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.picture_watch import PictureWatch
 from ..ros.pose_mounting import PoseMounting
@@ -59,6 +60,7 @@ from ..ros.polled_subscription import PolledSubscription
 from ..ros.process import run_nodes
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
+from ..scale.odometry import CameraPose
 from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -93,6 +95,7 @@ class DepthNode(SelfStartingNode):
         self._camera_info: CameraInfo | None = None
         self._inputs: list[Any] = []
         self._camera_info_input: PolledSubscription | None = None
+        self._odometry: OdometryInput | None = None
         self._worker: DepthWorker | None = None
         self._hints = InputHints(self)
         self._picture_watch = PictureWatch(self, time.monotonic)
@@ -148,6 +151,7 @@ class DepthNode(SelfStartingNode):
             self._on_observation,
             self._on_worker_death,
         )
+        self._odometry = OdometryInput(self)
         self._subscribe()
         self._status.update(lifecycle_state='active')
         return result
@@ -250,6 +254,9 @@ class DepthNode(SelfStartingNode):
         self._picture_watch.begin(used_topic, other_topic, compressed)
 
     def _stop(self) -> None:
+        if self._odometry is not None:
+            self._odometry.close()
+            self._odometry = None
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
@@ -337,7 +344,20 @@ class DepthNode(SelfStartingNode):
             mounting = self._tf_mounting.look_up(arrived.message.header.frame_id)
         else:
             mounting = settings.get(MountingSettings).mounting()
-        return read_frame(arrived, self._decode, mounting)
+
+        def pose_at(stamp_ns: int) -> CameraPose | None:
+            odometry = self._odometry
+            if odometry is None:
+                return None
+            place = None
+            if self._tf_mounting is not None:
+                frame = arrived.message.header.frame_id
+                place = self._tf_mounting.place(odometry.robot_frame, frame)
+            if place is None:
+                place = settings.get(MountingSettings).place(mounting)
+            return odometry.pose(stamp_ns, place)
+
+        return read_frame(arrived, self._decode, mounting, pose_at)
 
     def _on_observation(
         self, message: Image | CompressedImage, seen: Observation, settings: Snapshot

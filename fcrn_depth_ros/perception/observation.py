@@ -21,6 +21,7 @@ from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
 from ..camera.rectification import LensCalibration
 from ..estimation.depth_estimator import DepthEstimate
+from ..scale.odometry import CameraPose
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class CameraFrame:
         `camera_info_wait_s` before it assumes a field of view.
     mounting : CameraMounting or None
         Pose of the camera above the floor; None where it is unknown.
+    pose : CameraPose or None
+        Where the picture was taken, by odometry; None where that is unknown.
     content : bytes-like or None
         What the camera sent, by which repeated pictures are recognised; None compares the
         pixels of `image_rgb`.
@@ -55,6 +58,7 @@ class CameraFrame:
     calibration: LensCalibration | None = None
     awaits_calibration: bool = False
     mounting: CameraMounting | None = None
+    pose: CameraPose | None = None
     content: bytes | bytearray | memoryview | None = None
 
 

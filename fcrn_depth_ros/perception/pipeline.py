@@ -37,6 +37,7 @@ from ..errors import ConfigurationError, FrameError
 from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ..estimation.onnx_model import OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
+from ..scale.keeper import ScaleConfig, ScaleKeeper
 from ..settings import setting, Settings
 
 
@@ -74,7 +75,7 @@ class PerceptionConfig:
 
     Attributes
     ----------
-    frames, estimation, quality, proximity, floor, confidence, looming
+    frames, estimation, quality, proximity, floor, confidence, looming, scale
         See each class.
 
     """
@@ -86,6 +87,7 @@ class PerceptionConfig:
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
     floor: FloorConfig = field(default_factory=FloorConfig)
     looming: LoomingConfig = field(default_factory=LoomingConfig)
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
 
     def contradiction(self) -> str:
         """Return how the settings contradict each other; empty where they do not."""
@@ -158,6 +160,7 @@ class PerceptionPipeline:
         self._source: DepthSource | None = None
         self._repeats = RepeatWatch()
         self._looming = LoomingWatch()
+        self._scale = ScaleKeeper(ScaleConfig())
         self._last: tuple[CameraFrame, Observation] | None = None
         self.restart()
         self.reconfigure(config or PerceptionConfig())
@@ -183,6 +186,7 @@ class PerceptionPipeline:
 
         """
         self.config = config
+        self._scale.reconfigure(config.scale)
         self.contradiction = self.contradiction_with(config)
         if not self.contradiction:
             self._source = self._make_source(config.estimation)
@@ -209,6 +213,7 @@ class PerceptionPipeline:
         """Forget earlier frames."""
         self._repeats.restart()
         self._looming.restart()
+        self._scale.restart()
         self._rectifier: Rectifier | None = None
         self._first_arrival_s: float | None = None
         self._last = None
@@ -313,6 +318,10 @@ class PerceptionPipeline:
             if quality.usable
             else source.unknown(image_rgb, intrinsics, frame.mounting)
         )
+        report = self._scale.look(
+            image_rgb, intrinsics, frame.mounting, frame.pose, frame.stamp_ns / 1e9, estimate
+        )
+        estimate = report.corrected(estimate)
         unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.POSTPROCESS)
         evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
@@ -344,7 +353,7 @@ class PerceptionPipeline:
             quality=quality,
             proximity=proximity,
             unknown_reason=unknown_reason,
-            scale=assess_scale(estimate),
+            scale=assess_scale(estimate, report),
             floor_evidence=evidence,
             is_frozen=False,
             unsure=unsure,

@@ -16,6 +16,7 @@ from ..camera.mounting import CameraMounting
 from ..errors import FrameError
 from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
+from ..scale.odometry import CameraPose
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.stamps import nanoseconds, NS_PER_S
 
@@ -58,6 +59,7 @@ def read_frame(
     arrived: ArrivedImage,
     decode: Callable[[Any], np.ndarray],
     mounting: CameraMounting | None,
+    pose_at: Callable[[int], CameraPose | None] = lambda stamp_ns: None,
 ) -> CameraFrame:
     """
     Turn what arrived into a frame.
@@ -70,6 +72,8 @@ def read_frame(
         Image message -> RGB array.
     mounting : CameraMounting or None
         Pose of the camera above the floor.
+    pose_at : callable, optional
+        Stamp in nanoseconds -> where the picture was taken, by odometry.
 
     Returns
     -------
@@ -101,5 +105,6 @@ def read_frame(
         calibration=calibration,
         awaits_calibration=info is None,
         mounting=mounting,
+        pose=pose_at(nanoseconds(stamp)),
         content=memoryview(message.data).cast('B'),
     )

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, Range
-from std_msgs.msg import Bool, Float32, Header
+from std_msgs.msg import Bool, Float32, Header, String, UInt8
 
 from . import quality_of_service as qos
 from .messages import (
@@ -47,8 +47,19 @@ _SIGNALS: dict[str, type] = {
     'proximity/near': Bool,
     'proximity/range': Range,
     'proximity/time_to_collision': Float32,
+    'depth/scale/factor': Float32,
+    'depth/scale/sigma': Float32,
 }
 _SCALE_TOPIC = 'proximity/scale_verified'
+_LATCHED: dict[str, type] = {
+    _SCALE_TOPIC: Bool,
+    'depth/scale': String,
+    'depth/scale/state': UInt8,
+}
+# What depth/scale/state means.
+SCALE_STATES = {'unverified': 0, 'verified': 1, 'contradicted': 2}
+# Numbers in depth/scale change with each picture; it is for people.
+_TEXT_PERIOD_S = 1.0
 # What only some models give, and the key of the model card that says so.
 _OPTIONAL = {'depth/floor': 'floor_output', 'depth/confidence': 'confidence_output'}
 
@@ -72,6 +83,8 @@ class DepthOutputs:
         self._model_name = card.name
         self._warned_of: set[str] = set()
         self._scale_verified: bool | None = None
+        self._scale_state = ''
+        self._scale_text_ns = 0
         self._publishers: dict[str, Any] = {}
         for kinds, profile in ((_PICTURES, qos.sensor_output()), (_SIGNALS, qos.signal())):
             for topic, message_type in kinds.items():
@@ -82,13 +95,14 @@ class DepthOutputs:
                     event_callbacks=qos.no_events(),
                     qos_overriding_options=qos.overridable(),
                 )
-        self._publishers[_SCALE_TOPIC] = node.create_lifecycle_publisher(
-            Bool,
-            _SCALE_TOPIC,
-            qos.latched(),
-            event_callbacks=qos.no_events(),
-            qos_overriding_options=qos.overridable(),
-        )
+        for topic, message_type in _LATCHED.items():
+            self._publishers[topic] = node.create_lifecycle_publisher(
+                message_type,
+                topic,
+                qos.latched(),
+                event_callbacks=qos.no_events(),
+                qos_overriding_options=qos.overridable(),
+            )
 
     def destroy(self) -> None:
         """Destroy the publishers."""
@@ -100,7 +114,10 @@ class DepthOutputs:
         """Take back what late subscribers would still be told; called while still active."""
         if self._scale_verified:
             self._publish(_SCALE_TOPIC, Bool(data=False))
-        self._scale_verified = None
+        if self._scale_state not in ('', 'unverified'):
+            self._publish('depth/scale/state', UInt8(data=SCALE_STATES['unverified']))
+            self._publish('depth/scale', String(data='unverified: no picture'))
+        self._scale_verified, self._scale_state = None, ''
 
     def anyone_listens(self) -> bool:
         """Tell whether any output has a subscriber."""
@@ -148,6 +165,7 @@ class DepthOutputs:
         if seen.scale.verified != self._scale_verified:
             self._scale_verified = seen.scale.verified
             self._publish(_SCALE_TOPIC, Bool(data=seen.scale.verified))
+        self._publish_scale(seen)
         reading = reading_contents(seen, config)
         if reading is not None:
             # A repeated picture is no news: whoever watches this stamp sees the distance grow old.
@@ -163,6 +181,19 @@ class DepthOutputs:
             self._publish('proximity/time_to_collision', growth)
         self._publish('proximity', Float32(data=seen.proximity.proximity))
         self._publish('proximity/near', Bool(data=seen.proximity.is_near(config)))
+
+    def _publish_scale(self, seen: Observation) -> None:
+        scale = seen.scale
+        is_new = scale.state != self._scale_state
+        if is_new:
+            self._scale_state = scale.state
+            self._publish('depth/scale/state', UInt8(data=SCALE_STATES[scale.state]))
+        if is_new or abs(seen.stamp_ns - self._scale_text_ns) >= _TEXT_PERIOD_S * 1e9:
+            self._scale_text_ns = seen.stamp_ns
+            self._publish('depth/scale', String(data=str(scale)))
+        factor = 1.0 if scale.report is None else scale.report.factor
+        self._publish('depth/scale/factor', Float32(data=factor))
+        self._publish('depth/scale/sigma', Float32(data=scale.relative_sigma))
 
     def _publish_depth(self, header: Header, seen: Observation, settings: Snapshot) -> None:
         depth_m = seen.depth_m

@@ -66,6 +66,7 @@ class DepthStatus:
     image_quality: str = 'unknown'
     image_usable: bool = True
     scale_unverified_because: str = 'no frame yet'
+    scale_text: str = 'no frame yet'
 
     @property
     def frames_dropped(self) -> int:
@@ -104,6 +105,7 @@ class DepthStatus:
                 if self.scale_unverified_because
                 else 'verified'
             ),
+            'witnesses of scale': self.scale_text,
             'image quality': self.image_quality,
             'transform of the scan': self.scan_transform,
         }
@@ -206,6 +208,7 @@ class StatusKeeper:
             image_quality=fresh.image_quality,
             image_usable=fresh.image_usable,
             scale_unverified_because=fresh.scale_unverified_because,
+            scale_text=fresh.scale_text,
         )
 
     def count_received(self, superseded_another: bool) -> None:

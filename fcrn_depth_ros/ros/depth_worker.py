@@ -25,6 +25,7 @@ from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionPipeline
 
 _WARNING_PERIOD_S = 1.0
+_CONTRADICTION_PERIOD_S = 10.0
 # A provider that hangs in one inference must not keep the executor from serving the rest.
 _JOIN_TIMEOUT_S = 5.0
 
@@ -147,7 +148,13 @@ class DepthWorker:
             image_quality=seen.unknown_reason or 'usable',
             image_usable=not seen.unknown_reason,
             scale_unverified_because=seen.scale.reason,
+            scale_text=str(seen.scale),
         )
+        if seen.scale.state == 'contradicted':
+            self._node.get_logger().warning(
+                f'witnesses of scale contradict each other: {seen.scale.reason}',
+                throttle_duration_sec=_CONTRADICTION_PERIOD_S,
+            )
         header = image.message.header
         self._outputs.publish(header, seen, settings)
         image.stopwatch.lap(Stage.PUBLISH)

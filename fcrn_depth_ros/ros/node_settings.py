@@ -29,6 +29,8 @@ from ..perception.quality import QualityConfig
 from ..perception.scan import ScanConfig
 from ..perception.scan_frame import scan_frame_of
 from ..report.drawing import COLOR_MAPS
+from ..scale.keeper import ScaleConfig
+from ..scale.odometry import CameraPlace
 from ..settings import misordered, setting, Settings
 
 
@@ -119,6 +121,26 @@ class MountingSettings(Settings):
         minimum=-180.0,
         maximum=180.0,
     )
+    camera_x_m: float = setting(
+        0.0,
+        'Distance of the optical centre ahead of the point whose pose `odom` states, in metres. '
+        'Matters where the robot turns. With floor_frame, TF gives it.',
+        minimum=-10.0,
+        maximum=10.0,
+    )
+    camera_y_m: float = setting(
+        0.0,
+        'Distance of the optical centre to the left of that point, in metres.',
+        minimum=-10.0,
+        maximum=10.0,
+    )
+    camera_yaw_deg: float = setting(
+        0.0,
+        'Yaw of the optical axis against the forward direction of the robot, in degrees. '
+        'Positive is to the left.',
+        minimum=-180.0,
+        maximum=180.0,
+    )
     floor_frame: str = setting(
         '',
         'TF frame on the floor, for example base_footprint. When set, height, pitch and roll '
@@ -148,6 +170,10 @@ class MountingSettings(Settings):
         if self.camera_height_m == 0.0:
             return None
         return CameraMounting(self.camera_height_m, self.camera_pitch_deg, self.camera_roll_deg)
+
+    def place(self, mounting: CameraMounting | None) -> CameraPlace:
+        """Give the place of a camera on the robot, from its mounting and the parameters."""
+        return CameraPlace.stated(mounting, self.camera_x_m, self.camera_y_m, self.camera_yaw_deg)
 
 
 @dataclass(frozen=True)
@@ -329,6 +355,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         SessionConfig,
         EstimationConfig,
         MountingSettings,
+        ScaleConfig,
         ProximityConfig,
         ConfidenceConfig,
         FloorConfig,
@@ -360,6 +387,7 @@ def perception_config(settings: AnySnapshot) -> PerceptionConfig:
         estimation=settings.get(EstimationConfig),
         quality=settings.get(QualityConfig),
         proximity=settings.get(ProximityConfig),
+        scale=settings.get(ScaleConfig),
         confidence=settings.get(ConfidenceConfig),
         floor=settings.get(FloorConfig),
         looming=settings.get(LoomingConfig),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
 
 from ..camera.mounting import CameraMounting, mounting_from_transform
 from ..errors import ConfigurationError
+from ..scale.odometry import CameraPlace, rotation_of
 
 
 class TfMounting:
@@ -75,6 +77,36 @@ class TfMounting:
         position, rotation = transform.translation, transform.rotation
         return mounting_from_transform(
             (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
+        )
+
+    def place(self, robot_frame: str, image_frame: str) -> CameraPlace | None:
+        """
+        Look up where a camera sits on the robot.
+
+        Parameters
+        ----------
+        robot_frame : str
+            Frame whose pose odometry states.
+        image_frame : str
+            Optical frame of the camera.
+
+        Returns
+        -------
+        CameraPlace or None
+            None while TF does not connect the two frames.
+
+        """
+        buffer = self._buffer
+        if buffer is None or not robot_frame:
+            return None
+        try:
+            transform = buffer.lookup_transform(robot_frame, image_frame, Time()).transform
+        except self._failure:
+            return None
+        position, rotation = transform.translation, transform.rotation
+        return CameraPlace(
+            np.array([position.x, position.y, position.z]),
+            rotation_of((rotation.x, rotation.y, rotation.z, rotation.w)),
         )
 
     def close(self) -> None:

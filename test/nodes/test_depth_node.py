@@ -19,13 +19,15 @@ from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.nodes.depth_node import DepthNode
 from fcrn_depth_ros.ros import depth_worker
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
+from fcrn_depth_ros.scale.odometry import CameraPlace
+from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, Range
-from std_msgs.msg import Bool, Float32, Header
+from std_msgs.msg import Bool, Float32, Header, String, UInt8
 from tiny_models import tiny_card, write_model
 
 SIZE = (64, 48)
@@ -593,6 +595,48 @@ def test_each_range_carries_whether_its_metres_are_verified(
     assert ranges[0].variance == pytest.approx((0.15 * ranges[0].range) ** 2, rel=1e-3)
     node.wait_for(lambda: len(verified) == 3)
     assert [message.data for message in verified] == [True, False, True]
+
+
+def test_odometry_makes_poses_and_the_scale_is_stated(start: Callable[..., RunningNode]) -> None:
+    node = start(camera_x_m=0.2)
+    states = node.listen(UInt8, 'depth/scale/state')
+    texts = node.listen(String, 'depth/scale')
+    sigmas = node.listen(Float32, 'depth/scale/sigma')
+    for seed in range(3):
+        odometry = Odometry(header=image(picture()).header, child_frame_id='base_link')
+        odometry.header.stamp.sec = 5 + seed
+        odometry.header.stamp.nanosec = 0
+        odometry.pose.pose.orientation.w = 1.0
+        node.publish('odom', odometry)
+        odometry.header.stamp.nanosec = 50_000_000
+        node.publish('odom', odometry)
+        node.wait_for(
+            lambda second=5 + seed: node.node._odometry.pose(
+                second * 10**9 + 10**7, CameraPlace.stated(None)
+            )
+        )
+        send(node, picture(2.0, seed=seed), stamp_s=5 + seed)
+        node.wait_for(lambda count=seed: len(sigmas) == count + 1)
+    assert [message.data for message in states] == [0]
+    assert all(math.isnan(message.data) for message in sigmas)
+    assert 'motion: the first picture' in texts[0].data
+    assert 'the mounting is unknown' in texts[0].data
+
+
+def test_a_calibrated_factor_scales_depth_and_range(start: Callable[..., RunningNode]) -> None:
+    node = start()
+    ranges = node.listen(Range, 'proximity/range')
+    states = node.listen(UInt8, 'depth/scale/state')
+    for seed, sigma in enumerate((0.0, 0.05)):
+        values = {'scale_factor': 0.5, 'scale_factor_sigma': sigma}
+        answers = node.node.set_parameters(parameters(values))
+        assert all(answer.successful for answer in answers)
+        send(node, picture(2.0, seed=seed))
+        node.wait_for(lambda count=seed: len(ranges) == count + 1)
+    assert ranges[1].range == pytest.approx(0.5 * ranges[0].range, rel=0.1)
+    assert [message.variance > 0.0 for message in ranges] == [False, True]
+    node.wait_for(lambda: len(states) == 2)
+    assert [message.data for message in states] == [0, 1]
 
 
 def test_a_verified_scale_ends_with_the_frames(start: Callable[..., RunningNode]) -> None:

@@ -354,7 +354,8 @@ def test_the_margin_grows_while_the_scale_is_unverified():
 def test_a_scale_is_verified_by_the_reading_itself(sigma, verified):
     drive = Drive(**UNVERIFIED).see(FAR_M, 5, sigma=sigma)
     assert drive.decision.scale_verified is verified
-    expected = (AlertState.CLEAR, 1.25) if verified else (AlertState.STOP, 0.75)
+    is_sure = verified and sigma <= 0.15
+    expected = (AlertState.CLEAR, 1.25) if is_sure else (AlertState.STOP, 0.75)
     state, free_m = expected
     drive.see(0.9 if state is AlertState.STOP else 1.5, 2, sigma=sigma)
     assert drive.state is state
@@ -368,6 +369,15 @@ def test_a_lost_scale_enlarges_the_margin_of_the_very_next_reading():
     drive = Drive(trigger_count=1, **UNVERIFIED).see(FAR_M, 5, sigma=0.05)
     assert drive.see(0.8, sigma=0.05).state is AlertState.CAUTION
     assert drive.see(0.8).state is AlertState.STOP
+
+
+@pytest.mark.parametrize(
+    ('sigma', 'margin_m'), [(0.05, 0.0), (0.15, 0.0), (0.3, 0.25), (0.45, 0.5), (0.9, 0.5)]
+)
+def test_the_margin_grows_with_the_uncertainty_of_the_scale(sigma: float, margin_m: float):
+    drive = Drive(trigger_count=1, **UNVERIFIED).see(FAR_M, 5, sigma=0.05)
+    limit_mps = drive.see(3.0, sigma=sigma).decision.speed_limit_mps
+    assert 0.4 * limit_mps + limit_mps**2 / (2 * 0.5) == pytest.approx(3.0 - 0.25 - margin_m)
 
 
 def test_a_verified_reading_does_not_shrink_the_margin_of_the_one_before():

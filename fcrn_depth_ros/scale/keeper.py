@@ -1,0 +1,300 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The scale of a camera that is watched over time: all witnesses, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .motion import MotionPoints, MotionReport, MotionWitness
+from .odometry import angle_of, CameraPose
+from .witness import FactorTrack, judge, Judgement, Opinion, PatientFactor
+from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting
+from ..estimation.depth_estimator import DepthEstimate
+from ..settings import setting, Settings
+
+# AbsRel of fcrn_lite where the mounting is known (docs/model_card.md, `val`, mounting fitted).
+MOUNTING_SIGMA = 0.15
+# The camera's height that the floor's triangulated points give may differ by this much.
+_HEIGHT_LOG = math.log(1.15)
+_LEAST_FLOOR_POINTS = 8
+_FLOOR_WINDOW_LOG = 0.10
+
+
+@dataclass(frozen=True)
+class ScaleConfig(Settings):
+    """Which witnesses of scale are heard, and how their factor is applied."""
+
+    scale_correction: bool = setting(
+        True,
+        'Multiply the depth by the factor that odometry or range hints measure. With false '
+        'they are compared with the depth, and reported, but change nothing.',
+    )
+    scale_patience_s: float = setting(
+        1.0,
+        'Time for which a factor must have made everything farther before it is applied, in '
+        'seconds. A factor that makes everything nearer is applied at once.',
+        minimum=0.0,
+        maximum=60.0,
+    )
+    scale_factor: float = setting(
+        1.0,
+        'Measured factor between true depth and the depth of the network, as written by '
+        'fcrn-depth calibrate. Used where scale_factor_sigma is not 0.',
+        minimum=0.1,
+        maximum=10.0,
+    )
+    scale_factor_sigma: float = setting(
+        0.0,
+        'Relative standard deviation of scale_factor. 0 means that nothing was measured.',
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class ScaleReport:
+    """
+    What is known about the scale of one picture.
+
+    Attributes
+    ----------
+    judgement : Judgement
+        Of all witnesses.
+    log_factor : float
+        Logarithm of the factor that holds now.
+    motion : MotionReport
+        What the motion of the camera said about this very picture.
+    height_m : float
+        Height of the camera above the floor as its motion shows it; NaN where unknown.
+
+    """
+
+    judgement: Judgement
+    log_factor: float = 0.0
+    motion: MotionReport = MotionReport('no odometry')
+    height_m: float = math.nan
+
+    @property
+    def factor(self) -> float:
+        """Factor for the network's depth."""
+        return math.exp(self.log_factor)
+
+    def corrected(self, estimate: DepthEstimate) -> DepthEstimate:
+        """
+        Return an estimate with the factor in its depth.
+
+        The known floor is moved by the same factor: what is floor and what is not was told
+        apart in the network's own depth, and stays so.
+        """
+        if self.log_factor == 0.0:
+            return estimate
+        floor = estimate.inverse_floor_depth
+        return replace(
+            estimate,
+            depth_m=estimate.depth_m * np.float32(self.factor),
+            inverse_floor_depth=None if floor is None else floor / np.float32(self.factor),
+        )
+
+
+class ScaleKeeper:
+    """
+    Listen to all witnesses, picture after picture.
+
+    Parameters
+    ----------
+    config : ScaleConfig
+        Which witnesses are heard.
+
+    """
+
+    def __init__(self, config: ScaleConfig) -> None:
+        self._motion = MotionWitness()
+        self._track = FactorTrack('motion')
+        self._height = FactorTrack('height')
+        self._patient = PatientFactor(config.scale_patience_s)
+        self._config = config
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget every picture."""
+        self._motion.restart()
+        self._track.restart()
+        self._height.restart()
+        self._patient.restart()
+        self._last: tuple[float, CameraPose | None] | None = None
+        self._height_of: CameraMounting | None = None
+
+    def reconfigure(self, config: ScaleConfig) -> None:
+        """Take new settings; what was measured stays."""
+        if config.scale_patience_s != self._config.scale_patience_s:
+            self._patient = PatientFactor(config.scale_patience_s)
+        self._config = config
+
+    def look(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None,
+        mounting: CameraMounting | None,
+        pose: CameraPose | None,
+        time_s: float,
+        estimate: DepthEstimate,
+    ) -> ScaleReport:
+        """
+        Take the next picture.
+
+        Parameters
+        ----------
+        image_rgb : ndarray of uint8, shape (H, W, 3)
+            Without distortion.
+        intrinsics : CameraIntrinsics or None
+            Of the picture; without them motion says nothing.
+        mounting : CameraMounting or None
+            As given.
+        pose : CameraPose or None
+            Where it was taken, by odometry.
+        time_s : float
+            When it was taken.
+        estimate : DepthEstimate
+            Of the network.
+
+        Returns
+        -------
+        ScaleReport
+            Which factor holds, and why.
+
+        """
+        if not estimate.is_metric or not np.isfinite(estimate.depth_m).any():
+            self._motion.restart()
+            return ScaleReport(Judgement('unverified', 0.0, math.nan))
+        self._let_drift(time_s, pose)
+        if intrinsics is None:
+            self._motion.restart()
+            motion = MotionReport('no camera_info')
+        else:
+            motion = self._motion.look(image_rgb, intrinsics, pose, estimate.depth_m)
+        if motion.is_contrary:
+            # What odometry has said lately may have been wrong before it was found out.
+            self._track.restart()
+            self._height.restart()
+        elif not motion.silence:
+            self._track.take(motion.log_factor, motion.sigma)
+            self._measure_height(motion, mounting)
+        judgement = self._judge(estimate, mounting)
+        wanted = judgement.log_factor if self._config.scale_correction else 0.0
+        if wanted > 0.0:
+            # Farther only as far as the witnesses vouch for.
+            wanted = max(0.0, wanted - judgement.sigma)
+        height_m = math.nan
+        if mounting is not None and (opinion := self._height.opinion()) is not None:
+            height_m = mounting.height_m * math.exp(opinion.log_factor)
+        return ScaleReport(judgement, self._patient.apply(time_s, wanted), motion, height_m)
+
+    def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
+        if self._last is not None:
+            last_s, last = self._last
+            moved_m = turned_rad = 0.0
+            passed_s = time_s - last_s
+            if passed_s < 0.0:
+                self.restart()
+                passed_s = 0.0
+            elif pose is None or last is None or pose.epoch != last.epoch:
+                # Nobody knows how far: as if at a walking pace.
+                moved_m = min(passed_s, 10.0)
+            else:
+                moved_m = float(np.linalg.norm(pose.position_m - last.position_m))
+                turned_rad = angle_of(pose.rotation.T @ last.rotation)
+            for track in (self._track, self._height):
+                track.drift(moved_m, turned_rad, passed_s)
+        self._last = time_s, pose
+
+    def _measure_height(self, motion: MotionReport, mounting: CameraMounting | None) -> None:
+        if mounting != self._height_of:
+            self._height.restart()
+            self._height_of = mounting
+        if mounting is None or motion.points is None:
+            return
+        found = floor_height(motion.points, mounting)
+        if found is not None:
+            self._height.take(math.log(found / mounting.height_m), max(0.05, motion.sigma))
+
+    def _judge(self, estimate: DepthEstimate, mounting: CameraMounting | None) -> Judgement:
+        opinions: list[Opinion] = []
+        if estimate.mounting_used != 'none' and not estimate.range_doubts:
+            opinions.append(Opinion('mounting', 0.0, MOUNTING_SIGMA))
+        if self._config.scale_factor_sigma > 0.0:
+            opinions.append(
+                Opinion(
+                    'calibration',
+                    math.log(self._config.scale_factor),
+                    self._config.scale_factor_sigma,
+                )
+            )
+        if (seen := self._track.opinion()) is not None:
+            opinions.append(seen)
+        judgement = judge(opinions)
+        height = self._height.opinion()
+        if (
+            judgement.state != 'contradicted'
+            and mounting is not None
+            and height is not None
+            and abs(height.log_factor) > max(_HEIGHT_LOG, 2.5 * height.sigma)
+        ):
+            found_m = mounting.height_m * math.exp(height.log_factor)
+            return replace(
+                judgement,
+                state='contradicted',
+                log_factor=min(0.0, judgement.log_factor, height.log_factor),
+                sigma=math.nan,
+                reason=f'mounting says the camera is {mounting.height_m:.2f} m high, motion says '
+                f'{found_m:.2f} m; motion is likelier',
+            )
+        return judgement
+
+
+def _unscaled(
+    inverse_floor_depth: NDArray[np.float32], ratio: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Divide; where the ratio is unknown, so is the depth, and any floor will do."""
+    with np.errstate(invalid='ignore'):
+        divided = inverse_floor_depth / ratio
+    return np.where(np.isfinite(divided), divided, inverse_floor_depth)
+
+
+def floor_height(points: MotionPoints, mounting: CameraMounting) -> float | None:
+    """
+    Find the camera's height above the floor in triangulated points.
+
+    Parameters
+    ----------
+    points : MotionPoints
+        Some of them on the floor.
+    mounting : CameraMounting
+        Its pitch and roll are used, its height is not.
+
+    Returns
+    -------
+    float or None
+        The most frequent height below the camera that has hardly a point below it; None where
+        there is none.
+
+    """
+    toward_floor = points.rays @ mounting.down_vector()
+    seen = (toward_floor > 0.1) & (points.sigma < 0.15)
+    if np.count_nonzero(seen) < _LEAST_FLOOR_POINTS:
+        return None
+    height = np.sort(np.log(points.depth_m[seen] * toward_floor[seen]))
+    first = np.searchsorted(height, height - _FLOOR_WINDOW_LOG)
+    last = np.searchsorted(height, height + _FLOOR_WINDOW_LOG)
+    below = len(height) - np.searchsorted(height, height + 2.5 * _FLOOR_WINDOW_LOG)
+    best = int(np.argmax(last - first - 2.0 * below))
+    inside = height[first[best] : last[best]]
+    if len(inside) < max(_LEAST_FLOOR_POINTS, 0.3 * len(height)):
+        return None
+    return math.exp(float(np.median(inside)))
