@@ -5,8 +5,8 @@
 Obstacles that were seen a moment ago, kept while the robot moves on.
 
 A scan puts its points into cells of a frame that stands still. A cell is forgotten when it is
-old, when it is far, or when scan after scan sees past it. How far a cell may be from where it was
-seen grows with the drift of the track.
+old, when it is far, when scan after scan sees past it, or when the track has drifted so much that
+nobody knows where it is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _LEAST_STEP_RAD = 5e-4
 _PAST_RAD, _PAST_SHARE, _PAST_M = math.radians(6.0), 0.25, 0.15
 # A sighting confirms the one before where no more time than this lies between them.
 _CONFIRMS_S = 1.0
+# Of what may be elsewhere by more than this, nobody knows where it is: it is forgotten.
+_MOST_DOUBT_M, _MOST_SWING_M = 0.6, 0.3
 # What was seen within this time is seen now.
 PRESENT_S = 0.5
 _COLUMNS = ('x_m', 'y_m', 'seen_s', 'sightings', 'misses', 'drift_m', 'drift_rad')
@@ -138,7 +140,11 @@ class RememberedPoints:
     xy_m : ndarray of float64, shape (N, 2)
         x ahead and y to the left of the robot's centre of rotation.
     doubt_m : ndarray of float64, shape (N,)
-        By how much each may be elsewhere, because the robot has moved since.
+        By how much sooner each may be reached: how far the robot has gone since is known to
+        within this.
+    swing_m : ndarray of float64, shape (N,)
+        By how much each may be beside its place: how far the robot has turned since is known to
+        within that angle.
     age_s : ndarray of float64, shape (N,)
         Since each was last seen.
 
@@ -146,6 +152,7 @@ class RememberedPoints:
 
     xy_m: NDArray[np.float64]
     doubt_m: NDArray[np.float64]
+    swing_m: NDArray[np.float64]
     age_s: NDArray[np.float64]
 
 
@@ -221,20 +228,22 @@ class ObstacleMemory:
         longest_s = max(config.memory_s, PRESENT_S) if is_moving_known else PRESENT_S
         dx, dy = cells['x_m'] - pose.x_m, cells['y_m'] - pose.y_m
         distance_m = np.hypot(dx, dy)
-        self._keep(
-            (pose.time_s - cells['seen_s'] <= longest_s)
-            & (distance_m <= config.memory_distance_m + CELL_M)
+        doubt_m = np.maximum(0.0, pose.drift_m - cells['drift_m'])
+        # The track's own turn moves a thing the more the farther it is.
+        swing_m = np.maximum(0.0, pose.drift_rad - cells['drift_rad']) * distance_m
+        kept = (pose.time_s - cells['seen_s'] <= longest_s) & (
+            distance_m <= config.memory_distance_m + CELL_M
         )
+        kept &= (doubt_m <= _MOST_DOUBT_M) & (swing_m <= _MOST_SWING_M)
+        doubt_m, swing_m = doubt_m[kept], swing_m[kept]
+        self._keep(kept)
         cells = self._cells
         counts = cells['sightings'] >= self._trigger_count
         dx, dy = cells['x_m'][counts] - pose.x_m, cells['y_m'][counts] - pose.y_m
         cosine, sine = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
         xy_m = np.column_stack([cosine * dx + sine * dy, cosine * dy - sine * dx])
-        # The track's own turn moves a thing the more the farther it is.
-        turned_rad = np.maximum(0.0, pose.drift_rad - cells['drift_rad'][counts])
-        doubt_m = np.maximum(0.0, pose.drift_m - cells['drift_m'][counts])
-        doubt_m = doubt_m + turned_rad * np.hypot(dx, dy)
-        return RememberedPoints(xy_m, doubt_m, pose.time_s - cells['seen_s'][counts])
+        age_s = pose.time_s - cells['seen_s'][counts]
+        return RememberedPoints(xy_m, doubt_m[counts], swing_m[counts], age_s)
 
     def _put(
         self,

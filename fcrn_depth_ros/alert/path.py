@@ -202,6 +202,7 @@ def free_path_m(
     points_xy_m: NDArray[np.float64],
     clearances_m: NDArray[np.float64],
     length_m: float,
+    doubts_m: NDArray[np.float64] | float = 0.0,
 ) -> float:
     """
     Measure how far the body gets.
@@ -218,6 +219,8 @@ def free_path_m(
         How far the body must stay away from each.
     length_m : float
         How far to look.
+    doubts_m : ndarray of float64, shape (N,), or float
+        By how much sooner each may be met.
 
     Returns
     -------
@@ -231,6 +234,7 @@ def free_path_m(
     size_m = body.radius_m or body.reach_m
     reachable = np.hypot(*points_xy_m.T) <= size_m + length_m + clearances_m
     points, clearances = points_xy_m[reachable], clearances_m[reachable]
+    doubts = np.broadcast_to(np.asarray(doubts_m), clearances_m.shape)[reachable]
     if not len(points):
         return math.inf
     poses, step_m = path_poses(velocity, body, length_m)
@@ -240,7 +244,8 @@ def free_path_m(
     relative = np.stack([cosine * dx + sine * dy, cosine * dy - sine * dx], axis=-1)
     gaps_m = body.clearance_m(relative)
     met = (gaps_m < clearances) & (gaps_m < gaps_m[0] - _APPROACH_M)
-    hits = met.any(axis=1)
-    if not hits.any():
+    hit = met.any(axis=0)
+    if not hit.any():
         return math.inf
-    return float((int(hits.argmax()) - 1) * step_m) if hits.argmax() > 0 else 0.0
+    last_free = np.maximum(0, met.argmax(axis=0)[hit] - 1)
+    return float(np.maximum(0.0, last_free * step_m - doubts[hit]).min())

@@ -202,13 +202,18 @@ class PathRule:
         assert body is not None
         speed_mps = path_speed_mps(command, body)
         points = self.points(now_s)
-        length_m = stopping_distance(speed_mps, 2 * _BLOCKED_M, config)
+        needed_m = stopping_distance(speed_mps, 2 * _BLOCKED_M, config)
         free_m = free_path_m(
-            command, body, points.xy_m, config.path_clearance_m + points.doubt_m, length_m
+            command,
+            body,
+            points.xy_m,
+            config.path_clearance_m + points.swing_m,
+            needed_m + float(points.doubt_m.max(initial=0.0)),
+            points.doubt_m,
         )
         if free_m < _BLOCKED_M:
             return PathVerdict(0.0, free_m)
-        if free_m == math.inf:
+        if free_m >= needed_m:
             return FREE
         return PathVerdict(min(1.0, greatest_safe_speed(free_m, 0.0, config) / speed_mps), free_m)
 

@@ -29,7 +29,7 @@ MAX_SPEED_MPS, MAX_TURN_RADPS = 5.0, 8.0
 _TREMBLE_M, _TREMBLE_RAD = 0.02, 0.05
 # Growth of the drift: share of the way and of the turn, and of what the odometry leaves
 # unexplained of the commanded velocity (slip, or a robot that does not follow).
-_ODOMETRY_SHARE, _COMMAND_SHARE, _UNEXPLAINED_SHARE = 0.05, 0.4, 0.2
+_ODOMETRY_SHARE, _COMMAND_SHARE, _UNEXPLAINED_SHARE = 0.05, 0.3, 0.2
 # A robot that is carried on by its command alone may also not be moving any more.
 _STANDING_MPS = 0.02
 _KEPT_S = 30.0

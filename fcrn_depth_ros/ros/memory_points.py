@@ -36,7 +36,7 @@ def memory_points_message(header: Header, points: RememberedPoints) -> PointClou
     count = len(points.xy_m)
     values = np.zeros((count, 5), np.float32)
     values[:, :2] = points.xy_m
-    values[:, 3], values[:, 4] = points.age_s, points.doubt_m
+    values[:, 3], values[:, 4] = points.age_s, points.doubt_m + points.swing_m
     data = array('B')
     data.frombytes(values.tobytes())
     return PointCloud2(

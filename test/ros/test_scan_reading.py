@@ -41,13 +41,16 @@ def test_no_message_is_an_error(message: LaserScan) -> None:
 
 def test_points_carry_their_age_and_doubt() -> None:
     points = RememberedPoints(
-        np.array([[1.0, -0.5], [0.25, 2.0]]), np.array([0.125, 0.0]), np.array([3.0, 0.0])
+        np.array([[1.0, -0.5], [0.25, 2.0]]),
+        np.array([0.125, 0.0]),
+        np.array([0.25, 0.0]),
+        np.array([3.0, 0.0]),
     )
     message = memory_points_message(Header(frame_id='base_link'), points)
     assert [field.name for field in message.fields] == ['x', 'y', 'z', 'age', 'doubt']
     assert (message.width, message.height, message.point_step) == (2, 1, 20)
     assert message.row_step == len(message.data) == 40
     values = np.frombuffer(bytes(message.data), np.float32).reshape(-1, 5)
-    assert values.tolist() == [[1.0, -0.5, 0.0, 3.0, 0.125], [0.25, 2.0, 0.0, 0.0, 0.0]]
-    empty = RememberedPoints(np.zeros((0, 2)), np.zeros(0), np.zeros(0))
+    assert values.tolist() == [[1.0, -0.5, 0.0, 3.0, 0.375], [0.25, 2.0, 0.0, 0.0, 0.0]]
+    empty = RememberedPoints(np.zeros((0, 2)), *(np.zeros(0) for _ in range(3)))
     assert memory_points_message(Header(), empty).width == 0

@@ -103,9 +103,20 @@ def test_the_doubt_is_the_drift_since() -> None:
     kept = memory()
     kept.see(scan(at={0: 1.0}), pose(0.0, drift=0.1))
     kept.see(scan(at={0: 1.0}), pose(0.1, drift=0.1))
-    doubt_m = kept.around(pose(1.0, drift=0.3)).doubt_m
-    assert doubt_m == pytest.approx([0.2 + 0.2 * 1.0])
+    found = kept.around(pose(1.0, x_m=0.5, drift=0.3))
+    assert found.doubt_m == pytest.approx([0.2])
+    assert found.swing_m == pytest.approx([0.2 * 0.5])
     assert kept.around(pose(1.0, drift=0.1)).doubt_m == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize(
+    ('x_m', 'drift', 'known'),
+    [(1.0, 0.59, True), (1.0, 0.61, False), (0.0, 0.29, True), (0.0, 0.31, False)],
+)
+def test_what_may_be_anywhere_is_forgotten(x_m: float, drift: float, known: bool) -> None:
+    kept = memory()
+    seen(kept)
+    assert (len(kept.around(pose(1.0, x_m=x_m, drift=drift)).xy_m) == 1) == known
 
 
 @pytest.mark.parametrize(

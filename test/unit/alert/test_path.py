@@ -79,6 +79,14 @@ def test_what_is_close_already_may_be_left_but_not_approached() -> None:
     assert free(BACK, ROUND, inside) == math.inf
 
 
+def test_what_may_be_met_sooner_is_but_what_is_passed_is_passed() -> None:
+    points = np.array([[1.0, 0.0], [0.5, 0.3]])
+    free_m = free_path_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.3, 0.4]))
+    assert free_m == pytest.approx(0.45, abs=0.04)
+    near = free_path_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.9, 0.0]))
+    assert near == 0.0
+
+
 def test_the_nearest_of_many_decides_and_none_is_free() -> None:
     assert free(FORWARD, ROUND, (1.5, 0.0), (0.8, 0.1), (0.5, 0.9)) == pytest.approx(
         0.57, abs=0.04

@@ -139,6 +139,14 @@ def test_reversing_into_what_was_seen_before_the_turn_is_stopped() -> None:
         assert (0.9 - world.pose[0] < 0.2) == touches
 
 
+@pytest.mark.parametrize('odometry', [True, False])
+def test_a_robot_passes_what_is_beside_its_path(odometry: bool) -> None:
+    world = World(ROUND, odometry)
+    walls = tuple((x / 10, side) for x in range(50) for side in (-0.45, 0.45))
+    world.steps(8, ZERO_VELOCITY, 3.0, walls)
+    assert [world.step(FORWARD, 3.0, walls) for _ in range(100)] == [FORWARD] * 100
+
+
 def test_a_remembered_thing_is_forgotten_in_the_end() -> None:
     world = World(ROUND)
     world.steps(8, ZERO_VELOCITY, 3.0, ((0.5, 0.0),))
