@@ -55,8 +55,8 @@ from ..ros.node_settings import (
 from ..ros.odometry_input import OdometryInput
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.picture_watch import PictureWatch
-from ..ros.pose_mounting import PoseMounting
 from ..ros.polled_subscription import PolledSubscription
+from ..ros.pose_mounting import PoseMounting
 from ..ros.process import run_nodes
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
