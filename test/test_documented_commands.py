@@ -73,6 +73,7 @@ SCRIPTS = {
     'scripts/bench models': 'benchmark.models',
     'scripts/bench node': 'benchmark.node',
     'scripts/bench dashboard': 'benchmark.dashboard',
+    'scripts/bench bags': 'benchmark.bags',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
     'scripts/bench profile': 'benchmark.profile',

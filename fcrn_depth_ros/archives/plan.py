@@ -199,8 +199,8 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
             topics = [t for t in recording.topics_of(TRANSFORMS) if t.endswith('tf_static')]
             static = tuple(bytes(data) for _, _, data in recording.messages(topics or ['']))
         pictures = sum(camera.pictures for camera in cameras)
-        firsts = [next(recording.messages([camera.topic])) for camera in cameras]
-        first_ns = min(time_ns for _, time_ns, _ in firsts)
+        firsts = [next(recording.messages([camera.topic]), None) for camera in cameras]
+        first_ns = min((first[1] for first in firsts if first), default=recording.start_ns)
         span_ns = max(1, recording.end_ns - first_ns)
         return BagPlan(
             place,

@@ -337,6 +337,9 @@ class ArchiveRun:
             except FcrnDepthError as err:
                 self._result.failed[bag] = str(err)
                 continue
+            except Exception as err:  # nobody foresaw it; the other bags may still be worked on
+                self._result.failed[bag] = f'internal error: {err!r}'
+                continue
             self._prepare(plan)
 
     def _prepare(self, plan: BagPlan) -> None:

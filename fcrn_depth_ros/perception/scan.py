@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -158,18 +159,38 @@ def depth_to_scan(
         )
     if evidence is not None and evidence.floor is not None:
         obstacles = obstacles & ~evidence.floor
-    bearings = np.arctan2(rays @ leftward, rays @ ahead)
     distances = np.hypot(points @ ahead, points @ leftward)
+    bins = _bins(intrinsics, mounting)
+    index = bins.index
+    ranges = np.full(bins.count, np.nan, dtype=np.float32)
+    free = seen if unsure is None else seen & ~unsure
+    ranges[index[free]] = np.inf
+    hit = obstacles & (distances <= config.scan_range_max_m)
+    # Too near to measure is an obstacle all the same: a smaller range would be thrown away.
+    hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
+    np.fmin.at(ranges, index[hit], hit_range)
+    return ObstacleScan(bins.angle_min_rad, bins.increment_rad, ranges)
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """Which range of the scan each pixel belongs to."""
+
+    angle_min_rad: float
+    increment_rad: float
+    index: np.ndarray
+    count: int
+
+
+@lru_cache(maxsize=4)
+def _bins(intrinsics: CameraIntrinsics, mounting: CameraMounting | None) -> _Bins:
+    rays = intrinsics.rays()
+    ahead, leftward, _ = (axis.astype(np.float32) for axis in level_axes(mounting))
+    bearings = np.arctan2(rays @ leftward, rays @ ahead)
     # One step is the angle of a pixel at the centre, the widest one, so that no bearing between
     # two columns stays empty.
     increment = 1.0 / intrinsics.fx_px
     angle_min = float(bearings.min())
     index = np.round((bearings - angle_min) / increment).astype(np.int64)
-    ranges = np.full(int(index.max()) + 1, np.nan, dtype=np.float32)
-    free = seen if unsure is None else seen & ~unsure
-    ranges[np.unique(index[free])] = np.inf
-    hit = obstacles & (distances <= config.scan_range_max_m)
-    # Too near to measure is an obstacle all the same: a smaller range would be thrown away.
-    hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
-    np.fmin.at(ranges, index[hit], hit_range)
-    return ObstacleScan(angle_min, increment, ranges)
+    index.flags.writeable = False
+    return _Bins(angle_min, increment, index, int(index.max()) + 1)

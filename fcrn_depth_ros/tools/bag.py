@@ -153,6 +153,9 @@ def run(arguments: argparse.Namespace) -> int:
         workers = _workers(arguments, options, bar)
         try:
             result = run.work(workers, bar)
+        except KeyboardInterrupt:
+            print('stopped; the same command goes on from here')
+            return 130
         finally:
             workers.close()
     return _report(result, bags, arguments.out)
