@@ -190,9 +190,9 @@ def _measure(way: Way, arguments: argparse.Namespace) -> dict[str, Any]:
         time.sleep(_DRAIN_S)
         heard = receiver.finish()
     ages_ms = [(arrived_ns - stamp_ns) / 1e6 for stamp_ns, arrived_ns in heard['frames_ns']]
-    # Numbers differ from second to second.
-    first = (heard['problems'] or [''])[0]
-    warning = re.sub(r'^\d+ of the last \d+', 'N of the last N', first)
+    # The last one knows most: at first nobody publishes. Numbers differ from second to second.
+    problems = [text for text in heard['problems'] if not text.startswith('nobody')]
+    warning = re.sub(r'\d+ (of the last|camera_info|pictures)', r'N \1', (problems or [''])[-1])
     return {
         **asdict(way),
         'published': len(stamps_ns),
