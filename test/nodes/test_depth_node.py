@@ -15,11 +15,14 @@ from typing import Any
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.nodes.depth_node import DepthNode
 from fcrn_depth_ros.ros import depth_worker
 from fcrn_depth_ros.ros.messages import camera_info_message, image_message
+from fcrn_depth_ros.ros.pose_mounting import pose_of_mounting
 from fcrn_depth_ros.scale.odometry import CameraPlace
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
@@ -325,6 +328,26 @@ def test_the_scale_is_verified_with_camera_and_mounting(start: Callable[..., Run
     send(node, picture(2.0, seed=1))
     node.wait_for(lambda: len(images) == 2)
     assert status(node).scale_unverified_because == ''
+
+
+def test_the_mounting_of_each_picture_comes_from_its_topic(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start(card={'mounting_input': 'mounting'}, use_mounting_topic=True, camera_height_m=9.0)
+    images = node.listen(Image, 'depth/image_rect')
+    for stamp_s, pitch_deg in ((5, 20.0), (6, -10.0)):
+        pose = PoseStamped(pose=pose_of_mounting(CameraMounting(1.3, pitch_deg)))
+        pose.header.stamp.sec = stamp_s
+        node.publish('mounting', pose)
+        node.spin(5)
+        send(node, picture(2.0, seed=stamp_s), stamp_s)
+        node.wait_for(lambda wanted=stamp_s - 4: len(images) == wanted)
+        assert status(node).mounting.startswith(f'1.3 m high, pitch {pitch_deg:g} deg')
+    # Without a pose of its own moment the mounting is unknown: not that of before, and not 9 m.
+    send(node, picture(2.0, seed=9), 7)
+    node.wait_for(lambda: len(images) == 3)
+    assert status(node).mounting == 'unknown'
+    assert 'mounting is unknown' in status(node).scale_unverified_because
 
 
 @pytest.mark.parametrize(
