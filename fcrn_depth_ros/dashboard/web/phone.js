@@ -9,6 +9,8 @@ import { fillIn, text } from './text.js';
 const SHEET_M = 0.297; // the long side of A4
 const SHEET_SHARE = 0.8; // of the width of the picture, between the two lines
 const MOST_BUFFERED = 60_000;
+const FASTEST_MS = 66;
+const SLOWEST_MS = 250;
 const HEIGHTS = { pocket: 1.0, chest: 1.3, hand: 1.4 };
 
 function store(key, value) { try { localStorage.setItem(key, value); } catch { /* private window */ } }
@@ -165,8 +167,11 @@ export class Phone {
 
   #next() {
     if (!this.#stream) return;
-    if ('requestVideoFrameCallback' in this.#video) this.#video.requestVideoFrameCallback(() => this.#take());
-    else setTimeout(() => this.#take(), 66);
+    // With each new frame of the video; by the clock where the browser does not tell of one.
+    let isDue = true;
+    const take = () => { if (isDue) { isDue = false; this.#take(); } };
+    this.#video.requestVideoFrameCallback?.(take);
+    setTimeout(take, 'requestVideoFrameCallback' in this.#video ? SLOWEST_MS : FASTEST_MS);
   }
 
   async #take() {
