@@ -33,7 +33,10 @@ SOMETIMES = {
     ('alert_node', 'publish', '/cmd_vel_out'),
     ('alert_node', 'subscribe', '/proximity/near'),
     ('alert_node', 'subscribe', '/cmd_vel_in'),
+    ('alert_node', 'subscribe', '/depth/scan'),
+    ('alert_node', 'subscribe', '/odom'),
     ('dashboard', 'subscribe', '/image/compressed'),
+    ('dashboard', 'subscribe', '/depth/confidence'),
     ('dashboard', 'subscribe', '/depth/image_color'),
 }
 # Service servers that Jazzy's rclpy does not have.
