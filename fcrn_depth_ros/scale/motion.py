@@ -274,7 +274,7 @@ def work_picture(image_rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = grey.shape
     step = math.ceil(width / _WORK_WIDTH_PX)
     if step > 1:
-        size = width // step, height // step
+        size = max(1, width // step), max(1, height // step)
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return np.asarray(grey, np.uint8)
 

@@ -138,6 +138,17 @@ def test_an_empty_picture_says_nothing(grey: int) -> None:
         assert report.silence
 
 
+@pytest.mark.parametrize('shape', [(1, 1), (2, 2000), (2000, 2), (5, 5)])
+def test_a_picture_of_any_shape_is_taken(shape: tuple[int, int]) -> None:
+    height, width = shape
+    camera = CameraIntrinsics(100.0, 100.0, 0.0, 0.0, width, height)
+    witness = MotionWitness()
+    image = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
+    for index in range(3):
+        depth = np.ones((height, width), np.float32)
+        assert witness.look(image, camera, pose_at(0.05 * index), depth).silence
+
+
 def test_no_odometry_and_another_epoch_begin_anew() -> None:
     witness = MotionWitness()
     image, depth = scene(0.0)
