@@ -140,6 +140,13 @@ class Process:
         if self._process.poll() is not None:
             raise TrialError(f'{self.name} must run, got {self._failure()}')
 
+    def wait(self) -> int:
+        """Wait for its end, and return the exit status."""
+        try:
+            return self._process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired as error:
+            raise TrialError(f'{self.name} must end within {END_LIMIT_S:g} s') from error
+
     def await_start(self, *needed: Process) -> None:
         """Wait for its first line, as long as those run that it waits for."""
         deadline_s = time.monotonic() + START_LIMIT_S

@@ -43,7 +43,7 @@ class Trial:
     rate_hz : float
         Of the camera.
     threads : int
-        Of one inference.
+        Of one inference; 0 leaves the session of ONNX Runtime as it is by default.
     transport : str
         Of every process of the trial: 'tuned' or 'default'; empty without ROS.
 
@@ -68,7 +68,7 @@ class Plan:
         RECORDED and FLOOR for each input.
     compared : tuple of Trial
         OURS, TUTORIAL and FLOOR under each load; the first two are those that
-        `against_tutorial` compares.
+        `against_tutorial` compares. The last is the second with the session's own defaults.
     seconds, rounds : float, int
         How long each trial is measured, and how often.
     soak_minutes : float
@@ -91,6 +91,11 @@ class Plan:
     def tutorial(self) -> Trial:
         """The tutorial node under the basic load."""
         return self.compared[1]
+
+    @property
+    def tutorial_by_default(self) -> Trial:
+        """The tutorial node with ONNX Runtime's own defaults: every core, spinning."""
+        return replace(self.tutorial, threads=0)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -177,6 +182,8 @@ def plan(arguments: argparse.Namespace) -> Plan:
         loads = [base]
         for index, axis in enumerate(axes):
             loads += [[*base[:index], value, *base[index + 1 :]] for value in axis[1:]]
+    compared = [trial for load in loads for trial in _contestants(load, base[4])]
+    compared.append(replace(compared[1], threads=0))
     overhead = [
         Trial(contestant, base[0], camera, _OVERHEAD_RATE_HZ, base[3], transport)
         for camera in arguments.inputs
@@ -184,7 +191,7 @@ def plan(arguments: argparse.Namespace) -> Plan:
     ]
     return Plan(
         tuple(overhead),
-        tuple(dict.fromkeys(trial for load in loads for trial in _contestants(load, base[4]))),
+        tuple(dict.fromkeys(compared)),
         _QUICK_SECONDS if arguments.quick else arguments.seconds,
         _QUICK_ROUNDS if arguments.quick else arguments.rounds,
         arguments.soak,

@@ -11,11 +11,10 @@ import sys
 from typing import Any
 
 from fcrn_depth_ros.estimation.stopwatch import Stage, Stopwatch
-from fcrn_depth_ros.nodes.depth_node import DepthNode
+from fcrn_depth_ros.nodes.depth_node import DepthNode, run
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.ros.camera_frames import ArrivedImage
 from fcrn_depth_ros.ros.parameters import Snapshot
-from fcrn_depth_ros.ros.process import run_nodes
 from fcrn_depth_ros.ros.stamps import nanoseconds
 
 
@@ -43,4 +42,4 @@ class RecordedNode(DepthNode):
 
 
 if __name__ == '__main__':
-    sys.exit(run_nodes([RecordedNode]))
+    sys.exit(run(RecordedNode))

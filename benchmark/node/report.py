@@ -40,7 +40,8 @@ def build_report(
         the arrival of its depth in another process, less the inference of that very frame;
         `overhead_without_ros_ms` is the same of the pieces alone. `against_tutorial`: p95 of the
         latency of the tutorial node over ours, CPU time a frame of ours over its, and the
-        pictures it lost, all under the basic load with each node's usual transport.
+        pictures it lost, all under the basic load with each node's usual transport;
+        `against_tutorial_by_default`: the same with the defaults of ONNX Runtime's session.
         `frames_lost`: pictures that depth_node lost with its usual transport in all trials.
 
     """
@@ -59,6 +60,9 @@ def build_report(
         'overhead_without_ros_ms': _overheads(plan, rounds, FLOOR),
         'stages_ms': _stages(plan, rounds),
         'against_tutorial': _against_tutorial(rows.get(plan.ours), rows.get(plan.tutorial)),
+        'against_tutorial_by_default': _against_tutorial(
+            rows.get(plan.ours), rows.get(plan.tutorial_by_default)
+        ),
         'frames_lost': sum(row['lost'] for row in own) if own else None,
         'soak': None if soaked is None else soak(soaked),
         'rows': [rows[trial] for trial in plan.compared if trial in rows],
@@ -146,6 +150,13 @@ def format_markdown(report: Mapping[str, Any]) -> str:
         f'{_cell(against["cpu_ratio"])} of its CPU time a frame. '
         f'Lost by depth_node in all trials: {_cell(report["frames_lost"])}.',
     ]
+    by_default = report['against_tutorial_by_default']
+    lines.append(
+        "With the defaults of ONNX Runtime's session (threads 0: every core, spinning) the "
+        f'tutorial node has {_cell(by_default["latency_p95_ratio"])} times our p95 and loses '
+        f'{_cell(by_default["lost_by_tutorial"])} pictures; ours takes '
+        f'{_cell(by_default["cpu_ratio"])} of its CPU time a frame.'
+    )
     if report['soak']:
         found = report['soak']
         lines += [

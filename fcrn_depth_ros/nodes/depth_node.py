@@ -17,6 +17,7 @@ import sys
 import time
 from typing import Any
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 import numpy as np
@@ -373,9 +374,16 @@ class DepthNode(SelfStartingNode):
             self._status.update(scan_transform=self._scan_transform.state)
 
 
+def run(node_class: type[DepthNode], args: list[str] | None = None) -> int:
+    """Run depth_node, or what is made of it, until a signal."""
+    # A second thread of OpenCV spins while it waits: more time of the processor than it saves.
+    cv2.setNumThreads(1)
+    return run_nodes([node_class], args)
+
+
 def main(args: list[str] | None = None) -> int:
     """Run depth_node until a signal."""
-    return run_nodes([DepthNode], args)
+    return run(DepthNode, args)
 
 
 if __name__ == '__main__':

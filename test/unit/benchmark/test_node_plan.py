@@ -57,7 +57,8 @@ def test_the_overhead_of_every_input_is_measured() -> None:
     assert [(trial.camera, trial.contestant) for trial in found.overhead] == [
         (camera, contestant) for camera in USUAL_INPUTS for contestant in (RECORDED, FLOOR)
     ]
-    assert len(found.compared) == 3
+    assert len(found.compared) == 4
+    assert found.tutorial_by_default == found.compared[-1] != found.tutorial
 
 
 def test_a_quick_run_takes_under_four_minutes() -> None:

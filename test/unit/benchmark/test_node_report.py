@@ -60,6 +60,8 @@ def test_the_keys_that_others_read() -> None:
         'cpu_ratio': 0.6,
         'lost_by_tutorial': 7,
     }
+    assert set(found['against_tutorial_by_default']) == set(found['against_tutorial'])
+    assert found['against_tutorial_by_default']['cpu_ratio'] == 0.6
     assert found['frames_lost'] == len(USUAL_INPUTS) + 1
     assert found['soak']['rss_growth_mb'] == 0.0
     assert found['soak']['p99_first_ms'] == found['soak']['p99_last_ms'] == 40.0
@@ -77,8 +79,9 @@ def test_losses_over_another_transport_are_not_ours() -> None:
 
 
 def test_what_failed_is_null_not_zero() -> None:
-    found = report(rounds={PLAN.tutorial: []})
+    found = report(rounds={PLAN.tutorial: [], PLAN.tutorial_by_default: []})
     assert found['against_tutorial']['latency_p95_ratio'] is None
+    assert found['against_tutorial_by_default']['cpu_ratio'] is None
     assert TUTORIAL not in {row['contestant'] for row in found['rows']}
     nothing = build_report(PLAN, {}, None, ABOUT)
     assert nothing['frames_lost'] is None and nothing['rows'] == []
