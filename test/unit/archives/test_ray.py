@@ -39,8 +39,13 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     ports = [str(each.getsockname()[1]) for each in sockets]
     for each in sockets:
         each.close()
-    names = ('--port', '--dashboard-agent-listen-port', '--dashboard-agent-grpc-port')
-    names += ('--metrics-export-port', '--runtime-env-agent-port')
+    names = (
+        '--port',
+        '--dashboard-agent-listen-port',
+        '--dashboard-agent-grpc-port',
+        '--metrics-export-port',
+        '--runtime-env-agent-port',
+    )
     words = [word for pair in zip(names, ports, strict=True) for word in pair]
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     monkeypatch.setenv('RAY_AUTH_MODE', 'token')
