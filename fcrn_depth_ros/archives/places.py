@@ -116,7 +116,7 @@ class RemotePath:
         """Return whether it is a folder."""
         return bool(self.filesystem.isdir(self.path))
 
-    def open(self, *args: Any, **kwargs: Any) -> Any:
+    def open(self, *args: Any, **kwargs: Any) -> Any:  # noqa: A003
         """Open the file as `pathlib.Path.open` does."""
         return self.filesystem.open(self.path, *args, **kwargs)
 
