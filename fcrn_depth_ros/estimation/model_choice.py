@@ -12,8 +12,12 @@ time: what else the machine does while a robot starts must not decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+import json
+import os
 from pathlib import Path
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -156,9 +160,40 @@ def choose_model(
     key = pair[0], pair[1], config
     if key in _measured:
         return _measured[key]
-    choice = faster_file(pair[0], pair[1], lambda path: load_onnx_model(path, config))
+    choice = _measured_apart(pair[0], pair[1], config) or faster_file(
+        pair[0], pair[1], lambda path: load_onnx_model(path, config)
+    )
     _measured[key] = replace(choice, model=None)
     return choice
+
+
+def _measured_apart(int8: Path, full: Path, config: SessionConfig) -> ModelChoice | None:
+    """
+    Choose in a process of its own; None where that fails.
+
+    Both networks at once take 130 MB more than one, and what a process once took from the system
+    it hardly gives back.
+    """
+    module, arguments = 'fcrn_depth_ros.estimation.model_choice', json.dumps(asdict(config))
+    try:
+        ended = subprocess.run(
+            [sys.executable, '-m', module, str(int8), str(full), arguments],
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        path, reason = json.loads(ended.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+    return ModelChoice(Path(path), reason)
+
+
+def _main(int8: str, full: str, config: str) -> None:
+    session = SessionConfig(**json.loads(config))
+    choice = faster_file(Path(int8), Path(full), lambda path: load_onnx_model(path, session))
+    print(json.dumps([str(choice.path), choice.reason]))
 
 
 def faster_file(
@@ -206,3 +241,7 @@ def _blank(model: OnnxModel) -> np.ndarray:
     card = model.card
     shape = (card.input_height, card.input_width)
     return np.zeros((1, 3, *shape) if card.input_layout == 'NCHW' else (1, *shape, 3), np.float32)
+
+
+if __name__ == '__main__':
+    _main(*sys.argv[1:])
