@@ -73,7 +73,7 @@ class Pages:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
     @contextmanager
-    def open(self) -> Iterator[Pages]:
+    def shown(self) -> Iterator[Pages]:
         """Hold them open."""
         self._thread.start()
         try:
@@ -230,7 +230,7 @@ def _measure(
     ear: Ear,
     seconds: float,
 ) -> None:
-    with pages.open():
+    with pages.shown():
         time.sleep(SETTLE_S)
         before = {node: usage(process.pid).cpu_s for node, process in processes.items()}
         beats, latencies, frames = len(ear.beats_s), len(ear.latencies_ms), pages.frames

@@ -76,7 +76,7 @@ SCRIPTS = {
     'scripts/bench bags': 'benchmark.bags',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
-    'scripts/bench profile': 'benchmark.profile',
+    'scripts/bench profile': 'benchmark.kernel_profile',
     'scripts/simulate': 'simulation.simulate',
 }
 EXECUTABLES = (

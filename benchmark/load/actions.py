@@ -59,7 +59,7 @@ class User:
         while not (self._parameters.service_is_ready() and self._state.service_is_ready()):
             rclpy.spin_once(self.node, timeout_sec=0.05)
 
-    def set(self, name: str, value: Any) -> str:
+    def set_value(self, name: str, value: Any) -> str:
         """Set a parameter and return why it failed, empty where it did not."""
         request = SetParameters.Request(
             parameters=[Parameter(name, value=value).to_parameter_msg()]
@@ -93,14 +93,14 @@ def actions(
         start_s = time.monotonic()
         for index, (name, value) in enumerate(islice(cycle(_VALUES), count)):
             time.sleep(max(0.0, start_s + index / rate_hz - time.monotonic()))
-            yield f'{name}: {value}', user.set(name, value)
+            yield f'{name}: {value}', user.set_value(name, value)
         return
     for index in range(count):
         failures = [user.change(transition) for transition in _DOWN]
         name = f'cycle {index + 1}'
         if task == 'models':
             name = models[index % len(models)]
-            failures.append(user.set('model_file', name))
+            failures.append(user.set_value('model_file', name))
         failures += [user.change(transition) for transition in _UP]
         yield name, '; '.join(filter(None, failures))
         time.sleep(_PAUSE_S)

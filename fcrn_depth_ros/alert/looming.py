@@ -50,7 +50,7 @@ class LoomingRule:
             return
         self._count += 1
         if self._count >= self._config.trigger_count:
-            self._stopped_s, self._shortest_s = now_s, time_to_collision_s
+            self._stopped_s, self._shortest_s = now_s, abs(time_to_collision_s)  # not -0.0
 
     def verdict(self, now_s: float) -> Verdict | None:
         """Return the demand for a stop at a steady time; None where there is none."""

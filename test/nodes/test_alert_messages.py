@@ -10,6 +10,7 @@ The callbacks are called directly, without DDS in between. RANDOM_MESSAGES=10000
 from __future__ import annotations
 
 from collections.abc import Iterator
+import math
 import time
 
 from builtin_interfaces.msg import Time
@@ -56,6 +57,8 @@ likely_scan = messages(
     range_max=st.just(8.0),
 )
 likely_odometry = st.builds(Odometry, header=likely_header)
+# A short time to collision holds STOP for seconds, in which no other state would be entered.
+likely_growth = st.builds(Float32, data=st.sampled_from([math.inf, math.nan, -0.5, 60.0]))
 likely_share = st.builds(Float32, data=st.sampled_from([0.0, 1.0]))
 
 EVENTS = st.one_of(
@@ -64,7 +67,7 @@ EVENTS = st.one_of(
     st.tuples(st.just('_on_range'), likely_range),
     st.tuples(st.just('_on_proximity'), st.one_of(likely_share, messages(Float32))),
     st.tuples(st.just('_on_near'), messages(Bool)),
-    st.tuples(st.just('_on_growth'), messages(Float32)),
+    st.tuples(st.just('_on_growth'), likely_growth),
     st.tuples(st.just('_on_scan'), st.one_of(likely_scan, messages(LaserScan))),
     st.tuples(st.just('_on_odometry'), st.one_of(likely_odometry, messages(Odometry))),
     st.tuples(
@@ -149,3 +152,14 @@ def test_no_message_is_an_internal_error(node):
 
     check()
     assert {'CLEAR', 'STOP', 'DISABLED'} <= states
+
+
+def test_no_time_to_collision_is_an_internal_error(node):
+    @settings(max_examples=max(1, CASES // 20), deadline=None)
+    @given(messages(Float32))
+    def check(message):
+        call(node, '_on_growth', message)
+        assert node._internal_error_count == 0, node._internal_error
+        assert node._machine.decision.reason
+
+    check()

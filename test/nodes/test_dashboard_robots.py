@@ -56,7 +56,7 @@ class Graph:
         shown = view.parameters.nodes.get('alert_node', {}).get(name) if view else None
         return shown
 
-    def set(self, name: str, value: Any, node: str = 'alert_node') -> Answer:
+    def set_value(self, name: str, value: Any, node: str = 'alert_node') -> Answer:
         return self.robots.set_parameter('/', node, name, value).result(ANSWER_S)
 
 
@@ -80,7 +80,7 @@ def test_bounds_come_from_the_descriptors(graph: Graph) -> None:
 
 
 def test_a_change_reaches_the_node_and_comes_back(graph: Graph) -> None:
-    assert graph.set('caution_distance_m', 1.25) == Answer(True, '')
+    assert graph.set_value('caution_distance_m', 1.25) == Answer(True, '')
     assert graph.alert.get_parameter('caution_distance_m').value == 1.25
     wait_for(lambda: graph.parameter('caution_distance_m').value == 1.25, 'it comes back')
 
@@ -92,7 +92,7 @@ def test_a_change_by_somebody_else_is_shown(graph: Graph) -> None:
 
 @pytest.mark.parametrize('value', [1000, 'x', True])
 def test_a_refusal_is_the_nodes_own(graph: Graph, value: Any) -> None:
-    answer = graph.set('stop_distance_m', value)
+    answer = graph.set_value('stop_distance_m', value)
     assert not answer.ok
     assert answer.message.startswith('stop_distance_m must be a finite number in [0.01, 100]')
 
@@ -107,7 +107,7 @@ def test_services_of_the_alert(graph: Graph) -> None:
 def test_what_does_not_run_is_named(graph: Graph) -> None:
     answer = graph.robots.call('/two', 'reset', True).result(ANSWER_S)
     assert answer == Answer(False, '/two/alert_node/reset is not there: its node does not run')
-    answer = graph.set('near_distance_m', 1.0, node='depth_node')
+    answer = graph.set_value('near_distance_m', 1.0, node='depth_node')
     assert answer == Answer(False, "depth_node of / has reported no parameter 'near_distance_m'")
 
 

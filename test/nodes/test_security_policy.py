@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ElementTree
 
 from fcrn_depth_ros.nodes.alert_node import AlertNode
 from fcrn_depth_ros.nodes.dashboard import Dashboard
+from fcrn_depth_ros.nodes.demo import free_domain_id
 from fcrn_depth_ros.nodes.depth_node import DepthNode
 from fcrn_depth_ros.nodes.image_source import ImageSource
 import pytest
@@ -58,8 +59,9 @@ def allowed(node: str) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope='module')
 def nodes() -> Iterator[list[Any]]:
-    rclpy.init()
-    nodes = [
+    # A domain of its own: nodes of other tests, of the same names, may still be leaving.
+    rclpy.init(domain_id=free_domain_id())
+    nodes: list[Any] = [
         DepthNode(parameter_overrides=[Parameter('use_mounting_topic', value=True)]),
         AlertNode(),
         ImageSource(

@@ -105,7 +105,7 @@ class Shown:
         self.phones.append(FakePhone(f'/{name}'))
         return self.phones[-1]
 
-    def open(self) -> Page:
+    def visit(self) -> Page:
         """Open the page and wait for its first picture."""
         self.page.goto(self.url)
         self.page.wait_for_selector('body[data-frames]', state='attached')
@@ -125,7 +125,7 @@ def shown(browser: Browser) -> Iterator[Shown]:
 
 
 def test_the_first_picture_and_the_state_come_by_themselves(shown: Shown) -> None:
-    page = shown.open()
+    page = shown.visit()
     expect(page.locator('#word')).to_have_text('Clear')
     expect(page.locator('#reason')).to_have_text('nothing near')
     expect(page.locator('#nearest')).to_have_text('1.84 m')
@@ -138,7 +138,7 @@ def test_the_first_picture_and_the_state_come_by_themselves(shown: Shown) -> Non
 
 
 def test_each_word_is_shown_and_announced(shown: Shown) -> None:
-    page = shown.open()
+    page = shown.visit()
     for word, shown_as in (
         ('CAUTION', 'Caution'),
         ('STOP', 'Stop'),
@@ -156,7 +156,7 @@ def test_each_word_is_shown_and_announced(shown: Shown) -> None:
 
 def test_the_distance_under_the_pointer_and_under_the_keyboards_cross(shown: Shown) -> None:
     shown.robots.views['/'].frame = lambda number: frame_with_a_box(number)
-    page = shown.open()
+    page = shown.visit()
     box = page.locator('#depth').bounding_box()
     assert box is not None
     page.mouse.move(box['x'] + 0.9 * box['width'], box['y'] + 0.8 * box['height'])
@@ -188,7 +188,7 @@ def frame_with_a_box(number: int) -> bytes:
 
 
 def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: Shown) -> None:
-    page = shown.open()
+    page = shown.visit()
     field = page.locator('#parameter-alert_node-stop_distance_m')
     expect(field).to_have_value('0.5')
     slider = page.get_by_role('slider', name='stop_distance_m')
@@ -210,7 +210,7 @@ def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: S
 
 
 def test_what_may_set_the_robot_moving_asks_first(shown: Shown) -> None:
-    page = shown.open()
+    page = shown.visit()
     page.get_by_role('button', name='Reset stop').click()
     expect(page.get_by_role('dialog')).to_be_visible()
     page.keyboard.press('Escape')
@@ -234,7 +234,7 @@ def test_what_may_set_the_robot_moving_asks_first(shown: Shown) -> None:
 def test_a_read_only_page_offers_nothing_to_change(browser: Browser) -> None:
     shown = Shown(browser, control=False)
     try:
-        page = shown.open()
+        page = shown.visit()
         expect(page.locator('#mode')).to_have_text('read-only')
         for name in ('Reset stop', 'Disable', 'Mute'):
             expect(page.get_by_role('button', name=name)).to_be_disabled()
@@ -244,7 +244,7 @@ def test_a_read_only_page_offers_nothing_to_change(browser: Browser) -> None:
 
 
 def test_old_pictures_and_a_lost_connection_never_look_live(shown: Shown) -> None:
-    page = shown.open()
+    page = shown.visit()
     shown.robots.on_frame = lambda robot: None
     expect(page.locator('.camera .over')).to_have_text(re.compile('No live picture · .* old'))
     expect(page.locator('#word')).to_have_text('Clear')  # the alert hears more than the page
@@ -268,7 +268,7 @@ navigator.vibrate = (pattern) => {
 
 def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
     shown.page.add_init_script(PHONE)
-    page = shown.open()
+    page = shown.visit()
     page.get_by_role('button', name='Use this camera').click()
     page.get_by_label('Height of the lens').fill('1.2')
     page.get_by_label('Distance to a sheet').fill('37.1')
@@ -302,7 +302,7 @@ def test_several_robots_are_picked_by_namespace(shown: Shown) -> None:
 
     shown.robots.views['/two'] = FakeView('/two', changes={'robot': '/two', 'word': 'STOP'})
     shown.robots.names = ('/', '/two')
-    page = shown.open()
+    page = shown.visit()
     page.get_by_label('Robot').select_option('/two')
     expect(page.locator('#word')).to_have_text('Stop')
     wait_for(lambda: shown.robots.watched == ['/two'], 'only the chosen one is watched')
@@ -322,7 +322,7 @@ def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str) -> N
         bypass_csp=True,  # axe is put into the page
     )
     try:
-        page = shown.open()
+        page = shown.visit()
         expect(page.locator('#parameter-list details')).not_to_have_count(0)
         expect(page.locator('#diagnostics details')).to_have_count(1)
         overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')

@@ -23,7 +23,8 @@ FORWARD = Velocity(linear_x=0.3)
 
 class Driven:
     def __init__(self, **changes: float) -> None:
-        self.machine = AlertMachine(AlertConfig(assume_scale_verified=True, **changes))  # type: ignore[arg-type]
+        config = AlertConfig(assume_scale_verified=True, **changes)  # type: ignore[arg-type]
+        self.machine = AlertMachine(config)
         self.now_s = 0.0
         for _ in range(8):
             self.see()

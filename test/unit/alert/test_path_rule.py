@@ -272,7 +272,11 @@ def _tell(machine: AlertMachine, now_s: float, one: tuple[object, ...], index: i
         reading = RangeReading(float(first), 0.0, 10.0, clock_ns, 0.1)  # type: ignore[arg-type]
         machine.hear(now_s, reading, clock_ns)
     elif kind == 'command':
-        return machine.gate(now_s, Velocity(linear_x=float(first), angular_z=float(second)))  # type: ignore[arg-type]
+        command = Velocity(
+            linear_x=float(first),  # type: ignore[arg-type]
+            angular_z=float(second),  # type: ignore[arg-type]
+        )
+        return machine.gate(now_s, command)
     machine.advance(now_s)
     return ZERO_VELOCITY
 

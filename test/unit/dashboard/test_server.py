@@ -26,13 +26,18 @@ import pytest
 TOKEN = 'a-token-of-the-test'
 
 
+def no_phone(name: str) -> Any:
+    """Make no phone."""
+    return None
+
+
 class Served:
     """A running server and what it was asked."""
 
     def __init__(self, control: bool = True, token: str = '', tls: ssl.SSLContext | None = None):
         self.robots = FakeRobots()
         rules = AccessRules(tls is not None, token, own_names())
-        self.server = DashboardServer(self.robots, rules, control, 30.0, lambda name: None)
+        self.server = DashboardServer(self.robots, rules, control, 30.0, no_phone)
         self.robots.on_frame = self.server.frame_waits
         self.scheme = 'https' if tls else 'http'
         self.host = f'127.0.0.1:{self.server.start("127.0.0.1", 0, tls)}'
@@ -287,13 +292,12 @@ def test_read_only_means_that_nothing_is_asked_of_a_robot() -> None:
         async with served.connect(session) as socket:
             assert not (await message(socket, 'hello'))['control']
             await socket.send_json({'type': 'watch', 'robot': '/'})
-            for number, request in enumerate(
-                (
-                    {'type': 'set', 'node': 'alert_node', 'name': 'latch', 'value': True},
-                    {'type': 'call', 'service': 'set_enabled', 'on': False},
-                    {'type': 'phone', 'name': 'phone'},
-                )
-            ):
+            requests: list[dict[str, Any]] = [
+                {'type': 'set', 'node': 'alert_node', 'name': 'latch', 'value': True},
+                {'type': 'call', 'service': 'set_enabled', 'on': False},
+                {'type': 'phone', 'name': 'phone'},
+            ]
+            for number, request in enumerate(requests):
                 await socket.send_json({**request, 'id': number})
                 answer = await message(socket, 'answer')
                 assert not answer['ok'] and '--control' in answer['message']
@@ -319,7 +323,9 @@ def test_random_messages_disturb_nobody(served: Served, caplog: pytest.LogCaptur
             return ''.join(chance.choices('{}[]",:0\\ue', k=chance.randrange(60)))
         if kind == 2:
             return '[' * 10_000
-        said = {chance.choice(words): chance.choice(values + words) for _ in range(5)}
+        said: dict[str, Any] = {
+            chance.choice(words): chance.choice([*values, *words]) for _ in range(5)
+        }
         return json.dumps({'type': chance.choice(words), **said})
 
     async def script(session: aiohttp.ClientSession) -> int:
@@ -364,9 +370,7 @@ def test_too_many_pages_and_a_flood_are_refused(served: Served) -> None:
 def test_a_taken_port_is_named(served: Served) -> None:
     port = int(served.host.split(':')[1])
     robots = FakeRobots()
-    server = DashboardServer(
-        robots, AccessRules(False, '', own_names()), False, 15.0, lambda name: None
-    )
+    server = DashboardServer(robots, AccessRules(False, '', own_names()), False, 15.0, no_phone)
     with pytest.raises(ConfigurationError, match=f'got 127.0.0.1 port {port}'):
         server.start('127.0.0.1', port, None)
     robots.close()

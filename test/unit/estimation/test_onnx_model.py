@@ -253,6 +253,7 @@ def test_floor_and_confidence_beside_the_depth(tmp_path):
     assert maps.depth == pytest.approx(2.0)
     assert maps.confidence.shape == (12, 16)
     assert (maps.confidence == 0.25).all()
+    assert maps.floor is not None
     assert maps.floor.dtype == np.float32
     assert maps.floor[0, 5] == 0.0
     assert (maps.floor.min(), maps.floor.max()) == (0.0, 1.0)

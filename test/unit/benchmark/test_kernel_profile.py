@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.profile import aggregate, conv_gflop, measure
+from benchmark.kernel_profile import aggregate, conv_gflop, measure
 import onnx
 from onnx import helper, TensorProto
 import pytest
