@@ -57,7 +57,6 @@ NOT_CHECKED = {
     'scripts/test_training': 'runs tests, in an environment of its own',
     'scripts/test_ray': 'runs tests, in an environment of its own',
     'scripts/check': 'takes no arguments',
-    'scripts/dashboard_pictures': 'needs chromium',
     '.ci/run': 'runs this test',
 }
 # Run by name only: they need the network, hours, or a package that is not installed here.
@@ -77,6 +76,7 @@ SCRIPTS = {
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
     'scripts/bench profile': 'benchmark.kernel_profile',
+    'scripts/bench rest': 'benchmark.rest',
     'scripts/simulate': 'simulation.simulate',
 }
 EXECUTABLES = (

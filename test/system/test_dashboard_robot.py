@@ -121,6 +121,9 @@ def test_a_person_sets_breaks_and_resets(nodes: Nodes) -> None:
             re.compile('Refused: caution_distance_m must be a finite number in .*; meaning: ')
         )
         page.get_by_role('switch', name='latch').click()
+        # New settings begin with a stop, until enough good readings have come.
+        expect(page.locator('#word')).to_have_text('Stop')
+        expect(page.locator('#word')).to_have_text(good)
         # Killed: stale, and the picture does not look live.
         nodes.processes['depth_node'].send_signal(signal.SIGKILL)
         expect(page.locator('#word')).to_have_text('Stale')

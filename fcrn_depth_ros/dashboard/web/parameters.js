@@ -22,7 +22,7 @@ function make(tag, properties = {}, ...children) {
 }
 
 class Row {
-  #field; #slider; #says; #waits = 0; #send;
+  #field; #slider; #says; #waits = 0; #isLate = false; #shown; #send;
 
   constructor(node, parameter, send, disabled) {
     this.node = node;
@@ -95,16 +95,21 @@ class Row {
     this.#waits -= 1;
     this.#says.classList.toggle('bad', !answer.ok);
     this.#says.textContent = answer.ok ? '' : answer.message === null ? text('noAnswer') : text('refused', { reason: answer.message });
-    if (!answer.ok) this.update(this.parameter);
+    // The node's report may have come before its answer, and was not shown then.
+    if (!answer.ok || this.#isLate) { this.#shown = undefined; this.update(this.parameter); }
   }
 
   update(parameter) {
     this.parameter = parameter;
-    if (this.#waits) return;
+    this.#isLate = this.#waits > 0;
+    if (this.#isLate) return;
     const { value, kind } = parameter;
+    const isNew = value !== this.#shown;
+    this.#shown = value;
     if (kind === 'bool') { this.#field.checked = value; return; }
     const shown = kind === 'double' ? +value.toPrecision(6) : value;
-    if (document.activeElement !== this.#field || kind !== 'string') this.#field.value = shown;
+    // What is being typed is not taken away by a report of the value that was there before.
+    if (document.activeElement !== this.#field || isNew) this.#field.value = shown;
     if (this.#slider && document.activeElement !== this.#slider) {
       if (value > Number(this.#slider.max)) this.#slider.max = value;
       this.#slider.value = value;
