@@ -124,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         '--quick',
         action='store_true',
-        help='the overhead of each input and the comparison under one load: under four minutes',
+        help='the overhead of each input and the comparison under one load: five to six minutes',
     )
     add('--soak', type=float, default=0.0, metavar='MIN', help='depth_node alone, MIN minutes')
     add(
