@@ -19,6 +19,7 @@ from .errors import FcrnDepthError
 COMMANDS = {
     'image': ('image', 'depth of single pictures'),
     'bag': ('bag', 'recordings (bags) to recordings with depth, proximity and alert'),
+    'calibrate': ('calibrate.command', "parameters of a robot's own camera, measured"),
     'evaluate': ('measure.evaluate', 'accuracy of a model on pictures with measured depth'),
     'quantize': ('measure.quantize', 'INT8 copy of a model, and the accuracy lost'),
     'fetch-weights': ('fcrn.fetch_weights', "download the weights of the paper's network"),

@@ -397,6 +397,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     clip = ROOT / 'fcrn_depth_ros' / 'demo_clip'
     shutil.copy(clip / '105.000000.jpg', tmp_path / 'photo.jpg')
     shutil.copy(clip / 'camera.json', tmp_path)
+    for wall in ('wall_1m', 'wall_2m'):
+        (tmp_path / wall).mkdir()
+        shutil.copy(clip / '105.000000.jpg', tmp_path / wall)
     for dataset in ('DATA', 'DIR'):
         write_scene(tmp_path / dataset, 'room', [1.0, 1.5])
         (tmp_path / dataset / 'splits').mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+import json
 import math
 from pathlib import Path
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from fcrn_depth_ros.__main__ import main as run_command
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.stopwatch import Stage
@@ -31,6 +33,7 @@ from rclpy.parameter import Parameter
 from running_node import parameters, RunningNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, Header, String, UInt8
+from tiny_dataset import blocks
 from tiny_models import tiny_card, write_model
 
 SIZE = (64, 48)
@@ -660,6 +663,29 @@ def test_a_calibrated_factor_scales_depth_and_range(start: Callable[..., Running
     assert [message.variance > 0.0 for message in ranges] == [False, True]
     node.wait_for(lambda: len(states) == 2)
     assert [message.data for message in states] == [0, 1]
+
+
+def test_the_file_of_a_calibration_corrects_the_metres(
+    start: Callable[..., RunningNode], tmp_path: Path
+) -> None:
+    (tmp_path / 'wall').mkdir()
+    cv2.imwrite(str(tmp_path / 'wall' / 'at_1_m.png'), blocks(200.0))
+    camera = {'fx': CAMERA.fx_px, 'fy': CAMERA.fy_px, 'cx': CAMERA.cx_px, 'cy': CAMERA.cy_px}
+    size = {'width': CAMERA.width_px, 'height': CAMERA.height_px}
+    (tmp_path / 'camera.json').write_text(json.dumps({**camera, **size}))
+    model = write_model(tmp_path / 'network.onnx')
+    command = f'calibrate --distance 1 --images {tmp_path}/wall --model {model} '
+    command += f'--camera-info {tmp_path}/camera.json --out {tmp_path}/calibration'
+    assert run_command(command.split()) == 0
+    file = tmp_path / 'calibration' / 'calibration.yaml'
+    node = start(cli_args=['--ros-args', '--params-file', str(file)])
+    images = node.listen(Image, 'depth/image_rect')
+    texts = node.listen(String, 'depth/scale')
+    send(node, blocks(200.0))
+    node.wait_for(lambda: images and texts)
+    assert np.nanmedian(metres(images[0])) == pytest.approx(1.0, rel=0.02)
+    assert 'verified within' in texts[0].data
+    assert re.search(r'calibration says 0\.\d\d \+- 10%', texts[0].data)
 
 
 def test_a_verified_scale_ends_with_the_frames(start: Callable[..., RunningNode]) -> None:

@@ -1,0 +1,77 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""``calibrate``: parameters of a robot's own camera, measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .distance import calibrate_distance
+from .pictures import read_camera
+from ..model_arguments import add_model_arguments
+from ..mounting_arguments import add_mounting_arguments
+from ...errors import ToolInputError
+from ...report.output_files import add_overwrite_argument
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    modes = parser.add_argument_group('what is measured')
+    modes.add_argument(
+        '--distance',
+        type=float,
+        action='append',
+        metavar='M',
+        help='the scale: metres between the lens and a wall that fills the middle of the pictures '
+        'which the next --images names; once for each distance',
+    )
+    parser.add_argument(
+        '--images',
+        nargs='+',
+        action='append',
+        default=[],
+        metavar='PLACE',
+        help='pictures, folders of them, or bags (.mcap, .db3, .bag, or a folder with '
+        'metadata.yaml)',
+    )
+    parser.add_argument(
+        '--image-topic', metavar='TOPIC', help='pictures of a bag with several cameras'
+    )
+    parser.add_argument(
+        '--box',
+        type=float,
+        default=0.3,
+        metavar='SHARE',
+        help='with --distance: the middle that the wall fills, as a share of width and height '
+        '(default: 0.3)',
+    )
+    parser.add_argument(
+        '--camera-info',
+        '--camera-file',
+        dest='camera_info',
+        type=Path,
+        metavar='FILE',
+        help='camera.json or ROS calibration YAML of the camera (default: as camera_info in a bag '
+        'says, else unknown)',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='receives calibration.yaml, which params_file takes, and calibration.png, which '
+        'shows what was measured',
+    )
+    add_mounting_arguments(parser)
+    add_model_arguments(parser)
+    add_overwrite_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, and write down what was found."""
+    camera = read_camera(arguments)
+    if arguments.distance is None:
+        raise ToolInputError('one of --distance must be given, got none; say what to measure')
+    calibrate_distance(arguments, camera)
