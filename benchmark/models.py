@@ -236,13 +236,11 @@ def format_table(report: dict[str, Any]) -> str:
 
 def draw(report: dict[str, Any], path: Path) -> None:
     """Draw the medians as bars; the least times are marked."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     rows = [row for row in report['rows'] if not row['name'].startswith('matrix')][::-1]
-    figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(rows) + 1.2))
+    figure = Figure(figsize=(9, 0.45 * len(rows) + 1.2))
+    axes = figure.subplots()
     names = [row['name'] for row in rows]
     colors = [
         'tab:blue' if name.count(',') == 1 or 'provider' in name else 'tab:gray' for name in names
@@ -254,7 +252,6 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.set_xlabel(f'ms per picture, median and least (black); threads: {report["threads"]}')
     figure.tight_layout()
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
 
 
 def _noise(height: int, width: int) -> Picture:

@@ -405,13 +405,11 @@ def _drop_rows(path: Path, step: int) -> None:
 
 def draw_curves(log: Path, picture: Path) -> None:
     """Draw the losses and every AbsRel of a log."""
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     rows = _read_rows(log)
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4))
+    figure = Figure(figsize=(11, 4))
+    axes = figure.subplots(1, 2)
     for name in dict.fromkeys(name for row in rows for name in row):
         points = [(int(row['step']), float(row[name])) for row in rows if row.get(name)]
         if name in ('loss', 'depth', 'floor') or name.endswith('AbsRel'):
@@ -423,7 +421,6 @@ def draw_curves(log: Path, picture: Path) -> None:
             axis.legend(fontsize=7)
     figure.tight_layout()
     figure.savefig(picture, dpi=90)
-    pyplot.close(figure)
 
 
 def main() -> None:

@@ -54,15 +54,11 @@ def draw(results: Sequence[CaseResult]) -> bytes:
         If matplotlib is not installed.
 
     """
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     drawn = [found for found in results if found.course]
-    figure, axes = pyplot.subplots(
-        max(1, len(drawn)), 2, figsize=(12, 2.6 * max(1, len(drawn))), squeeze=False
-    )
+    figure = Figure(figsize=(12, 2.6 * max(1, len(drawn))))
+    axes = figure.subplots(max(1, len(drawn)), 2, squeeze=False)
     for (left, right), found in zip(axes, drawn, strict=False):
         course = found.course
         left.set_title(f'{found.name}: {_VERDICTS[found.passed].strip("*")}', loc='left')
@@ -82,5 +78,4 @@ def draw(results: Sequence[CaseResult]) -> bytes:
     figure.tight_layout()
     content = io.BytesIO()
     figure.savefig(content, format='png', dpi=110)
-    pyplot.close(figure)
     return content.getvalue()

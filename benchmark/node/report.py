@@ -209,15 +209,11 @@ def draw(report: Mapping[str, Any]) -> bytes:
         If matplotlib is not installed.
 
     """
-    import matplotlib
-
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
     found = report['soak']
-    figure, axes = pyplot.subplots(
-        2 if found else 1, 2, figsize=(12, 8 if found else 4), squeeze=False
-    )
+    figure = Figure(figsize=(12, 8 if found else 4))
+    axes = figure.subplots(2 if found else 1, 2, squeeze=False)
     _draw_overhead(axes[0][0], report)
     _draw_latency(axes[0][1], report['rows'])
     if found:
@@ -236,7 +232,6 @@ def draw(report: Mapping[str, Any]) -> bytes:
     figure.tight_layout()
     content = io.BytesIO()
     figure.savefig(content, format='png', dpi=110)
-    pyplot.close(figure)
     return content.getvalue()
 
 
