@@ -18,9 +18,11 @@ class Stage(Enum):
     REPEATS = 'compare with the last'
     RECTIFY = 'rectify'
     QUALITY = 'quality'
+    LOOMING = 'growth of the picture'
     PREPARE = 'prepare'
     INFERENCE = 'inference'
     POSTPROCESS = 'postprocess'
+    SCALE = 'scale'
     PROXIMITY = 'proximity'
     PUBLISH = 'publish'
 

@@ -307,23 +307,25 @@ class PerceptionPipeline:
             stopwatch.lap(Stage.RECTIFY)
         intrinsics = None if calibration is None else calibration.intrinsics
         quality = assess_image(image_rgb, config.quality)
+        stopwatch.lap(Stage.QUALITY)
         growth_ttc_s = math.nan
         if config.looming.looming and intrinsics is not None and quality.usable:
             growth_ttc_s = self._looming.update(
                 image_rgb, frame.stamp_ns, intrinsics, frame.mounting
             )
-        stopwatch.lap(Stage.QUALITY)
+            stopwatch.lap(Stage.LOOMING)
         estimate = (
             source.estimate(image_rgb, intrinsics, frame.mounting, stopwatch)
             if quality.usable
             else source.unknown(image_rgb, intrinsics, frame.mounting)
         )
+        stopwatch.lap(Stage.POSTPROCESS)
         report = self._scale.look(
             image_rgb, intrinsics, frame.mounting, frame.pose, frame.stamp_ns / 1e9, estimate
         )
         estimate = report.corrected(estimate)
         unsure = unsure_pixels(estimate, config.confidence)
-        stopwatch.lap(Stage.POSTPROCESS)
+        stopwatch.lap(Stage.SCALE)
         evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
         # What is near counts however unsure it is.
         proximity = estimate_proximity(

@@ -170,14 +170,8 @@ def range_message(
     ----------
     header : std_msgs.msg.Header
         Stamp of the image, x-forward frame.
-    nearest_m : float
-        Nearest distance in metres; beyond `max_range_m` it is reported as `max_range_m`.
-    field_of_view_rad : float
-        Horizontal angle of the region of interest.
-    max_range_m : float
-        Greatest range.
-    variance_m2 : float
-        Of the distance; 0 where it is unknown, as it is while the metric scale is unverified.
+    nearest_m, field_of_view_rad, max_range_m, variance_m2 : float
+        As :func:`~fcrn_depth_ros.wire.contents.range_contents` takes them.
 
     Returns
     -------

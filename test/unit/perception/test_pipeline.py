@@ -19,6 +19,7 @@ from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationC
 from fcrn_depth_ros.estimation.onnx_model import load_onnx_model
 from fcrn_depth_ros.estimation.stopwatch import Stage, Stopwatch
 from fcrn_depth_ros.perception.floor import FloorConfig, HIDDEN_BASE_SIGMA
+from fcrn_depth_ros.perception.looming import LoomingConfig
 from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
@@ -468,16 +469,20 @@ def stages_of(observed: PerceptionPipeline, seen: CameraFrame) -> dict[Stage, fl
 def test_every_stage_of_a_frame_is_measured(tmp_path: Path) -> None:
     model = load_onnx_model(write_model(tmp_path / 'm.onnx', tiny_card()))
     bent = dataclasses.replace(CALIBRATION, distortion=np.array([0.1, 0.0, 0.0, 0.0, 0.0]))
-    config = PerceptionConfig(frames=FrameConfig(rectify=True))
+    config = PerceptionConfig(
+        frames=FrameConfig(rectify=True), looming=LoomingConfig(looming=True)
+    )
     times_s = stages_of(PerceptionPipeline.for_model(model, config), frame(calibration=bent))
     assert times_s == dict.fromkeys(
         (
             Stage.REPEATS,
             Stage.RECTIFY,
             Stage.QUALITY,
+            Stage.LOOMING,
             Stage.PREPARE,
             Stage.INFERENCE,
             Stage.POSTPROCESS,
+            Stage.SCALE,
             Stage.PROXIMITY,
         ),
         1,
