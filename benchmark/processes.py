@@ -163,15 +163,17 @@ class Process:
 
     def stop(self) -> None:
         """End it as a user would, and kill it where that does not help."""
+        # Some live until their standard input closes.
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(END_LIMIT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and not stream.closed:
-                stream.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._process.wait()
 
     def _failure(self) -> str:
