@@ -24,7 +24,7 @@ TRANSPORTS = ('tuned', 'default')
 _BASE_RATE_HZ = 30.0
 # Slow enough that no picture waits for the one before.
 _OVERHEAD_RATE_HZ = 5.0
-_QUICK_SECONDS, _QUICK_ROUNDS = 10.0, 1
+_QUICK_SECONDS, _QUICK_ROUNDS = 7.5, 1
 
 
 @dataclass(frozen=True)
