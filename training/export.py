@@ -23,6 +23,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 import copy
 import hashlib
+import math
 from pathlib import Path
 import tempfile
 from typing import Any
@@ -91,19 +92,26 @@ class Outputs(nn.Module):
         FcrnLite or MeanOfNetworks.
     error_scale : float
         By how much the expected error is too small, see :func:`calibrate_error`.
+    floor_half : float
+        Probability of free floor, as the network says it, that the file calls 0.5. A network that
+        was taught that a missed obstacle counts three times says 0.25 where floor is as likely as
+        not.
 
     """
 
-    def __init__(self, network: nn.Module, error_scale: float = 1.0) -> None:
+    def __init__(
+        self, network: nn.Module, error_scale: float = 1.0, floor_half: float = 0.5
+    ) -> None:
         super().__init__()
         self.network, self.error_scale = network, error_scale
+        self.floor_shift = math.log(floor_half / (1 - floor_half))
 
     def forward(self, image: Tensor, inverse_floor: Tensor) -> tuple[Tensor, ...]:
         """Return the tensors of `output_names`."""
         answer = self.network(image, inverse_floor)
         outputs = [answer.log_depth]
         if answer.floor_logit is not None:
-            outputs.append(answer.floor_logit.sigmoid())
+            outputs.append((answer.floor_logit - self.floor_shift).sigmoid())
         if answer.log_error is not None:
             outputs.append((-self.error_scale * answer.log_error.exp()).exp())
         return tuple(outputs)
@@ -142,12 +150,15 @@ def write_float(
     path: Path,
     card: ModelCard,
     error_scale: float = 1.0,
+    floor_half: float = 0.5,
 ) -> None:
-    """Export the network with its card."""
+    """Export the network with its card; `error_scale` and `floor_half` as in `Outputs`."""
     height, width = config['input_height'], config['input_width']
     names = output_names(network, config)
     torch.onnx.export(
-        Outputs(fold_batch_norms(network), error_scale).to(memory_format=torch.contiguous_format),
+        Outputs(fold_batch_norms(network), error_scale, floor_half).to(
+            memory_format=torch.contiguous_format
+        ),
         (torch.zeros(1, 3, height, width), torch.zeros(1, 1, height, width)),
         str(path),
         input_names=['image', 'mounting'],
@@ -248,8 +259,15 @@ def main() -> None:
     parser.add_argument('--validation', type=Path, help='pack, to calibrate the confidence')
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--name', default='fcrn_lite', help='of the model and its files')
+    parser.add_argument(
+        '--floor-half', type=float, default=0.5, metavar='P',
+        help='probability of free floor that the files call 0.5 (training.train_floor prints what '
+        'is found and lost at each)',
+    )  # fmt: skip
     parser.add_argument('--metrics', default='', help='text for the card')
     arguments = parser.parse_args()
+    if not 0 < arguments.floor_half < 1:
+        parser.error(f'--floor-half must be between 0 and 1, got {arguments.floor_half}')
     try:
         network, config = load_mean(arguments.runs, arguments.weights)
         frames = read_packs(arguments.pack)
@@ -264,7 +282,7 @@ def main() -> None:
         float_file = Path(folder) / f'{arguments.name}.onnx'
         int8_file = Path(folder) / f'{arguments.name}_int8.onnx'
         card = make_card(config, arguments.metrics, arguments.name)
-        write_float(network, config, float_file, card, scale)
+        write_float(network, config, float_file, card, scale, arguments.floor_half)
         quantize_file(float_file, int8_file, calibration_tensors(frames, config), 'image')
         for file in (float_file, int8_file):
             file.replace(arguments.out / file.name)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 # Labels, as a pack stores them: 0 is what a warp fills in outside of the picture.
 IGNORED, FLOOR, NOT_FLOOR = 0, 1, 2
+MOST_BELOW = 0.05  # of the pixels on a plane: with more below it, it is a bed, a desk or a slope
 HORIZON_MARGIN = 0.04  # of the ray's slope: above it no floor is seen, whatever the depth
 
 
@@ -99,3 +100,22 @@ def floor_labels(
     slope = camera.rays() @ (plane / np.linalg.norm(plane)).astype(np.float32)
     labels[slope < -HORIZON_MARGIN] = NOT_FLOOR
     return labels
+
+
+def is_floor(
+    depth_m: NDArray[np.floating], camera: CameraIntrinsics, plane: NDArray[np.floating]
+) -> bool:
+    """
+    Return whether a fitted plane can be the floor: next to nothing lies below a floor.
+
+    Parameters
+    ----------
+    depth_m, camera, plane
+        See :func:`height_above`.
+
+    """
+    height = height_above(depth_m, camera, plane)
+    grown = np.maximum(1.0, np.nan_to_num(depth_m) / MEASURED.sure_range_m)
+    below = np.count_nonzero(height < -MEASURED.clear_m * grown)
+    on = np.count_nonzero(np.abs(height) < MEASURED.floor_m * grown)
+    return bool(below <= MOST_BELOW * on)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 import hashlib
 import json
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import Any
 import zipfile
 
 import cv2
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -41,6 +42,7 @@ from .data import (
     scene_names,
     STORED_SIZE,
 )
+from .labels import IGNORED, is_floor
 
 SOURCES = Path(__file__).with_name('sources.yaml')
 VERSION = 1
@@ -301,6 +303,24 @@ def join(packs: Sequence[Frames]) -> Frames:
         elif field.name != 'source_names':
             joined[field.name] = np.concatenate(values)
     return Frames(**joined)
+
+
+def without_false_floors(frames: Frames) -> Frames:
+    """
+    Return frames in which no plane is called floor that other things lie under.
+
+    One that was fitted to a bed or a row of cupboards labels what stands on the floor as floor,
+    and tells the network of a mounting that the camera does not have.
+    """
+    planes, floors, labels = frames.planes.copy(), frames.floors.copy(), frames.labels.copy()
+    for index, (plane, camera) in enumerate(zip(floors, frames.cameras, strict=True)):
+        depth = decode_depth(frames.depth_codes[index])
+        fx, fy, cx, cy = (float(value) for value in camera)
+        intrinsics = CameraIntrinsics(fx, fy, cx, cy, *STORED_SIZE).scaled_to(*DEPTH_SIZE)
+        if np.isfinite(plane[0]) and not is_floor(depth, intrinsics, plane):
+            planes[index] = floors[index] = np.nan
+            labels[index] = IGNORED
+    return replace(frames, planes=planes, floors=floors, labels=labels)
 
 
 def frames_of_scenes(root: Path, scenes: Iterable[str], entry: Mapping[str, Any]) -> Frames | None:

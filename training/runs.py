@@ -18,15 +18,15 @@ import yaml
 
 from . import checkpoints
 from .network import FcrnLite, LITE_MULTIPLIERS, MeanOfNetworks
-from .pack import Frames, join, read_pack
+from .pack import Frames, join, read_pack, without_false_floors
 
 DEFAULT_CONFIG = Path(__file__).with_name('config.yaml')
 
 
-def read_config(*paths: Path) -> dict[str, Any]:
+def read_config(*paths: Path, base: Path | None = DEFAULT_CONFIG) -> dict[str, Any]:
     """Return the settings of config.yaml, and of further files, of which the later one counts."""
     config: dict[str, Any] = {}
-    for path in (DEFAULT_CONFIG, *paths):
+    for path in (*([base] if base else []), *paths):
         config |= yaml.safe_load(path.read_text())
     return config
 
@@ -60,8 +60,8 @@ def add_packs(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 
 def read_packs(paths: Sequence[Path]) -> Frames:
-    """Return the frames of several packs."""
-    return join([read_pack(path) for path in paths])
+    """Return the frames of several packs for training, without floors that are none."""
+    return without_false_floors(join([read_pack(path) for path in paths]))
 
 
 def build_network(config: Mapping[str, Any]) -> FcrnLite:

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from tiny_runs import write_run
 import torch
-from training.export import describe_size, make_card, write_float
+from training.export import describe_size, make_card, Outputs, write_float
 from training.network import FcrnLite, MeanOfNetworks, resize
 from training.runs import load_mean, load_trained
 
@@ -147,3 +147,14 @@ def test_size_counts_a_multiplication_and_its_addition_as_two():
     network = OneConvolution(3, 2000, 3, padding=1)  # 2 x 100 x 100 x 2000 x 27 operations
     config = {'input_height': 100, 'input_width': 100}
     assert describe_size(network, config) == '0.1 M parameters, 1.08 GFLOP'
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning', 'ignore::UserWarning')
+@torch.no_grad()
+def test_the_file_calls_another_probability_of_floor_one_half():
+    network = FcrnLite(64, 96, 80.0, floor_widths=(8, 8, 8, 8)).eval()
+    image, floor = torch.randn(1, 3, 64, 96), torch.zeros(1, 1, 64, 96)
+    said = network(image, floor).floor_logit.sigmoid()
+    told = Outputs(network, floor_half=0.2)(image, floor)[1]
+    np.testing.assert_allclose(told / (1 - told), 4 * said / (1 - said), rtol=1e-4)
+    np.testing.assert_allclose(Outputs(network)(image, floor)[1], said)

@@ -12,7 +12,9 @@ from training.labels import (
     floor_labels,
     height_above,
     IGNORED,
+    is_floor,
     MEASURED,
+    MOST_BELOW,
     NOT_FLOOR,
     RENDERED,
 )
@@ -73,3 +75,17 @@ def test_height_above_the_floor():
     height = height_above(depth, CAMERA, PLANE)
     np.testing.assert_allclose(height[depth > 0], 0.2, atol=1e-4)
     assert np.isnan(height[depth == 0]).all()
+
+
+@pytest.mark.parametrize(('height_m', 'is_one'), [(-0.068, True), (-0.072, False), (0.2, True)])
+def test_next_to_nothing_lies_below_a_floor(height_m, is_one):
+    depth = depth_at(0.0)
+    on = (depth > 0) & (depth < 1.0)
+    beside = np.flatnonzero((depth > 1.0) & (depth < 2.0))
+    nothing = np.where(on, depth, 0)
+    assert is_floor(nothing, CAMERA, PLANE)
+    count = int(MOST_BELOW * on.sum())
+    for more, expected in ((0, True), (1, is_one)):
+        seen = nothing.copy()
+        seen.flat[beside[: count + more]] = depth_at(height_m).flat[beside[: count + more]]
+        assert is_floor(seen, CAMERA, PLANE) == expected

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from packed_frames import CAMERA, floor_frame, plain_frame, PLANE, write_scene
 import pytest
-from training import pack
+from training import pack, runs
 from training.data import halve_depth, halve_labels, load_scene
 from training.labels import FLOOR, IGNORED, NOT_FLOOR
 
@@ -177,3 +177,18 @@ def test_the_score_crop_is_scaled_with_the_picture(tmp_path: Path) -> None:
     (read,) = load_scene(tmp_path, 'scene', {})
     assert read.depth_mm.shape == (240, 320) and read.camera.fx_px == 273
     assert read.crop == (22, 20, 300, 236)
+
+
+def test_a_plane_that_things_lie_under_is_no_floor(tmp_path: Path) -> None:
+    floor = floor_frame()
+    raised = 1.5 * PLANE  # a camera two thirds as high: the plane hovers above what was measured
+    path = tmp_path / 'a.pack'
+    false = replace(floor, plane=raised, floor=raised)
+    pack.write_pack(path, [('floors', [floor, false, plain_frame(1.7)])])
+    before = pack.read_pack(path)
+    after = pack.without_false_floors(before)
+    np.testing.assert_array_equal(after.planes[0], before.planes[0])
+    np.testing.assert_array_equal(after.labels[0], before.labels[0])
+    assert before.labels[1].any() and not after.labels[1].any()
+    assert np.isnan(after.planes[1]).all() and np.isnan(after.floors[1]).all()
+    np.testing.assert_array_equal(runs.read_packs([path]).labels, after.labels)
