@@ -400,6 +400,11 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for wall in ('wall_1m', 'wall_2m'):
         (tmp_path / wall).mkdir()
         shutil.copy(clip / '105.000000.jpg', tmp_path / wall)
+    (tmp_path / 'walk').mkdir()
+    for index in range(4):
+        shutil.copy(clip / f'100.{index}00000.jpg', tmp_path / 'walk')
+    poses = [f'{100 + index / 10} 0 0 {0.1 * index} 0 0 0 1' for index in range(10)]
+    (tmp_path / 'poses.txt').write_text('\n'.join(poses))
     for dataset in ('DATA', 'DIR'):
         write_scene(tmp_path / dataset, 'room', [1.0, 1.5])
         (tmp_path / dataset / 'splits').mkdir()

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from .distance import calibrate_distance
+from .motion import calibrate_motion
 from .pictures import read_camera
 from ..model_arguments import add_model_arguments
 from ..mounting_arguments import add_mounting_arguments
@@ -26,6 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='M',
         help='the scale: metres between the lens and a wall that fills the middle of the pictures '
         'which the next --images names; once for each distance',
+    )
+    modes.add_argument(
+        '--motion',
+        action='store_true',
+        help='the scale, from a recording of a camera that moved and whose poses are known: '
+        'pictures and --poses, or a bag with odometry. Also writes the corrected depth of every '
+        'picture (STEM.npy, STEM_depth.png, STEM_color.png as the command image does), for which '
+        'only earlier pictures are used',
     )
     parser.add_argument(
         '--images',
@@ -47,6 +56,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='with --distance: the middle that the wall fills, as a share of width and height '
         '(default: 0.3)',
     )
+    parser.add_argument(
+        '--poses',
+        type=Path,
+        metavar='FILE',
+        help='with --motion: poses of the camera in TUM format (stamp tx ty tz qx qy qz qw of the '
+        'optical frame); pictures are named by their stamps in seconds, or there is a pose for '
+        'each',
+    )
+    parser.add_argument(
+        '--odom-topic',
+        metavar='TOPIC',
+        help='with --motion and a bag: nav_msgs/Odometry of the robot (default: the only one)',
+    )
+    for name, unit, text in (
+        ('x', 'M', 'ahead of the point that odometry follows'),
+        ('y', 'M', 'to the left of it'),
+        ('yaw', 'DEG', 'turn of the camera to the left'),
+    ):
+        parser.add_argument(
+            f'--camera-{name}',
+            type=float,
+            default=0.0,
+            metavar=unit,
+            help=f'with --motion and a bag: {text} (default: 0)',
+        )
     parser.add_argument(
         '--camera-info',
         '--camera-file',
@@ -72,6 +106,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and write down what was found."""
     camera = read_camera(arguments)
-    if arguments.distance is None:
-        raise ToolInputError('one of --distance must be given, got none; say what to measure')
-    calibrate_distance(arguments, camera)
+    chosen = [
+        name
+        for name, is_given in (
+            ('--distance', arguments.distance is not None),
+            ('--motion', arguments.motion),
+        )
+        if is_given
+    ]
+    if len(chosen) != 1:
+        raise ToolInputError(
+            f'one of --distance and --motion must be given, got {" and ".join(chosen) or "none"}; '
+            'say what to measure'
+        )
+    if arguments.motion:
+        calibrate_motion(arguments, camera)
+    else:
+        calibrate_distance(arguments, camera)
