@@ -404,6 +404,10 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for index in range(4):
         shutil.copy(clip / f'100.{index}00000.jpg', tmp_path / 'walk')
     poses = [f'{100 + index / 10} 0 0 {0.1 * index} 0 0 0 1' for index in range(10)]
+    labels = '100.000000 far\n100.1 100.25 far\n108.000000 near\n'
+    (tmp_path / 'labels.txt').write_text(labels)
+    shutil.copy(ROOT / 'config' / 'depth_node.yaml', tmp_path / 'calibration.yaml')
+    shutil.copy(clip / '108.000000.jpg', tmp_path / 'walk')
     (tmp_path / 'poses.txt').write_text('\n'.join(poses))
     for dataset in ('DATA', 'DIR'):
         write_scene(tmp_path / dataset, 'room', [1.0, 1.5])

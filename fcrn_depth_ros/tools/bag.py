@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
-import yaml
 
 from .mounting_arguments import add_mounting_arguments, mounting_of
+from .parameter_file import configured, read_parameters
 from ..alert.machine import AlertConfig
 from ..archives.cost import measure
 from ..archives.plan import BagOptions, plan_bag
 from ..archives.recording import find_bags, require_rosbags
 from ..archives.running import ArchiveRun, InProcess, ProcessPool, RunResult, Workers
-from ..errors import ConfigurationError, FcrnDepthError, ToolInputError
+from ..errors import FcrnDepthError, ToolInputError
 from ..estimation.onnx_model import PROVIDERS, SessionConfig
 from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
-from ..settings import describe_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,22 +162,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_options(arguments: argparse.Namespace) -> BagOptions:
     """Return the options of the command line and the file of parameters together."""
-    depth = _parameters(arguments.params_file, 'depth_node')
-    alert = _parameters(arguments.params_file, 'alert_node')
+    depth = read_parameters(arguments.params_file, 'depth_node')
+    alert = read_parameters(arguments.params_file, 'alert_node')
     if arguments.provider:
         depth['provider'] = arguments.provider
     rectify = arguments.rectify or {True: 'yes', False: 'auto'}[bool(depth.get('rectify'))]
     options = BagOptions(
         model_file=arguments.model or str(depth.get('model_file', '')),
-        session=_configured(SessionConfig, depth),
+        session=configured(SessionConfig, depth),
         perception=PerceptionConfig(
             **{
-                part.name: _configured(part.default_factory, depth)
+                part.name: configured(part.default_factory, depth)
                 for part in fields(PerceptionConfig)
             }
         ),
-        scan=_configured(ScanConfig, depth).checked(),
-        alert=_configured(AlertConfig, alert).checked(),
+        scan=configured(ScanConfig, depth).checked(),
+        alert=configured(AlertConfig, alert).checked(),
         mounting=mounting_of(arguments, depth),
         floor_frame=arguments.floor_frame or str(depth.get('floor_frame', '')),
         image_topics=tuple(arguments.image_topic),
@@ -201,32 +200,6 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
 
 def _prefix(prefix: str) -> str:
     return f'/{prefix.strip("/")}' if prefix.strip('/') else ''
-
-
-def _parameters(file: Path | None, node: str) -> dict[str, Any]:
-    """Return what a file of ROS parameters sets for a node."""
-    if file is None:
-        return {}
-    try:
-        content = yaml.safe_load(file.read_text(encoding='utf-8'))
-        found: dict[str, Any] = {}
-        for key, value in content.items():
-            if key.rsplit('/', 1)[-1] in (node, '**', '*'):
-                found |= value['ros__parameters']
-    except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as err:
-        raise ToolInputError(
-            f'parameters must be a YAML file as ROS 2 nodes take it, got {file}: '
-            f'{" ".join(str(err).split())}; see config/depth_node.yaml'
-        ) from err
-    return found
-
-
-def _configured(kind: Any, values: dict[str, Any]) -> Any:
-    known = describe_settings(kind)
-    try:
-        return kind(**{name: value for name, value in values.items() if name in known})
-    except ConfigurationError as err:
-        raise ToolInputError(str(err)) from err
 
 
 def _workers(arguments: argparse.Namespace, options: BagOptions, bar: Any) -> Workers:

@@ -11,6 +11,7 @@ from pathlib import Path
 from .distance import calibrate_distance
 from .motion import calibrate_motion
 from .pictures import read_camera
+from .thresholds import calibrate_thresholds
 from ..model_arguments import add_model_arguments
 from ..mounting_arguments import add_mounting_arguments
 from ...errors import ToolInputError
@@ -35,6 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'pictures and --poses, or a bag with odometry. Also writes the corrected depth of every '
         'picture (STEM.npy, STEM_depth.png, STEM_color.png as the command image does), for which '
         'only earlier pictures are used',
+    )
+    modes.add_argument(
+        '--labels',
+        type=Path,
+        metavar='FILE',
+        help='stop_distance_m and the other distances of alert_node, near_distance_m and '
+        'near_threshold, from moments that a person called near or far: lines of `PICTURE near`, '
+        'or `BEGIN END far` in seconds',
+    )
+    parser.add_argument(
+        '--recall',
+        type=float,
+        default=0.99,
+        metavar='SHARE',
+        help='with --labels: share of near moments at which the robot must stop (default: 0.99)',
+    )
+    parser.add_argument(
+        '--params-file',
+        type=Path,
+        metavar='YAML',
+        help='with --labels: parameters of depth_node, a calibrated scale among them',
     )
     parser.add_argument(
         '--images',
@@ -111,15 +133,18 @@ def run(arguments: argparse.Namespace) -> None:
         for name, is_given in (
             ('--distance', arguments.distance is not None),
             ('--motion', arguments.motion),
+            ('--labels', arguments.labels is not None),
         )
         if is_given
     ]
     if len(chosen) != 1:
         raise ToolInputError(
-            f'one of --distance and --motion must be given, got {" and ".join(chosen) or "none"}; '
-            'say what to measure'
+            f'one of --distance, --motion and --labels must be given, got '
+            f'{" and ".join(chosen) or "none"}; say what to measure'
         )
-    if arguments.motion:
+    if arguments.labels is not None:
+        calibrate_thresholds(arguments, camera)
+    elif arguments.motion:
         calibrate_motion(arguments, camera)
     else:
         calibrate_distance(arguments, camera)
