@@ -401,6 +401,8 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / wall).mkdir()
         shutil.copy(clip / '105.000000.jpg', tmp_path / wall)
     (tmp_path / 'walk').mkdir()
+    (tmp_path / 'floor').mkdir()
+    shutil.copy(clip / '100.000000.jpg', tmp_path / 'floor')
     for index in range(4):
         shutil.copy(clip / f'100.{index}00000.jpg', tmp_path / 'walk')
     poses = [f'{100 + index / 10} 0 0 {0.1 * index} 0 0 0 1' for index in range(10)]

@@ -149,10 +149,11 @@ def fit_floor(
     max_pitch_deg: float = 75.0,
     max_roll_deg: float = 25.0,
     min_share: float = 0.05,
+    slack: float = 0.0,
     seed: int = 0,
 ) -> CameraMounting | None:
     """
-    Find the floor in a measured depth map (RANSAC, then least squares).
+    Find the floor in a depth map (RANSAC, then least squares).
 
     The floor is the largest plane that faces up and has almost nothing below it. A table top
     that hides the floor passes for one: bound the height where that matters.
@@ -167,6 +168,9 @@ def fit_floor(
         What a mounting may be.
     min_share : float
         Least share of the measured pixels that must lie on the floor.
+    slack : float
+        Share of the depth by which the floor may be off, beyond what sensors are: 0 for measured
+        depth, more for that of a network.
     seed : int
         Of the random hypotheses; the result is reproducible.
 
@@ -201,7 +205,7 @@ def fit_floor(
     if not len(normals):
         return None
     points = rays * depth[:, None]
-    tolerance = _FLOOR_TOLERANCE_M + _FLOOR_TOLERANCE_PER_M * depth
+    tolerance = _FLOOR_TOLERANCE_M + (_FLOOR_TOLERANCE_PER_M + slack) * depth
     above = (1.0 - points @ normals.T) / np.linalg.norm(normals, axis=1) / tolerance[:, None]
     on_floor = np.mean(np.abs(above) < 1.0, axis=0)
     below = np.mean(above < -3.0, axis=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .distance import calibrate_distance
 from .motion import calibrate_motion
+from .mounting import calibrate_mounting
 from .pictures import read_camera
 from .thresholds import calibrate_thresholds
 from ..model_arguments import add_model_arguments
@@ -36,6 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'pictures and --poses, or a bag with odometry. Also writes the corrected depth of every '
         'picture (STEM.npy, STEM_depth.png, STEM_color.png as the command image does), for which '
         'only earlier pictures are used',
+    )
+    modes.add_argument(
+        '--mounting',
+        action='store_true',
+        help='height, pitch and roll of the camera: from pictures of empty floor and a --distance '
+        'along it (or a measured --camera-height), or, with --motion, from floor that passes by',
+    )
+    parser.add_argument(
+        '--mark',
+        type=float,
+        nargs=2,
+        metavar=('X', 'Y'),
+        help='with --mounting: pixel of the point on the floor to which --distance was measured '
+        'from below the lens (default: the middle of the lower edge)',
     )
     modes.add_argument(
         '--labels',
@@ -127,21 +142,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and write down what was found."""
-    camera = read_camera(arguments)
+    # With --mounting, distance and motion are means.
     chosen = [
         name
         for name, is_given in (
-            ('--distance', arguments.distance is not None),
-            ('--motion', arguments.motion),
+            ('--distance', arguments.distance is not None and not arguments.mounting),
+            ('--motion', arguments.motion and not arguments.mounting),
+            ('--mounting', arguments.mounting),
             ('--labels', arguments.labels is not None),
         )
         if is_given
     ]
     if len(chosen) != 1:
         raise ToolInputError(
-            f'one of --distance, --motion and --labels must be given, got '
+            'one of --distance, --motion, --mounting and --labels must be given, got '
             f'{" and ".join(chosen) or "none"}; say what to measure'
         )
+    if arguments.mounting:
+        calibrate_mounting(arguments, read_camera(arguments))
+        return
+    camera = read_camera(arguments)
     if arguments.labels is not None:
         calibrate_thresholds(arguments, camera)
     elif arguments.motion:

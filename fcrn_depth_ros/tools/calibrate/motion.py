@@ -101,7 +101,7 @@ def calibrate_motion(arguments: argparse.Namespace, camera: UsedCamera) -> None:
     places = [place for group in arguments.images for place in group]
     if not places:
         raise ToolInputError('--motion must have pictures, got none; give --images PLACE')
-    pose_of = _poses(arguments, camera, places)
+    pose_of = poses_of(arguments, camera, places)
     names = [p.name for p in read_pictures(places, camera, arguments.image_topic)]
     outputs = [arguments.out / YAML_NAME, arguments.out / PICTURE_NAME]
     kinds = '.npy', '_depth.png', '_color.png'
@@ -189,7 +189,8 @@ def _write(
     write_png(arguments.out / PICTURE_NAME, sheet)
 
 
-def _poses(arguments: argparse.Namespace, camera: UsedCamera, places: list[str]) -> PoseOf:
+def poses_of(arguments: argparse.Namespace, camera: UsedCamera, places: list[str]) -> PoseOf:
+    """Return what gives the pose of each picture, from a file or from odometry in the bags."""
     if arguments.poses is None:
         return _odometry(arguments, camera, places)
     recording = read_tum_poses(arguments.poses)

@@ -112,7 +112,7 @@ def read_pictures(
     Yields
     ------
     SourcePicture
-        In the order of the places; those of a folder by name.
+        In the order of the places; those of a folder by stamp, where all have one, else by name.
 
     Raises
     ------
@@ -126,6 +126,9 @@ def read_pictures(
             continue
         path = Path(place)
         files = list_pictures(path, '--images') if path.is_dir() else [path]
+        if all(stamp_of(file.stem) is not None for file in files):
+            # By time: 10.5 comes after 9.5.
+            files.sort(key=lambda file: stamp_of(file.stem) or 0)
         for file in files:
             image_rgb = read_picture(file)
             fitted = camera.file and camera.file.fitted_to(image_rgb.shape[1], image_rgb.shape[0])

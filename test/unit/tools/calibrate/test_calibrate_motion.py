@@ -18,6 +18,7 @@ from fcrn_depth_ros.scale.landmarks import LandmarkFinder
 from fcrn_depth_ros.scale.motion import MotionPoints
 from fcrn_depth_ros.scale.odometry import CameraPose, rotation_by
 from fcrn_depth_ros.scale.poses import read_tum_poses
+from fcrn_depth_ros.tools.calibrate.pictures import read_pictures, UsedCamera
 import numpy as np
 import pytest
 from tiny_models import write_model
@@ -217,6 +218,17 @@ def test_a_bag_brings_odometry_and_camera_info(recording: Path) -> None:
     assert calibrate(recording, '--images', bag) == 0
     network = float(np.mean(_TEXTURE)) / 100
     assert parameters(recording)['scale_factor'] == pytest.approx(WALL_M / network, rel=0.05)
+
+
+def test_pictures_named_by_stamps_come_by_time(tmp_path: Path) -> None:
+    for name in ('10.5', '9.5', '100.25'):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), picture(0))
+    camera = UsedCamera(None, None)
+    found = [each.name for each in read_pictures([str(tmp_path)], camera)]
+    assert found == ['9.5', '10.5', '100.25']
+    cv2.imwrite(str(tmp_path / 'a.png'), picture(0))
+    found = [each.name for each in read_pictures([str(tmp_path)], camera)]
+    assert found == ['10.5', '100.25', '9.5', 'a']
 
 
 def test_poses_lie_between_stamps_and_end_at_gaps(tmp_path: Path) -> None:
