@@ -198,7 +198,13 @@ class AlertMachine:
             return
         if self._source.hear(now_s, reading, clock_ns):
             self._reading = reading
-            self._obstacle.hear(now_s, reading, self._speed_mps, self._extra_margin_m(reading))
+            self._obstacle.hear(
+                now_s,
+                reading,
+                self._speed_mps,
+                self._extra_margin_m(reading),
+                math.inf if self._is_verified(reading) else self._config.unverified_speed_mps,
+            )
         self.advance(now_s)
 
     def hear_growth(self, now_s: float, time_to_collision_s: float) -> None:

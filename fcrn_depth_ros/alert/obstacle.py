@@ -176,7 +176,14 @@ class ObstacleRule:
         """
         return max(self._speed_limits_mps, default=math.inf)
 
-    def hear(self, now_s: float, reading: RangeReading, speed_mps: float, extra_m: float) -> None:
+    def hear(
+        self,
+        now_s: float,
+        reading: RangeReading,
+        speed_mps: float,
+        extra_m: float,
+        most_mps: float = math.inf,
+    ) -> None:
         """
         Take a trusted distance.
 
@@ -190,12 +197,17 @@ class ObstacleRule:
             Forward speed now asked for.
         extra_m : float
             Margin of this reading, in addition to every distance of the configuration.
+        most_mps : float
+            Greatest forward speed with this reading, however far it is.
 
         """
         config = self._config
         self.nearest_m = reading.distance_m
         self._speed_limits_mps.append(
-            greatest_safe_speed(reading.distance_m, config.margin_m + extra_m, config)
+            min(
+                most_mps,
+                greatest_safe_speed(reading.distance_m, config.margin_m + extra_m, config),
+            )
         )
         self.time_to_collision_s = self._update_trend(now_s, reading)
         needed_m = stopping_distance(speed_mps, config.margin_m, config)

@@ -46,6 +46,13 @@ class SpeedConfig(Settings):
         minimum=0.0,
         maximum=10.0,
     )
+    unverified_speed_mps: float = setting(
+        0.1,
+        'Greatest forward speed while the metric scale of the readings is unverified, in m/s: a '
+        'creep, with which a robot that has odometry finds its scale.',
+        minimum=0.0,
+        maximum=10.0,
+    )
     allow_rotation: bool = setting(
         False, 'Let commands that only rotate pass while an obstacle stops the robot.'
     )

@@ -81,7 +81,7 @@ class DepthEstimate:
         False where the intrinsics are those of the training camera's field of view.
     inverse_floor_depth : ndarray of float32, shape (h, w), or None
         Inverse depth of an empty floor in 1/m, 0 above the horizon; None where the mounting is
-        unknown.
+        unknown, and nobody found the floor by its shape.
     focal_corrected : bool
         True where the scale was corrected for the camera's focal length.
     mounting_used : str

@@ -56,6 +56,11 @@ class FloorConfig(Settings):
         'Use the floor output of the network, where it has one, beside the depth. false leaves '
         'the depth alone to decide what is near.',
     )
+    floor_by_shape: bool = setting(
+        True,
+        'Find the floor by its shape where the mounting is unknown: a plane in the depth itself, '
+        'whatever its scale. false leaves the floor among what can be near.',
+    )
     floor_probability: float = setting(
         0.9,
         'Probability of free floor from which a pixel is floor where the mounting is unknown '

@@ -21,6 +21,7 @@ from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
 from ..camera.rectification import LensCalibration
 from ..estimation.depth_estimator import DepthEstimate
+from ..scale.floor_plane import FloorPlane
 from ..scale.odometry import CameraPose
 
 
@@ -98,6 +99,9 @@ class Observation:
         What the network's floor output adds to the depth; None where it adds nothing.
     time_to_collision_s : float
         From the growth of the picture; +Inf where nothing grows, NaN where it says nothing.
+    floor_plane : FloorPlane or None
+        The floor as its shape shows it, in the metres of the depth map; None where the mounting
+        is known, and where no floor is in view.
 
     """
 
@@ -115,6 +119,7 @@ class Observation:
     unsure: NDArray[np.bool_] | None = None
     floor_evidence: FloorEvidence | None = None
     time_to_collision_s: float = math.nan
+    floor_plane: FloorPlane | None = None
 
     @cached_property
     def depth_m(self) -> NDArray[np.float32]:

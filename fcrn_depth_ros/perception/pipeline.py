@@ -37,6 +37,7 @@ from ..errors import ConfigurationError, FrameError
 from ..estimation.depth_estimator import DepthEstimate, DepthEstimator, EstimationConfig
 from ..estimation.onnx_model import OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
+from ..scale.floor_plane import FloorPlane, FloorWatch
 from ..scale.keeper import ScaleConfig, ScaleKeeper
 from ..settings import setting, Settings
 
@@ -161,6 +162,7 @@ class PerceptionPipeline:
         self._repeats = RepeatWatch()
         self._looming = LoomingWatch()
         self._scale = ScaleKeeper(ScaleConfig())
+        self._floor = FloorWatch()
         self._last: tuple[CameraFrame, Observation] | None = None
         self.restart()
         self.reconfigure(config or PerceptionConfig())
@@ -214,6 +216,7 @@ class PerceptionPipeline:
         self._repeats.restart()
         self._looming.restart()
         self._scale.restart()
+        self._floor.restart()
         self._rectifier: Rectifier | None = None
         self._first_arrival_s: float | None = None
         self._last = None
@@ -323,7 +326,14 @@ class PerceptionPipeline:
         report = self._scale.look(
             image_rgb, intrinsics, frame.mounting, frame.pose, frame.stamp_ns / 1e9, estimate
         )
+        plane = self._floor_by_shape(estimate, frame)
         estimate = report.corrected(estimate)
+        scale = assess_scale(estimate, report)
+        if plane is not None:
+            plane = plane.scaled(report.factor)
+            estimate = replace(
+                estimate, inverse_floor_depth=plane.inverse_depth(estimate.intrinsics)
+            )
         unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.SCALE)
         evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
@@ -355,14 +365,26 @@ class PerceptionPipeline:
             quality=quality,
             proximity=proximity,
             unknown_reason=unknown_reason,
-            scale=assess_scale(estimate, report),
+            scale=scale,
             floor_evidence=evidence,
             is_frozen=False,
             unsure=unsure,
             time_to_collision_s=growth_ttc_s,
+            floor_plane=plane,
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,
+        )
+
+    def _floor_by_shape(self, estimate: DepthEstimate, frame: CameraFrame) -> FloorPlane | None:
+        """Find the floor in the network's own depth, where nobody says where the camera is."""
+        if not (self.config.floor.floor_by_shape and estimate.is_metric):
+            return None
+        if frame.mounting is not None:
+            self._floor.restart()
+            return None
+        return self._floor.look(
+            estimate.depth_m, estimate.intrinsics, estimate.floor, frame.stamp_ns / 1e9
         )
 
     def _floor_evidence(
@@ -399,6 +421,7 @@ class PerceptionPipeline:
                 '(frozen_frame_count: 0 turns this off; a still simulation needs it)'
             ),
             floor_evidence=None,
+            floor_plane=None,
             is_frozen=True,
             unsure=None,
         )

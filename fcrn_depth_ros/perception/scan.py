@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,11 @@ from .floor import FloorEvidence
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import level_axes
+from ..scale.floor_plane import FloorPlane
 from ..settings import misordered, setting, Settings
+
+# Lower than this share of the camera's height, a thing is floor: floor_tolerance's default.
+LOWEST_OBSTACLE_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,15 @@ def depth_to_scan(
     mounting: CameraMounting | None = None,
     unsure: np.ndarray | None = None,
     evidence: FloorEvidence | None = None,
+    floor_plane: FloorPlane | None = None,
 ) -> ObstacleScan:
     """
     Reduce a depth map to the nearest obstacle at each bearing.
 
     With a mounting, points are levelled by gravity and those between the two heights above the
-    floor count. Without one, the centred band of rows counts and the optical axis is taken as
-    level.
+    floor count. Without one, but with a floor that was found by its shape, what is higher than a
+    share of the camera's height counts. Without either, the centred band of rows counts and the
+    optical axis is taken as level.
 
     Parameters
     ----------
@@ -134,6 +140,8 @@ def depth_to_scan(
     evidence : FloorEvidence, optional
         What the network's floor output adds to this depth map: something may be nearer than its
         depth, and what is free floor is no obstacle where the mounting is unknown.
+    floor_plane : FloorPlane, optional
+        Floor in this depth map, where the mounting is unknown. Its metres may not be metres.
 
     Returns
     -------
@@ -141,6 +149,10 @@ def depth_to_scan(
         From the rightmost to the leftmost ray of the image.
 
     """
+    least_height_m = config.scan_height_min_m
+    if mounting is None and floor_plane is not None:
+        mounting = _steady(floor_plane.mounting())
+        least_height_m = min(least_height_m, LOWEST_OBSTACLE_SHARE * mounting.height_m)
     rays = intrinsics.rays()
     ahead, leftward, upward = (axis.astype(np.float32) for axis in level_axes(mounting))
     if evidence is not None:
@@ -154,13 +166,12 @@ def depth_to_scan(
         obstacles = seen
     else:
         height = points @ upward + mounting.height_m
-        obstacles = (
-            seen & (height >= config.scan_height_min_m) & (height <= config.scan_height_max_m)
-        )
+        obstacles = seen & (height >= least_height_m) & (height <= config.scan_height_max_m)
     if evidence is not None and evidence.floor is not None:
         obstacles = obstacles & ~evidence.floor
     distances = np.hypot(points @ ahead, points @ leftward)
-    bins = _bins(intrinsics, mounting)
+    # Bearings do not depend on the height, which may change with each picture.
+    bins = _bins(intrinsics, None if mounting is None else replace(mounting, height_m=1.0))
     index = bins.index
     ranges = np.full(bins.count, np.nan, dtype=np.float32)
     free = seen if unsure is None else seen & ~unsure
@@ -170,6 +181,13 @@ def depth_to_scan(
     hit_range = np.maximum(distances[hit], config.scan_range_min_m).astype(np.float32)
     np.fmin.at(ranges, index[hit], hit_range)
     return ObstacleScan(bins.angle_min_rad, bins.increment_rad, ranges)
+
+
+def _steady(mounting: CameraMounting) -> CameraMounting:
+    """Round the angles, so that bearings keep their places from picture to picture."""
+    return CameraMounting(
+        mounting.height_m, float(round(mounting.pitch_deg)), float(round(mounting.roll_deg))
+    )
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ def scan_of(seen: Observation, config: ScanConfig) -> ObstacleScan:
         seen.mounting,
         seen.unsure,
         seen.floor_evidence,
+        seen.floor_plane,
     )
 
 

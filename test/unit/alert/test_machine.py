@@ -322,7 +322,8 @@ def test_a_fast_approach_stops_early():
     assert drive.decision.time_to_collision_s == pytest.approx(drive.decision.nearest_m / 2.0)
 
 
-UNVERIFIED = {'assume_scale_verified': False, 'ttc_stop_s': 0.0}
+# Margins are seen in the speed limit, so the creep must not hide them.
+UNVERIFIED = {'assume_scale_verified': False, 'ttc_stop_s': 0.0, 'unverified_speed_mps': 10.0}
 
 
 def test_the_margin_grows_while_the_scale_is_unverified():
@@ -369,6 +370,22 @@ def test_a_lost_scale_enlarges_the_margin_of_the_very_next_reading():
     drive = Drive(trigger_count=1, **UNVERIFIED).see(FAR_M, 5, sigma=0.05)
     assert drive.see(0.8, sigma=0.05).state is AlertState.CAUTION
     assert drive.see(0.8).state is AlertState.STOP
+
+
+def test_the_robot_creeps_while_the_scale_is_unverified():
+    drive = Drive(assume_scale_verified=False).see(FAR_M, 5)
+    assert drive.decision.speed_limit_mps == pytest.approx(0.1)
+    assert drive.gate(FORWARD).linear_x == pytest.approx(0.1)
+    assert drive.state is AlertState.CAUTION
+    drive.see(FAR_M, 5, sigma=0.05)
+    assert drive.gate(FORWARD) == FORWARD
+    assert drive.see(FAR_M, 2).gate(FORWARD).linear_x == pytest.approx(0.1)
+
+
+def test_a_creep_is_no_licence_to_come_near():
+    drive = Drive(assume_scale_verified=False).see(FAR_M, 5).see(0.95, 2)
+    assert drive.state is AlertState.STOP
+    assert drive.gate(FORWARD) == ZERO_VELOCITY
 
 
 @pytest.mark.parametrize(

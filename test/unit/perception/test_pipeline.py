@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
-from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.camera.rectification import LensCalibration
 from fcrn_depth_ros.errors import ConfigurationError, FrameError
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate, EstimationConfig
@@ -493,3 +493,44 @@ def test_what_does_not_happen_to_a_frame_takes_no_time() -> None:
     observed = pipeline(Source())
     assert Stage.RECTIFY not in stages_of(observed, frame(1))
     assert stages_of(observed, frame(2)) == {Stage.REPEATS: 1}
+
+
+class RoomSource(Source):
+    """A network that draws floor, a wall and perhaps a box, too large or small by a factor."""
+
+    def __init__(self, scale: float, box_m: float = math.inf) -> None:
+        super().__init__()
+        self.scale, self.box_m = scale, box_m
+
+    def _result(self, depth_m: float, intrinsics: Any, mounting: Any) -> DepthEstimate:
+        result = super()._result(depth_m, intrinsics, None)
+        inverse = inverse_floor_depth(result.intrinsics, CameraMounting(0.4, 20.0))
+        depth = 1.0 / np.maximum(inverse, 1.0 / 3.0)
+        depth[6:20, 12:20] = np.minimum(depth[6:20, 12:20], self.box_m)
+        return dataclasses.replace(result, depth_m=(self.scale * depth).astype(np.float32))
+
+
+@pytest.mark.parametrize('scale', [0.5, 1.0, 2.0])
+def test_a_floor_that_nobody_measured_is_found_by_its_shape(scale: float) -> None:
+    seen = pipeline(RoomSource(scale)).observe(frame(mounting=None))
+    assert seen.nearest_m > 1.5 * scale
+    assert seen.floor_plane is not None
+    assert seen.floor_plane.height_m == pytest.approx(0.4 * scale, rel=0.05)
+    assert seen.mounting is None and seen.range_variance_m2 == 0.0
+    assert seen.scale.reason.startswith('the mounting is unknown')
+
+
+@pytest.mark.parametrize('scale', [0.5, 1.0, 2.0])
+@pytest.mark.parametrize('box_m', [0.15, 0.3, 0.45])
+def test_a_floor_found_by_its_shape_hides_nothing_near(scale: float, box_m: float) -> None:
+    observed = pipeline(RoomSource(scale))
+    observed.observe(frame(10**8, mounting=None))
+    observed = pipeline(RoomSource(scale, box_m))
+    assert observed.observe(frame(2 * 10**8, 1, mounting=None)).nearest_m <= 1.001 * box_m * scale
+
+
+def test_a_floor_is_not_looked_for_where_that_is_off_or_the_mounting_is_known() -> None:
+    off = PerceptionConfig(floor=FloorConfig(floor_by_shape=False))
+    seen = PerceptionPipeline(lambda _: RoomSource(1.0), off).observe(frame(mounting=None))
+    assert seen.floor_plane is None and seen.nearest_m < 0.9
+    assert pipeline(RoomSource(1.0)).observe(frame()).floor_plane is None

@@ -9,6 +9,7 @@ from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
 from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.perception.scan import depth_to_points, depth_to_scan, ObstacleScan, ScanConfig
+from fcrn_depth_ros.scale.floor_plane import FloorPlane
 import numpy as np
 import pytest
 
@@ -162,3 +163,16 @@ def test_a_bad_value_is_refused() -> None:
 def test_contradictions_name_both_values(values: dict[str, float], reason: str) -> None:
     found = ScanConfig(**values).contradiction()
     assert found.startswith(reason) and bool(found) == bool(reason)
+
+
+@pytest.mark.parametrize('scale', [0.5, 1.0, 2.0])
+def test_a_floor_of_any_scale_is_no_obstacle_and_a_thing_on_it_is(scale: float) -> None:
+    mounting = CameraMounting(0.4, 20.0)
+    inverse = inverse_floor_depth(CAMERA, mounting)
+    depth = np.where(inverse > 0.2, 1 / np.maximum(inverse, 0.2), np.nan).astype(np.float32)
+    plane = FloorPlane(mounting.down_vector(), 0.4, 0.5).scaled(scale)
+    free = depth_to_scan(scale * depth, CAMERA, CONFIG, floor_plane=plane).ranges_m
+    assert not np.isfinite(free).any() and np.isinf(free).any()
+    depth[20:60, 40:56] = 0.6
+    hit = depth_to_scan(scale * depth, CAMERA, CONFIG, floor_plane=plane)
+    assert range_at(hit, 0.0) == pytest.approx(0.6 * scale, rel=0.15)

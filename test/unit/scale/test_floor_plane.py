@@ -1,0 +1,109 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""A floor is found by its shape, whatever the scale; a wall and a box are none."""
+
+from __future__ import annotations
+
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.scale.floor_plane import find_floor, FloorWatch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+
+CAMERA = CameraIntrinsics(80.0, 80.0, 71.5, 55.5, 144, 112)
+
+
+def room(mounting: CameraMounting, wall_m: float = 3.0, scale: float = 1.0) -> NDArray[np.float32]:
+    """Draw a floor and a wall across the way, by a network whose depth is wrong by a factor."""
+    floor_m = 1.0 / np.maximum(inverse_floor_depth(CAMERA, mounting), 1e-6)
+    ahead_m = wall_depth(mounting, wall_m)
+    noise = 1.0 + 0.02 * np.random.default_rng(0).standard_normal(floor_m.shape)
+    return (scale * noise * np.minimum(floor_m, ahead_m)).astype(np.float32)
+
+
+def wall_depth(mounting: CameraMounting, wall_m: float) -> NDArray[np.float64]:
+    down = mounting.down_vector()
+    axis = np.array([0.0, 0.0, 1.0])
+    level = axis - down[2] * down
+    toward = CAMERA.rays() @ (level / np.linalg.norm(level))
+    depth: NDArray[np.float64] = wall_m / np.maximum(toward, 1e-6)
+    return depth
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.1, 1.5), st.floats(-10.0, 35.0), st.floats(-10.0, 10.0), st.floats(0.4, 2.5))
+def test_pitch_and_roll_need_no_scale(
+    height_m: float, pitch_deg: float, roll_deg: float, scale: float
+) -> None:
+    plane = find_floor(
+        room(CameraMounting(height_m, pitch_deg, roll_deg), 6.0 * height_m, scale), CAMERA
+    )
+    if not 0.06 < height_m * scale < 2.5:
+        return
+    assert plane is not None
+    found = plane.mounting()
+    assert found.pitch_deg == pytest.approx(pitch_deg, abs=2.0)
+    assert found.roll_deg == pytest.approx(roll_deg, abs=2.0)
+    assert found.height_m == pytest.approx(height_m * scale, rel=0.05)
+
+
+@pytest.mark.parametrize('pitch_deg', [-25.0, -10.0, 0.0, 20.0, 35.0])
+def test_a_wall_that_fills_the_view_is_no_floor(pitch_deg: float) -> None:
+    depth = wall_depth(CameraMounting(0.3, pitch_deg), 0.4).astype(np.float32)
+    assert find_floor(depth, CAMERA) is None
+
+
+def test_a_table_with_the_room_below_it_is_no_floor() -> None:
+    mounting = CameraMounting(1.2, 25.0)
+    depth = room(mounting)
+    table = np.zeros(depth.shape, bool)
+    table[70:, 40:] = True
+    top_m = 1.0 / inverse_floor_depth(CAMERA, CameraMounting(0.4, 25.0))[table]
+    depth[table] = top_m
+    plane = find_floor(depth, CAMERA)
+    assert plane is None or plane.height_m > 1.0
+
+
+def test_only_the_networks_floor_is_asked_where_it_gives_one() -> None:
+    depth = room(CameraMounting(0.3, 10.0))
+    assert find_floor(depth, CAMERA, np.zeros_like(depth)) is None
+    assert find_floor(depth, CAMERA, np.ones_like(depth)) is not None
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, 0.0, -1.0])
+def test_an_unknown_depth_has_no_floor(value: float) -> None:
+    assert find_floor(np.full((112, 144), value, np.float32), CAMERA) is None
+
+
+def test_a_floor_that_seems_to_rise_stands_on_the_floor() -> None:
+    """A box whose top fills the view below is not what the robot drives on."""
+    watch = FloorWatch()
+    for step in range(10):
+        assert watch.look(room(CameraMounting(0.5, 20.0)), CAMERA, None, 0.1 * step) is not None
+    raised = watch.look(room(CameraMounting(0.15, 20.0)), CAMERA, None, 1.0)
+    assert raised is None or raised.height_m >= 0.35
+
+
+def test_a_turned_camera_is_followed_after_some_pictures() -> None:
+    watch = FloorWatch()
+    for step in range(10):
+        watch.look(room(CameraMounting(0.5, 5.0)), CAMERA, None, 0.1 * step)
+    planes = [
+        watch.look(room(CameraMounting(0.5, 25.0)), CAMERA, None, 1.0 + 0.1 * step)
+        for step in range(6)
+    ]
+    first, last = planes[0], planes[-1]
+    assert first is None or first.mounting().pitch_deg < 15.0
+    assert last is not None and last.mounting().pitch_deg == pytest.approx(25.0, abs=2.0)
+
+
+def test_time_that_goes_back_forgets_the_floor() -> None:
+    watch = FloorWatch()
+    for step in range(10):
+        watch.look(room(CameraMounting(0.5, 5.0)), CAMERA, None, 100.0 + 0.1 * step)
+    plane = watch.look(room(CameraMounting(0.1, 25.0)), CAMERA, None, 1.0)
+    assert plane is not None and plane.mounting().pitch_deg == pytest.approx(25.0, abs=2.0)
