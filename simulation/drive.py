@@ -158,6 +158,7 @@ class Drive:
         self._truth = TrueDepth()
         self._true_perception = oracle_pipeline(self._truth, PROXIMITY)
         self._true_nearest_m = math.nan
+        self.scale_error_after_1m: float | None = None
         self._intruder_s = math.inf
 
     def __enter__(self) -> Drive:
@@ -198,6 +199,11 @@ class Drive:
 
     def _look(self, time_s: float) -> None:
         world = self._world
+        if self.scale_error_after_1m is None and self._travelled_m() >= 1.0:
+            # The newest estimate is that of the picture before, whose truth still stands there.
+            estimated_m = self.brain.estimated_depth_m
+            if estimated_m is not None and self._truth.depth_m is not None:
+                self.scale_error_after_1m = scale_error(estimated_m, self._truth.depth_m)
         if self._intruder_due():
             world.show_intruder(AlertConfig().stop_distance_m - 0.02)
         if self._sensors.range_hint:
@@ -257,6 +263,16 @@ class Drive:
         return self.samples[first].time_s > moved_s and all(
             abs(s.speed_mps) < STANDING_MPS for s in self.samples[first:]
         )
+
+
+def scale_error(estimated_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float | None:
+    """Return by which share a depth map is too far as a whole; None where it is all unknown."""
+    height, width = estimated_m.shape
+    true_m = cv2.resize(true_m, (width, height), interpolation=cv2.INTER_NEAREST)
+    known = np.isfinite(estimated_m) & (estimated_m > 0) & np.isfinite(true_m) & (true_m > 0)
+    if not known.any():
+        return None
+    return float(np.median(estimated_m[known] / true_m[known])) - 1.0
 
 
 def believed_mounting(scenario: Scenario, sensors: Sensors) -> CameraMounting | None:
@@ -361,6 +377,7 @@ def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions)
             brain.reading_latencies_s,
             drive.driver.is_stuck,
         )
+        result = dataclasses.replace(result, scale_error_after_1m=drive.scale_error_after_1m)
         if result.failed and result.lag_s <= LATE_S:
             picture = _picture(drive, f'{title}: {result.outcome}')
             cv2.imwrite(str(options.out / f'failed_{run:03d}.png'), picture[..., ::-1])

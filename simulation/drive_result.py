@@ -51,6 +51,9 @@ class DriveResult:
         Simulated time, and how long the simulation stood still because the machine was too busy.
     reading_latency_s : float or None
         From a picture to its distance at the robot, median of the drive.
+    scale_error_after_1m : float or None
+        By which share the depth is too far as a whole once the robot has gone a metre; None where
+        it did not.
 
     """
 
@@ -65,6 +68,7 @@ class DriveResult:
     duration_s: float
     lag_s: float
     reading_latency_s: float | None = None
+    scale_error_after_1m: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -197,6 +201,12 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'reaction_latency_s': _spread([result.reaction_latency_s for result in results]),
         'reading_latency_s': _spread([result.reading_latency_s for result in results]),
         'lag_s': _spread([result.lag_s for result in results]),
+        'scale_error_after_1m': _spread(
+            [
+                None if r.scale_error_after_1m is None else abs(r.scale_error_after_1m)
+                for r in results
+            ]
+        ),
     }
 
 

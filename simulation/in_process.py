@@ -34,6 +34,12 @@ from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.scan import ScanConfig
 from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack
+from fcrn_depth_ros.scale.range_hint import (
+    RangeBeam,
+    RangeHint,
+    RangeHintConfig,
+    RangeHintTrack,
+)
 from fcrn_depth_ros.wire.contents import scan_of
 from fcrn_depth_ros.wire.range_reading import scale_sigma
 import numpy as np
@@ -47,6 +53,7 @@ from .drive import (
     run_drive,
     scan_height_max_m,
 )
+from .odometry import BEAM_MAX_M
 from .scenarios import numbered_scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
 from .world import ROBOT_RADIUS_M
@@ -103,6 +110,7 @@ class InProcessBrain:
         self._in_work: CameraFrame | None = None
         self._waiting: CameraFrame | None = None
         self._odometry = OdometryTrack()
+        self._hints = RangeHintTrack()
         self._depths_m: dict[int, NDArray[np.float32]] = {}
         self._done_ns = 0
         self.reported_nearest_m = math.nan
@@ -157,6 +165,7 @@ class InProcessBrain:
 
     def feel_range(self, distance_m: float) -> None:
         """Take what the range sensor measures."""
+        self._hints.add(RangeHint(self._now_ns, distance_m, 0.02, BEAM_MAX_M, 0.03))
 
     def see(self, image_rgb: NDArray[np.uint8] | None, depth_m: NDArray[np.float32]) -> None:
         """Take a picture; it replaces one that is still waiting."""
@@ -171,6 +180,7 @@ class InProcessBrain:
                 LensCalibration.of_raw_picture(self._intrinsics),
                 mounting=self._mounting,
                 pose=self._pose(),
+                beam=self._beam(),
             )
         self._waiting = frame
         if self._in_work is None:
@@ -181,6 +191,10 @@ class InProcessBrain:
         if robot is None:
             return None
         return CameraPlace.stated(self._mounting, x_m=ROBOT_RADIUS_M).pose(robot)
+
+    def _beam(self) -> RangeBeam | None:
+        hint = self._hints.at(self._now_ns)
+        return None if hint is None else RangeBeam(hint, RangeHintConfig().place())
 
     def settle(self) -> None:
         """Let the alert notice the time, as its heartbeat does."""

@@ -59,9 +59,11 @@ from ..ros.picture_watch import PictureWatch
 from ..ros.polled_subscription import PolledSubscription
 from ..ros.pose_mounting import PoseMounting
 from ..ros.process import run_nodes
+from ..ros.range_hint_input import RangeHintInput
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
 from ..scale.odometry import CameraPose
+from ..scale.range_hint import RangeBeam, RangeHintConfig
 from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -97,6 +99,7 @@ class DepthNode(SelfStartingNode):
         self._inputs: list[Any] = []
         self._camera_info_input: PolledSubscription | None = None
         self._odometry: OdometryInput | None = None
+        self._range_hint: RangeHintInput | None = None
         self._worker: DepthWorker | None = None
         self._hints = InputHints(self)
         self._picture_watch = PictureWatch(self, time.monotonic)
@@ -153,6 +156,7 @@ class DepthNode(SelfStartingNode):
             self._on_worker_death,
         )
         self._odometry = OdometryInput(self)
+        self._range_hint = RangeHintInput(self)
         self._subscribe()
         self._status.update(lifecycle_state='active')
         return result
@@ -258,6 +262,9 @@ class DepthNode(SelfStartingNode):
         if self._odometry is not None:
             self._odometry.close()
             self._odometry = None
+        if self._range_hint is not None:
+            self._range_hint.close()
+            self._range_hint = None
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
@@ -358,7 +365,17 @@ class DepthNode(SelfStartingNode):
                 place = settings.get(MountingSettings).place(mounting)
             return odometry.pose(stamp_ns, place)
 
-        return read_frame(arrived, self._decode, mounting, pose_at)
+        def beam_at(stamp_ns: int) -> RangeBeam | None:
+            sensor = self._range_hint
+            hint = None if sensor is None else sensor.at(stamp_ns)
+            if sensor is None or hint is None:
+                return None
+            if self._tf_mounting is None:
+                return RangeBeam(hint, settings.get(RangeHintConfig).place())
+            place = self._tf_mounting.beam_place(sensor.frame, arrived.message.header.frame_id)
+            return None if place is None else RangeBeam(hint, place)
+
+        return read_frame(arrived, self._decode, mounting, pose_at, beam_at)
 
     def _on_observation(
         self, message: Image | CompressedImage, seen: Observation, settings: Snapshot

@@ -23,6 +23,7 @@ from ..camera.rectification import LensCalibration
 from ..estimation.depth_estimator import DepthEstimate
 from ..scale.floor_plane import FloorPlane
 from ..scale.odometry import CameraPose
+from ..scale.range_hint import RangeBeam
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class CameraFrame:
         Pose of the camera above the floor; None where it is unknown.
     pose : CameraPose or None
         Where the picture was taken, by odometry; None where that is unknown.
+    beam : RangeBeam or None
+        What a range sensor measured then; None without one.
     content : bytes-like or None
         What the camera sent, by which repeated pictures are recognised; None compares the
         pixels of `image_rgb`.
@@ -60,6 +63,7 @@ class CameraFrame:
     awaits_calibration: bool = False
     mounting: CameraMounting | None = None
     pose: CameraPose | None = None
+    beam: RangeBeam | None = None
     content: bytes | bytearray | memoryview | None = None
 
 

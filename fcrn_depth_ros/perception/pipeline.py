@@ -323,10 +323,17 @@ class PerceptionPipeline:
             else source.unknown(image_rgb, intrinsics, frame.mounting)
         )
         stopwatch.lap(Stage.POSTPROCESS)
-        report = self._scale.look(
-            image_rgb, intrinsics, frame.mounting, frame.pose, frame.stamp_ns / 1e9, estimate
-        )
         plane = self._floor_by_shape(estimate, frame)
+        report = self._scale.look(
+            image_rgb,
+            intrinsics,
+            frame.mounting,
+            frame.pose,
+            frame.stamp_ns / 1e9,
+            estimate,
+            frame.beam,
+            None if plane is None else plane.mounting(),
+        )
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)
         if plane is not None:

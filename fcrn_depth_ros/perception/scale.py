@@ -60,6 +60,8 @@ class ScaleAssessment:
             parts.append(f'factor {report.factor:.2f}')
             if report.motion.silence:
                 parts.append(f'motion: {report.motion.silence}')
+            if report.beam.silence not in ('', 'no range hint'):
+                parts.append(f'range: {report.beam.silence}')
         return '; '.join(parts)
 
     @property

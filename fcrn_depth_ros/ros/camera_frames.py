@@ -17,6 +17,7 @@ from ..errors import FrameError
 from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
 from ..scale.odometry import CameraPose
+from ..scale.range_hint import RangeBeam
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.stamps import nanoseconds, NS_PER_S
 
@@ -60,6 +61,7 @@ def read_frame(
     decode: Callable[[Any], np.ndarray],
     mounting: CameraMounting | None,
     pose_at: Callable[[int], CameraPose | None] = lambda stamp_ns: None,
+    beam_at: Callable[[int], RangeBeam | None] = lambda stamp_ns: None,
 ) -> CameraFrame:
     """
     Turn what arrived into a frame.
@@ -74,6 +76,8 @@ def read_frame(
         Pose of the camera above the floor.
     pose_at : callable, optional
         Stamp in nanoseconds -> where the picture was taken, by odometry.
+    beam_at : callable, optional
+        Stamp in nanoseconds -> what a range sensor measured then.
 
     Returns
     -------
@@ -106,5 +110,6 @@ def read_frame(
         awaits_calibration=info is None,
         mounting=mounting,
         pose=pose_at(nanoseconds(stamp)),
+        beam=beam_at(nanoseconds(stamp)),
         content=memoryview(message.data).cast('B'),
     )

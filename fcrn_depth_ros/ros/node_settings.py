@@ -31,6 +31,7 @@ from ..perception.scan_frame import scan_frame_of
 from ..report.drawing import COLOR_MAPS
 from ..scale.keeper import ScaleConfig
 from ..scale.odometry import CameraPlace
+from ..scale.range_hint import RangeHintConfig
 from ..settings import misordered, setting, Settings
 
 
@@ -355,6 +356,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         SessionConfig,
         EstimationConfig,
         MountingSettings,
+        RangeHintConfig,
         ScaleConfig,
         ProximityConfig,
         ConfidenceConfig,

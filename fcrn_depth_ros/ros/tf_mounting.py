@@ -14,6 +14,7 @@ from rclpy.time import Time
 from ..camera.mounting import CameraMounting, mounting_from_transform
 from ..errors import ConfigurationError
 from ..scale.odometry import CameraPlace, rotation_of
+from ..scale.range_hint import BeamPlace
 
 
 class TfMounting:
@@ -108,6 +109,29 @@ class TfMounting:
             np.array([position.x, position.y, position.z]),
             rotation_of((rotation.x, rotation.y, rotation.z, rotation.w)),
         )
+
+    def beam_place(self, sensor_frame: str, image_frame: str) -> BeamPlace | None:
+        """
+        Look up where a range sensor sits, which looks along the x axis of its frame.
+
+        Parameters
+        ----------
+        sensor_frame : str
+            Of the sensor's messages.
+        image_frame : str
+            Optical frame of the camera.
+
+        Returns
+        -------
+        BeamPlace or None
+            In the optical frame; None while TF does not connect the two frames.
+
+        """
+        camera = self.place(sensor_frame, image_frame)
+        if camera is None:
+            return None
+        to_optical = camera.rotation.T
+        return BeamPlace(-to_optical @ camera.offset_m, to_optical[:, 0], is_level=False)
 
     def close(self) -> None:
         """Destroy the subscriptions and the service that tf2_ros made on the node."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .motion import MotionPoints, MotionReport, MotionWitness
 from .odometry import angle_of, CameraPose
+from .range_hint import RangeBeam, RangeReport, RangeWitness
 from .witness import FactorTrack, judge, Judgement, Opinion, PatientFactor
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -25,6 +26,8 @@ MOUNTING_SIGMA = 0.15
 _HEIGHT_LOG = math.log(1.15)
 _LEAST_FLOOR_POINTS = 8
 _FLOOR_WINDOW_LOG = 0.10
+# A beam lands in one place: its factor changes more with the way than that of the picture.
+_BEAM_DRIFT = 4.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class ScaleReport:
         What the motion of the camera said about this very picture.
     height_m : float
         Height of the camera above the floor as its motion shows it; NaN where unknown.
+    beam : RangeReport
+        What a range sensor said about this very picture.
 
     """
 
@@ -80,6 +85,7 @@ class ScaleReport:
     log_factor: float = 0.0
     motion: MotionReport = MotionReport('no odometry')
     height_m: float = math.nan
+    beam: RangeReport = RangeReport('no range hint')
 
     @property
     def factor(self) -> float:
@@ -118,6 +124,8 @@ class ScaleKeeper:
         self._motion = MotionWitness()
         self._track = FactorTrack('motion')
         self._height = FactorTrack('height')
+        self._beam = RangeWitness()
+        self._beam_track = FactorTrack('range')
         self._patient = PatientFactor(config.scale_patience_s)
         self._config = config
         self.restart()
@@ -127,6 +135,8 @@ class ScaleKeeper:
         self._motion.restart()
         self._track.restart()
         self._height.restart()
+        self._beam.restart()
+        self._beam_track.restart()
         self._patient.restart()
         self._last: tuple[float, CameraPose | None] | None = None
         self._height_of: CameraMounting | None = None
@@ -145,6 +155,8 @@ class ScaleKeeper:
         pose: CameraPose | None,
         time_s: float,
         estimate: DepthEstimate,
+        beam: RangeBeam | None = None,
+        tilt: CameraMounting | None = None,
     ) -> ScaleReport:
         """
         Take the next picture.
@@ -163,6 +175,10 @@ class ScaleKeeper:
             When it was taken.
         estimate : DepthEstimate
             Of the network.
+        beam : RangeBeam, optional
+            What a range sensor measured then.
+        tilt : CameraMounting, optional
+            Where the mounting is unknown, its angles as the floor's shape shows them.
 
         Returns
         -------
@@ -186,6 +202,16 @@ class ScaleKeeper:
         elif not motion.silence:
             self._track.take(motion.log_factor, motion.sigma)
             self._measure_height(motion, mounting)
+        beam_report = self._beam.look(
+            beam,
+            estimate.depth_m,
+            estimate.intrinsics if estimate.is_camera_known else None,
+            mounting or tilt,
+        )
+        if beam_report.is_contrary:
+            self._beam_track.restart()
+        elif not beam_report.silence:
+            self._beam_track.take(beam_report.log_factor, beam_report.sigma)
         judgement = self._judge(estimate, mounting)
         wanted = judgement.log_factor if self._config.scale_correction else 0.0
         if wanted > 0.0:
@@ -194,7 +220,9 @@ class ScaleKeeper:
         height_m = math.nan
         if mounting is not None and (opinion := self._height.opinion()) is not None:
             height_m = mounting.height_m * math.exp(opinion.log_factor)
-        return ScaleReport(judgement, self._patient.apply(time_s, wanted), motion, height_m)
+        return ScaleReport(
+            judgement, self._patient.apply(time_s, wanted), motion, height_m, beam_report
+        )
 
     def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
         if self._last is not None:
@@ -212,6 +240,7 @@ class ScaleKeeper:
                 turned_rad = angle_of(pose.rotation.T @ last.rotation)
             for track in (self._track, self._height):
                 track.drift(moved_m, turned_rad, passed_s)
+            self._beam_track.drift(_BEAM_DRIFT * moved_m, _BEAM_DRIFT * turned_rad, passed_s)
         self._last = time_s, pose
 
     def _measure_height(self, motion: MotionReport, mounting: CameraMounting | None) -> None:
@@ -236,8 +265,9 @@ class ScaleKeeper:
                     self._config.scale_factor_sigma,
                 )
             )
-        if (seen := self._track.opinion()) is not None:
-            opinions.append(seen)
+        for track in (self._track, self._beam_track):
+            if (seen := track.opinion()) is not None:
+                opinions.append(seen)
         judgement = judge(opinions)
         height = self._height.opinion()
         if (

@@ -649,6 +649,25 @@ def test_odometry_makes_poses_and_the_scale_is_stated(start: Callable[..., Runni
     assert 'the mounting is unknown' in texts[0].data
 
 
+def test_a_range_hint_verifies_the_scale(start: Callable[..., RunningNode]) -> None:
+    node = start(card={'mounting_input': 'mounting'}, camera_height_m=0.5)
+    texts = node.listen(String, 'depth/scale')
+    node.node.set_parameters(parameters({'frozen_frame_count': 0}))
+    pixels = blocks(200.0)
+    height, width = pixels.shape[:2]
+    pixels[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3] = 200
+    for seed in range(4):
+        hint = Range(header=image(picture()).header, field_of_view=0.05, max_range=4.0)
+        hint.header.stamp.sec, hint.header.stamp.nanosec = 5 + seed, 0
+        hint.range = 1.0 + 0.001 * seed
+        node.publish('range_hint', hint)
+        node.wait_for(lambda second=5 + seed: node.node._range_hint.at(second * 10**9))
+        send(node, pixels, stamp_s=5 + seed)
+        node.wait_for(lambda count=seed: len(texts) == count + 1)
+    assert 'range says' in texts[-1].data, texts[-1].data
+    assert 'range says' not in texts[0].data
+
+
 def test_a_calibrated_factor_scales_depth_and_range(start: Callable[..., RunningNode]) -> None:
     node = start()
     ranges = node.listen(Range, 'proximity/range')
