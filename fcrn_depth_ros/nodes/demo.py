@@ -242,7 +242,7 @@ def _start(
     if options.dashboard:
         # Whoever runs the demo sits at this machine: the page may change things.
         processes.start('dashboard', ['--control'])
-    processes.start('demo_recorder', _ros_arguments({'out': options.out, **camera}))
+    processes.start('demo_recorder', _ros_arguments({'out': options.out}))
 
 
 def _watch(processes: Processes, log: Path) -> int:

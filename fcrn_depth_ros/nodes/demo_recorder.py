@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image, Range
+from sensor_msgs.msg import Image, Range
 from std_msgs.msg import Float32, String, UInt8
 
 from ..alert.verdict import AlertState
@@ -38,13 +38,12 @@ from ..ros import quality_of_service as qos
 from ..ros.depth_account import depth_node_account
 from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import Level
-from ..ros.node_settings import MountingSettings
 from ..ros.parameters import ParameterGroup
 from ..ros.process import run_nodes
 from ..ros.ros_version import ros_distro
 from ..ros.stamps import nanoseconds
 from ..settings import setting, Settings
-from ..wire.camera_info import calibration_from_camera_info
+from ..wire.contents import near_mask
 
 _PROGRESS_PERIOD_S = 1.0
 _POLL_S = 0.2
@@ -81,7 +80,7 @@ class DemoRecorder(Node):
     """
     The node `demo_recorder`.
 
-    It has depth_node's parameters of proximity and mounting too, to draw what counts as near.
+    It has depth_node's parameters of proximity too, for the captions.
 
     Parameters
     ----------
@@ -99,15 +98,15 @@ class DemoRecorder(Node):
         super().__init__('demo_recorder', **kwargs)
         self.exit_status: int | None = None
         parameters = ParameterGroup(
-            self, (RecorderConfig, ProximityConfig, MountingSettings), is_configured=lambda: True
+            self, (RecorderConfig, ProximityConfig), is_configured=lambda: True
         )
         self._config = parameters.get(RecorderConfig)
         self._folder = _make_folder(self._config.out)
         proximity = parameters.get(ProximityConfig)
         self._max_range_m = proximity.max_range_m
-        self._record = RunRecord(proximity, parameters.get(MountingSettings).mounting())
+        self._record = RunRecord(proximity)
         self._images: WaitingImages[Image] = WaitingImages()
-        self._depth_camera: CameraInfo | None = None
+        self._near: WaitingImages[Image] = WaitingImages()
         self._started_s = self._progress_s = time.monotonic()
         self._progress_count = 0
         self._camera_seen = False
@@ -145,7 +144,8 @@ class DemoRecorder(Node):
         results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         subscriptions: tuple[tuple[type, str, Callable[..., None], QoSProfile], ...] = (
             (Image, 'image', self._on_image, pictures),
-            (CameraInfo, 'depth/camera_info', self._on_depth_camera, results),
+            # Published before the depth, it is taken before it.
+            (Image, 'depth/near', self._on_near, results),
             (Image, 'depth/image_rect', self._on_depth, results),
             (Float32, 'proximity', self._on_proximity, results),
             (Range, 'proximity/range', self._on_range, results),
@@ -163,24 +163,25 @@ class DemoRecorder(Node):
         self._record.add_image(stamp_ns)
         self._images.put(stamp_ns, message)
 
-    def _on_depth_camera(self, message: CameraInfo) -> None:
-        self._depth_camera = message
+    def _on_near(self, message: Image) -> None:
+        self._near.put(nanoseconds(message.header.stamp), message)
 
     def _on_depth(self, message: Image, info: dict[str, int]) -> None:
         stamp_ns = nanoseconds(message.header.stamp)
         # When the publisher handed it to DDS: what this process needs to take it is not counted.
         self._record.add_depth(stamp_ns, info['source_timestamp'])
-        image = self._images.take(stamp_ns)
+        image, near = self._images.take(stamp_ns), self._near.take(stamp_ns)
         if image is None or not self._record.wants_picture(stamp_ns):
             return
         try:
-            if self._depth_camera is not None:
-                self._record.add_depth_camera(
-                    calibration_from_camera_info(
-                        self._depth_camera, message.width, message.height
-                    ).intrinsics
+            self._record.keep(
+                KeptFrame(
+                    stamp_ns,
+                    image_to_rgb(image),
+                    _depth_m(message),
+                    None if near is None else near_mask(near),
                 )
-            self._record.keep(KeptFrame(stamp_ns, image_to_rgb(image), _depth_m(message)))
+            )
         except FrameError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=_PROGRESS_PERIOD_S)
 

@@ -33,11 +33,8 @@ from .drawing import (
 )
 from .output_files import write_json, write_png, written_whole
 from ..alert.verdict import AlertState
-from ..camera.intrinsics import CameraIntrinsics
-from ..camera.mounting import CameraMounting, inverse_floor_depth
-from ..camera.orientation import lateral_slope
 from ..errors import ToolInputError
-from ..perception.proximity import near_pixels, ProximityConfig
+from ..perception.proximity import ProximityConfig
 
 _NS_PER_S = 1e9
 _SHEET_MOMENTS = 6
@@ -61,11 +58,12 @@ class _CodecMissingError(Exception):
 
 @dataclass(frozen=True)
 class KeptFrame:
-    """One frame that the video shows."""
+    """One frame that the video shows; `near` is None where depth/near has not come for it."""
 
     stamp_ns: int
     image_rgb: Picture
     depth_m: NDArray[np.float32]
+    near: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -124,15 +122,12 @@ class RunRecord:
     Parameters
     ----------
     proximity : ProximityConfig
-        That of depth_node, to draw what counts as near.
-    mounting : CameraMounting or None
-        That of depth_node: the floor is not drawn as near.
+        That of depth_node: its distances stand in the captions.
 
     """
 
-    def __init__(self, proximity: ProximityConfig, mounting: CameraMounting | None) -> None:
+    def __init__(self, proximity: ProximityConfig) -> None:
         self._proximity_config = proximity
-        self._mounting = mounting
         self._image_stamps_ns: set[int] = set()
         self._latency_ms: dict[int, float] = {}
         self._nearest_m: dict[int, float] = {}
@@ -142,7 +137,6 @@ class RunRecord:
         self._drops_before: Mapping[str, int] = {}
         self._kept: list[KeptFrame] = []
         self._keep_interval_s = _KEEP_INTERVAL_S
-        self._depth_camera: CameraIntrinsics | None = None
 
     @property
     def published_count(self) -> int:
@@ -182,10 +176,6 @@ class RunRecord:
         """Note a depth image and when its publisher sent it."""
         self._latency_ms.setdefault(stamp_ns, (published_ns - stamp_ns) * 1e-6)
 
-    def add_depth_camera(self, intrinsics: CameraIntrinsics) -> None:
-        """Note the camera of the depth images."""
-        self._depth_camera = intrinsics
-
     def add_nearest(self, stamp_ns: int, nearest_m: float) -> None:
         """Note the nearest distance of one frame."""
         self._nearest_m[stamp_ns] = nearest_m
@@ -223,6 +213,7 @@ class RunRecord:
                 frame.stamp_ns,
                 _shrunk(frame.image_rgb, cv2.INTER_AREA),
                 _shrunk(frame.depth_m, cv2.INTER_NEAREST),
+                frame.near,
             )
         )
 
@@ -391,21 +382,13 @@ class RunRecord:
         state = self._state_of(frame.stamp_ns)
         nearest_m = self._nearest_m.get(frame.stamp_ns, math.nan)
         distance = format_distance(nearest_m, self._proximity_config.max_range_m)
+        picture, near = frame.image_rgb, frame.near
         return draw_banner(
-            draw_near_pixels(frame.image_rgb, self._near_pixels(frame.depth_m)),
-            f'{"no alert" if state is None else state.name}   nearest {distance}',
+            picture if near is None else draw_near_pixels(picture, near),
+            f'{"no alert" if state is None else state.name}   nearest {distance}'
+            + ('   near not drawn: not received' if near is None else ''),
             UNKNOWN_COLOR if state is None else STATE_COLORS[state],
         )
-
-    def _near_pixels(self, depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
-        floor = slope = None
-        if self._depth_camera is not None:
-            height, width = depth_m.shape
-            camera = self._depth_camera.scaled_to(width, height)
-            slope = lateral_slope(camera, self._mounting)
-            if self._mounting is not None:
-                floor = inverse_floor_depth(camera, self._mounting)
-        return near_pixels(depth_m, self._proximity_config, floor, slope)
 
     def _state_of(self, stamp_ns: int) -> AlertState | None:
         """Return the state that was in force when the depth of a frame was published."""

@@ -31,13 +31,14 @@ from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, ScanConfig
 from ..report.drawing import colorize_depth, draw_proximity
-from ..wire.contents import reading_contents, scan_of
+from ..wire.contents import near_values, reading_contents, scan_of
 
 _PICTURES: dict[str, type] = {
     'depth/camera_info': CameraInfo,
     'depth/image_rect': Image,
     'depth/floor': Image,
     'depth/confidence': Image,
+    'depth/near': Image,
     'depth/image_color': Image,
     'depth/points': PointCloud2,
     'depth/scan': LaserScan,
@@ -153,6 +154,10 @@ class DepthOutputs:
 
         """
         self._publish_signals(header, seen, settings)
+        # Before the pictures: whoever draws it over one has it when that comes.
+        if self._wanted('depth/near'):
+            near = near_values(seen, settings.get(ProximityConfig))
+            self._publish('depth/near', image_message(header, near, 'mono8'))
         if self._wanted('depth/image_color'):
             picture = _colored(seen, settings)
             self._publish('depth/image_color', image_message(header, picture, 'rgb8'))

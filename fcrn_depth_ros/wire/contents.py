@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from ..camera.depth_encoding import to_millimetres
 from ..camera.intrinsics import CameraIntrinsics
+from ..errors import ImageFormatError
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_scan, ObstacleScan, ScanConfig
 
 INFRARED = 1  # of sensor_msgs/Range, the nearer of the two kinds that the message knows
+# Pixels of depth/near.
+NEAR, UNKNOWN = 255, 127
 
 
 def camera_info_contents(intrinsics: CameraIntrinsics) -> dict[str, Any]:
@@ -77,6 +80,59 @@ def image_contents(pixels: NDArray[Any], encoding: str) -> dict[str, Any]:
         'is_bigendian': int(sys.byteorder == 'big'),
         'step': pixels.nbytes // height,
     }
+
+
+def near_values(seen: Observation, config: ProximityConfig) -> NDArray[np.uint8]:
+    """
+    Return what counts as near, and where that is unknown.
+
+    Parameters
+    ----------
+    seen : Observation
+        Of any kind, relative depth included.
+    config : ProximityConfig
+        With which it was made.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        NEAR, or UNKNOWN where nothing is known about the distance, or 0.
+
+    """
+    if seen.unknown_reason:
+        return np.full(seen.depth_m.shape, UNKNOWN, np.uint8)
+    unknown = np.where(np.isfinite(seen.depth_m), 0, UNKNOWN)
+    return np.where(seen.near_pixels(config), NEAR, unknown).astype(np.uint8)
+
+
+def near_mask(message: Any) -> NDArray[np.bool_]:
+    """
+    Read what depth_node counts as near.
+
+    Parameters
+    ----------
+    message : sensor_msgs.msg.Image
+        `depth/near`; or anything with its fields.
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+        True where something is near.
+
+    Raises
+    ------
+    ImageFormatError
+        If it is not mono8 without padding.
+
+    """
+    pixels = np.frombuffer(message.data, np.uint8)
+    if message.encoding != 'mono8' or pixels.size != message.width * message.height:
+        raise ImageFormatError(
+            f'depth/near must be mono8 without padding, got {message.encoding!r} of '
+            f'{message.width}x{message.height} px in {pixels.size} bytes; see what publishes it'
+        )
+    near: NDArray[np.bool_] = pixels.reshape(message.height, message.width) == NEAR
+    return near
 
 
 def scan_of(seen: Observation, config: ScanConfig) -> ObstacleScan:

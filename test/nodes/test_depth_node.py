@@ -183,6 +183,27 @@ def test_floor_and_confidence_have_stamp_size_and_frame_of_the_depth(
     assert (np.isnan(metres(depth)) == (unsure | unknown)).all()
 
 
+def test_what_counts_as_near_comes_before_the_depth_of_its_stamp(
+    start: Callable[..., RunningNode],
+) -> None:
+    node = start(max_depth_m=1.2, near_distance_m=0.5, roi_left=0.5, min_valid_fraction=0.01)
+    got = {topic: node.listen(Image, topic) for topic in ('depth/near', 'depth/image_rect')}
+    send(node, picture(), stamp_s=9)
+    node.wait_for(lambda: all(got.values()), 'near and depth')
+    (near,), (depth,) = got.values()
+    assert near.header == depth.header
+    assert (near.encoding, near.width, near.height) == ('mono8', 32, 24)
+    values = np.frombuffer(near.data, np.uint8).reshape(24, 32)
+    depth_m = metres(depth)
+    counted = depth_m < 0.5
+    counted[:, :16] = False
+    assert counted.any()
+    assert (values == np.where(counted, 255, np.where(np.isnan(depth_m), 127, 0))).all()
+    send(node, np.zeros_like(picture()), stamp_s=10)  # dark: nothing is known
+    node.wait_for(lambda: len(got['depth/near']) == 2)
+    assert set(bytes(got['depth/near'][1].data)) == {127}
+
+
 def test_a_model_without_floor_and_confidence_says_so_and_stays_idle(
     start: Callable[..., RunningNode], capfd: pytest.CaptureFixture[str]
 ) -> None:

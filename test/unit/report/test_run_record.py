@@ -9,8 +9,6 @@ from pathlib import Path
 
 import cv2
 from fcrn_depth_ros.alert.verdict import AlertState
-from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
-from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.report.run_record import DepthNodeAccount, KeptFrame, RunRecord, WaitingImages
@@ -20,21 +18,22 @@ import pytest
 MS = 1_000_000
 SECOND = 1000 * MS
 START = 1_700_000_000 * SECOND
-CAMERA = CameraIntrinsics(40.0, 40.0, 19.5, 14.5, 40, 30)
 
 
 def frame(stamp_ns: int, depth_m: float = 2.0) -> KeptFrame:
     return KeptFrame(
-        stamp_ns, np.full((60, 80, 3), 90, np.uint8), np.full((30, 40), depth_m, np.float32)
+        stamp_ns,
+        np.full((60, 80, 3), 90, np.uint8),
+        np.full((30, 40), depth_m, np.float32),
+        np.zeros((30, 40), np.bool_),
     )
 
 
-def recorded_run(count: int = 20, mounting: CameraMounting | None = None) -> RunRecord:
+def recorded_run(count: int = 20) -> RunRecord:
     """Play `count` frames at 10 Hz; every fifth is dropped, latency is 10 ms plus 1 per frame."""
-    record = RunRecord(ProximityConfig(), mounting)
+    record = RunRecord(ProximityConfig())
     record.add_account(DepthNodeAccount({'superseded': 2, 'rejected': 5}, model='none'))
     record.add_state(START - SECOND, AlertState.STOP)
-    record.add_depth_camera(CAMERA)
     for index in range(count):
         stamp = START + index * 100 * MS
         record.add_image(stamp)
@@ -85,7 +84,7 @@ def test_a_lost_frame_is_not_accounted_for() -> None:
 
 
 def test_a_run_of_which_nothing_came_is_all_none_and_valid_json(tmp_path: Path) -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     assert record.write(tmp_path, 'jazzy') == [tmp_path / 'summary.json']
     summary = json.loads((tmp_path / 'summary.json').read_text())
     assert summary['frames_published'] == summary['frames_processed'] == 0
@@ -98,21 +97,21 @@ def test_a_run_of_which_nothing_came_is_all_none_and_valid_json(tmp_path: Path) 
 
 
 def test_a_time_that_depth_node_has_not_measured_is_null() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     record.add_account(DepthNodeAccount(inference_p50_ms=math.nan))
     assert record.summary('x')['inference_ms']['p50'] is None
     assert record.dropped_count == 0
 
 
 def test_unknown_proximity_does_not_spoil_the_mean() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     for share in (0.2, math.nan, 0.4):
         record.add_proximity(share)
     assert record.summary('x')['proximity'] == {'min': 0.2, 'max': 0.4, 'mean': pytest.approx(0.3)}
 
 
 def test_a_stamp_that_comes_twice_counts_once() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     for _ in range(2):
         record.add_image(START)
         record.add_depth(START, START + 5 * MS)
@@ -120,7 +119,7 @@ def test_a_stamp_that_comes_twice_counts_once() -> None:
 
 
 def test_the_same_state_again_is_no_change() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     stop, clear = AlertState.STOP, AlertState.CLEAR
     changes = [record.add_state(START, state) for state in (stop, stop, clear, stop)]
     assert changes == [True, False, True, True]
@@ -139,7 +138,7 @@ def test_timeline_gives_each_frame_the_state_at_its_publishing() -> None:
 
 
 def test_a_frame_without_range_is_unknown_on_the_timeline() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     record.add_depth(START, START + MS)
     assert math.isnan(record.timeline()[0].nearest_m)
     assert record.timeline()[0].state is None
@@ -160,7 +159,7 @@ def test_report_has_a_contact_sheet_and_a_video_of_all_kept_frames(tmp_path: Pat
 
 
 def test_one_frame_makes_a_report_too(tmp_path: Path) -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     record.add_image(START)
     record.add_depth(START, START + MS)
     record.keep(frame(START))
@@ -168,7 +167,7 @@ def test_one_frame_makes_a_report_too(tmp_path: Path) -> None:
 
 
 def test_pictures_are_thinned_out_when_there_are_too_many() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     kept = 0
     for index in range(3000):
         stamp = START + index * 70 * MS
@@ -182,35 +181,28 @@ def test_pictures_are_thinned_out_when_there_are_too_many() -> None:
 
 
 def test_large_pictures_are_kept_smaller() -> None:
-    record = RunRecord(ProximityConfig(), None)
+    record = RunRecord(ProximityConfig())
     record.keep(
-        KeptFrame(START, np.zeros((960, 1280, 3), np.uint8), np.ones((960, 1280), np.float32))
+        KeptFrame(
+            START, np.zeros((960, 1280, 3), np.uint8), np.ones((960, 1280), np.float32), None
+        )
     )
     assert record._kept[0].image_rgb.shape == (360, 480, 3)
     assert record._kept[0].depth_m.shape == (360, 480)
 
 
-@pytest.mark.parametrize(
-    ('mounting', 'floor_is_near'), [(None, True), (CameraMounting(0.3, 20.0), False)]
-)
-def test_the_floor_is_not_drawn_as_near_where_the_mounting_is_known(
-    mounting: CameraMounting | None, floor_is_near: bool
-) -> None:
-    record = recorded_run(mounting=mounting)
-    below = CAMERA.rays() @ np.array(CameraMounting(0.3, 20.0).down_vector(), np.float32)
-    floor_m = np.where(below > 0, 0.3 / np.maximum(below, 1e-3), 5.0).astype(np.float32)
-    floor_m[:, :5] = 0.2  # something that stands on it
-    near = record._near_pixels(floor_m)
-    assert near[:, :5].all()
-    assert near[:, 5:].any() == floor_is_near
-
-
-def test_only_the_corridor_is_drawn_as_near() -> None:
-    record = RunRecord(ProximityConfig(corridor_width_m=0.4), None)
-    record.add_depth_camera(CAMERA)
-    near = record._near_pixels(np.full((30, 40), 0.8, np.float32))
-    assert near[:, 20].all()
-    assert not near[:, [0, 39]].any()
+def test_what_depth_node_counted_as_near_is_tinted_and_what_did_not_come_is_said() -> None:
+    record = RunRecord(ProximityConfig())
+    pixels = np.full((200, 300, 3), 90, np.uint8)
+    depth_m = np.full((20, 30), 9.0, np.float32)
+    near = np.zeros((20, 30), np.bool_)
+    near[10:, 15:] = True
+    tinted = record._overlay(KeptFrame(START, pixels, depth_m, near))
+    assert (tinted[110:140, 170:, 0] > 120).all()
+    assert (tinted[110:140, :130] == 90).all()
+    unknown = record._overlay(KeptFrame(START, pixels, depth_m, None))
+    nothing = record._overlay(KeptFrame(START, pixels, depth_m, np.zeros_like(near)))
+    assert (unknown != nothing).any()
 
 
 def test_images_wait_for_their_depth_but_not_for_ever() -> None:
