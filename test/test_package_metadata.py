@@ -47,6 +47,7 @@ OPTIONAL = {
     'google',
     'gpiozero',
     'h5py',
+    'mcap',
     'irobot_create_msgs',
     'onnx',
     'pooch',

@@ -10,10 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..camera.mounting import CameraMounting
-from ..errors import ConfigurationError
-from ..perception.proximity import ProximityConfig
-from ..ros.node_settings import MountingSettings, NODE_SETTINGS
+from ..ros.node_settings import NODE_SETTINGS
 from ..settings import describe_settings
 
 NODES = ('depth_node', 'alert_node')
@@ -93,32 +90,6 @@ class ParameterValues:
     def is_relative(self) -> bool:
         """Return whether depth_node measures relative nearness, without metres."""
         return bool(self._value('proximity_mode') == 'relative')
-
-    def proximity(self) -> ProximityConfig:
-        """Return the settings with which depth_node counts what is near."""
-        config = ProximityConfig()
-        values = {
-            name: value
-            for name in describe_settings(config)
-            if (value := self._value(name)) is not None
-        }
-        try:
-            return ProximityConfig(**values)
-        except (ConfigurationError, TypeError):
-            return config
-
-    def mounting(self) -> CameraMounting | None:
-        """Return the mounting that the parameters state; None where another source has it."""
-        values = {
-            name: self._value(name)
-            for name in ('camera_height_m', 'camera_pitch_deg', 'camera_roll_deg')
-        }
-        if self._value('floor_frame') or None in values.values():
-            return None
-        try:
-            return MountingSettings(**values).mounting()
-        except ConfigurationError:
-            return None
 
     def _value(self, name: str) -> Any:
         parameter = self.nodes.get('depth_node', {}).get(name)

@@ -22,20 +22,17 @@ from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, Range
+from sensor_msgs.msg import CompressedImage, Image, LaserScan, Range
 from std_msgs.msg import Bool, Float32, String, UInt8
 
 from .frames import confidence_part, depth_part, jpeg, near_part, pack
 from .parameter_values import ParameterValues
-from .verdict import Heard, judge
+from .verdict import Heard, judge, Word
 from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
-from ..camera.mounting import inverse_floor_depth
-from ..camera.orientation import lateral_slope
 from ..errors import FcrnDepthError, ImageFormatError
-from ..perception.proximity import near_pixels
 from ..ros import quality_of_service as qos
-from ..wire.camera_info import calibration_from_camera_info
+from ..wire.contents import near_mask
 from ..wire.stamps import nanoseconds
 
 _KEPT_PICTURES = 12
@@ -43,6 +40,10 @@ _KEPT_PICTURES = 12
 _DEPTH_PATIENCE_S = 0.6
 _RATE_WINDOW_S = 3.0
 _AGES = 30
+_PICTURES: dict[str, type] = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CompressedImage': CompressedImage,
+}
 # A JPEG of the camera is handed on as it is up to this size.
 _LARGEST_JPEG = 200_000
 
@@ -75,8 +76,7 @@ class WaitingFrame:
     depth: Image | None
     color: Image | None
     confidence: Image | None
-    depth_camera: CameraInfo | None
-    parameters: ParameterValues
+    near: Image | None
     clock_ns: Callable[[], int]
 
     def encode(self) -> bytes:
@@ -102,28 +102,19 @@ class WaitingFrame:
                 depth_m = depth_metres(self.depth)
                 header['depth'] = {'width': depth_m.shape[1], 'height': depth_m.shape[0]}
                 parts['depth'] = depth_part(depth_m)
-                parts['near'] = near_part(self._near(depth_m))
                 if self.confidence is not None:
                     confidence = depth_metres(self.confidence)
                     if confidence.shape == depth_m.shape:
                         parts['confidence'] = confidence_part(confidence)
+            if self.near is not None:
+                near = near_mask(self.near)
+                header['near'] = {'width': near.shape[1], 'height': near.shape[0]}
+                parts['near'] = near_part(near)
         except FcrnDepthError as error:
             header['problem'] = str(error)
         age_ms = (self.clock_ns() - nanoseconds(newest.header.stamp)) * 1e-6
         header['age_ms'] = round(age_ms, 1)
         return pack(header, parts)
-
-    def _near(self, depth_m: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Find what depth_node counts as near, with its own rule and its own parameters."""
-        floor = slope = None
-        height, width = depth_m.shape
-        if self.depth_camera is not None:
-            lens = calibration_from_camera_info(self.depth_camera, width, height)
-            mounting = self.parameters.mounting()
-            slope = lateral_slope(lens.intrinsics, mounting)
-            if mounting is not None:
-                floor = inverse_floor_depth(lens.intrinsics, mounting)
-        return near_pixels(depth_m, self.parameters.proximity(), floor, slope)
 
 
 def depth_metres(message: Image) -> NDArray[np.float32]:
@@ -174,6 +165,19 @@ def _picture_jpeg(message: Image | CompressedImage) -> bytes:
     return jpeg(compressed_image_to_rgb(message))
 
 
+def picture_of(node: Node, namespace: str) -> tuple[str, type]:
+    """Return name and type of the picture that a depth_node reads; no name without a node."""
+    try:
+        read = node.get_subscriber_names_and_types_by_node('depth_node', namespace)
+    except Exception:  # rclpy: NodeNameNonExistentError; depth_node does not run (any more)
+        read = []
+    for name, type_names in read:
+        for type_name in type_names:
+            if type_name in _PICTURES:
+                return name, _PICTURES[type_name]
+    return '', Image
+
+
 class RobotView:
     """
     The topics of one namespace.
@@ -186,18 +190,28 @@ class RobotView:
         Of the robot: `/` or `/robot1`.
     on_frame : callable
         Called in the executor's thread when a frame waits.
+    on_word : callable
+        Called in the executor's thread when the word has changed.
 
     """
 
-    def __init__(self, node: Node, namespace: str, on_frame: Callable[[], None]) -> None:
-        self._node, self.namespace, self._on_frame = node, namespace, on_frame
+    def __init__(
+        self,
+        node: Node,
+        namespace: str,
+        on_frame: Callable[[], None],
+        on_word: Callable[[], None],
+    ) -> None:
+        self._node, self.namespace = node, namespace
+        self._on_frame, self._on_word = on_frame, on_word
+        self._word: Word | None = None
         self.parameters = ParameterValues()
         self._lock = threading.Lock()
         self._waiting: WaitingFrame | None = None
         self._number = 0
         self._pictures: deque[Image | CompressedImage] = deque(maxlen=_KEPT_PICTURES)
-        self._depth_camera: CameraInfo | None = None
         self._confidence: Image | None = None
+        self._near_pixels: deque[Image] = deque(maxlen=_KEPT_PICTURES)
         self._rates = {name: Rate() for name in ('picture', 'depth', 'range', 'stop')}
         self._ages_ms: deque[float] = deque(maxlen=_AGES)
         self._level: int | None = None
@@ -217,8 +231,9 @@ class RobotView:
         self._wants_confidence = False
         newest = qos.newest_input()
         for message_type, topic, callback, profile in (
+            # Published before the depth, it is taken before it; each depth finds its own.
+            (Image, 'depth/near', self._on_near_pixels, qos.sensor_input()),
             (Image, 'depth/image_rect', self._on_depth, newest),
-            (CameraInfo, 'depth/camera_info', self._on_depth_camera, newest),
             (LaserScan, 'depth/scan', self._on_scan, newest),
             (Float32, 'proximity', self._on_proximity, newest),
             (Bool, 'proximity/near', self._on_near, newest),
@@ -258,7 +273,9 @@ class RobotView:
 
     def follow_graph(self) -> None:
         """Subscribe to the picture that depth_node reads, whatever its name, and to extras."""
-        topic, message_type = self._find_picture()
+        topic, message_type = picture_of(self._node, self.namespace)
+        if not topic and not self._picture_topic:
+            topic = self.topic('image')
         if topic and topic != self._picture_topic:
             self._unsubscribe(self._picture_topic)
             self._pictures.clear()
@@ -281,21 +298,6 @@ class RobotView:
         """Subscribe to the confidence from now on."""
         self._wants_confidence = True
         self.follow_graph()
-
-    def _find_picture(self) -> tuple[str, type]:
-        types = {
-            'sensor_msgs/msg/Image': Image,
-            'sensor_msgs/msg/CompressedImage': CompressedImage,
-        }
-        try:
-            read = self._node.get_subscriber_names_and_types_by_node('depth_node', self.namespace)
-        except Exception:  # rclpy: NodeNameNonExistentError; depth_node does not run (any more)
-            read = []
-        for name, type_names in read:
-            for type_name in type_names:
-                if type_name in types:
-                    return name, types[type_name]
-        return ('', Image) if self._picture_topic else (self.topic('image'), Image)
 
     def _on_picture(self, message: Image | CompressedImage) -> None:
         now_s = time.monotonic()
@@ -332,6 +334,8 @@ class RobotView:
         confidence = self._confidence
         if depth is None or confidence is None or confidence.header != depth.header:
             confidence = None
+        seen = depth or color
+        near = next((n for n in self._near_pixels if seen and n.header == seen.header), None)
         with self._lock:
             self._number += 1
             self._waiting = WaitingFrame(
@@ -340,8 +344,7 @@ class RobotView:
                 depth,
                 color,
                 confidence,
-                self._depth_camera,
-                self.parameters.copy(),
+                near,
                 self._clock_ns,
             )
         self._on_frame()
@@ -352,14 +355,15 @@ class RobotView:
     def _on_confidence(self, message: Image) -> None:
         self._confidence = message
 
-    def _on_depth_camera(self, message: CameraInfo) -> None:
-        self._depth_camera = message
+    def _on_near_pixels(self, message: Image) -> None:
+        self._near_pixels.append(message)
 
     def _on_scan(self, message: LaserScan) -> None:
         self._scan, self._scan_s = message, time.monotonic()
 
     def _on_proximity(self, message: Float32) -> None:
         self._proximity, self._proximity_s = message.data, time.monotonic()
+        self._look_at_word()
 
     def _on_near(self, message: Bool) -> None:
         self._near = message.data
@@ -381,6 +385,14 @@ class RobotView:
 
     def _on_state(self, message: String) -> None:
         self._state = message.data
+        # The level comes first, and its reason is this one.
+        self._look_at_word()
+
+    def _look_at_word(self) -> None:
+        word, _ = self._judge(time.monotonic())
+        if word is not self._word:
+            self._word = word
+            self._on_word()
 
     def on_diagnostics(self, status: DiagnosticStatus) -> None:
         """Take a status of a node of this robot."""
@@ -397,15 +409,7 @@ class RobotView:
     def status(self) -> dict[str, Any]:
         """Return what the page shows beside pictures, as JSON values."""
         now_s = time.monotonic()
-        word, reason = judge(
-            Heard(
-                self._level,
-                self._state,
-                self._rates['stop'].age_s(now_s),
-                self._proximity,
-                now_s - self._proximity_s,
-            )
-        )
+        word, reason = self._judge(now_s)
         rates, ages_ms = self._rates, list(self._ages_ms)
         return {
             'type': 'status',
@@ -426,6 +430,17 @@ class RobotView:
             'depth_age_s': _number(rates['depth'].age_s(now_s)),
             'latency_ms': _number(float(np.median(ages_ms)) if ages_ms else math.nan),
         }
+
+    def _judge(self, now_s: float) -> tuple[Word, str]:
+        return judge(
+            Heard(
+                self._level,
+                self._state,
+                self._rates['stop'].age_s(now_s),
+                self._proximity,
+                now_s - self._proximity_s,
+            )
+        )
 
     def _range_values(self, now_s: float) -> dict[str, Any] | None:
         message = self._range

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 import time
 from typing import Any
 
@@ -32,8 +34,11 @@ from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import qos_profile_parameter_events
 from std_srvs.srv import SetBool, Trigger
 
+from .mcap_file import McapFile
 from .parameter_values import NODES, ShownParameter
-from .robot_view import RobotView
+from .recording import new_path, Recording
+from .robot_view import picture_of, RobotView
+from ..errors import ConfigurationError
 from ..ros import quality_of_service as qos
 
 _SUFFIXES = ('/alert/level', '/proximity/range', '/depth/image_rect')
@@ -61,6 +66,14 @@ class Answer:
     message: str
 
 
+@dataclass(frozen=True)
+class RecordingPlace:
+    """A folder, and the most bytes of one file in it."""
+
+    folder: Path
+    most_bytes: int
+
+
 @dataclass(eq=False)
 class _Call:
     """A request that waits for its service, or for the answer."""
@@ -83,11 +96,23 @@ class Robots:
         Must be added to an executor before the first request.
     on_frame : callable
         Called with a namespace when a frame of that robot waits, in the executor's thread.
+    on_word : callable
+        Called in the executor's thread when the word of a robot has changed.
+    recordings : RecordingPlace
+        Where recordings go, and how large they may get.
 
     """
 
-    def __init__(self, node: Node, on_frame: Callable[[str], None]) -> None:
-        self._node, self._on_frame = node, on_frame
+    def __init__(
+        self,
+        node: Node,
+        on_frame: Callable[[str], None],
+        on_word: Callable[[], None],
+        recordings: RecordingPlace,
+    ) -> None:
+        self._node, self._on_frame, self._on_word = node, on_frame, on_word
+        self._place = recordings
+        self._recordings: dict[str, Recording] = {}
         self.names: tuple[str, ...] = ()
         self.views: dict[str, RobotView] = {}
         self._watchers: dict[str, int] = {}
@@ -126,6 +151,15 @@ class Robots:
     def call(self, robot: str, service: str, value: bool) -> Future[Answer]:
         """Call one of SERVICES of alert_node; `value` is for those that take one."""
         return self._ask(partial(self._call_alert, robot, service, value))
+
+    def record(self, robot: str, on: bool) -> Future[Answer]:
+        """Begin or end a recording of a robot; it goes on when nobody watches."""
+        return self._ask(partial(self._record, robot, on))
+
+    def recording(self, robot: str) -> dict[str, Any] | None:
+        """Return what is known of the recording of a robot, as JSON values; None without one."""
+        recording = self._recordings.get(robot)
+        return None if recording is None else recording.status()
 
     def want_confidence(self, robot: str) -> None:
         """Show the confidence of the depth, where the network gives one."""
@@ -167,7 +201,9 @@ class Robots:
         self._watchers[robot] = self._watchers.get(robot, 0) + 1
         self._left_s.pop(robot, None)
         if robot not in self.views:
-            self.views[robot] = RobotView(self._node, robot, lambda: self._on_frame(robot))
+            self.views[robot] = RobotView(
+                self._node, robot, lambda: self._on_frame(robot), self._on_word
+            )
             for node in NODES:
                 self._refresh(robot, node)
 
@@ -176,6 +212,41 @@ class Robots:
         if self._watchers[robot] <= 0:
             del self._watchers[robot]
             self._left_s[robot] = time.monotonic()
+
+    def close(self) -> None:
+        """End the recordings."""
+        for robot in list(self._recordings):
+            self._recordings.pop(robot).close()
+
+    def _record(self, robot: str, on: bool, done: Callable[[Answer], None]) -> None:
+        recording = self._recordings.get(robot)
+        if not on:
+            if recording is None:
+                done(Answer(False, f'{robot} is not recorded'))
+                return
+            del self._recordings[robot]
+            recording.close()
+            done(Answer(True, recording.summary()))
+            return
+        if recording is not None and recording.file.is_open:
+            done(Answer(False, f'{robot} is recorded already, to {recording.file.path}'))
+            return
+        path = new_path(self._place.folder, robot, datetime.now())
+        try:
+            file = McapFile(path, self._place.most_bytes)
+        except ConfigurationError as error:
+            done(Answer(False, str(error)))
+            return
+        self._recordings[robot] = Recording(self._node, robot, file)
+        self._follow_recordings()
+        done(Answer(True, ''))
+
+    def _follow_recordings(self) -> None:
+        for robot, recording in list(self._recordings.items()):
+            recording.follow_picture(*picture_of(self._node, robot))
+            if not recording.file.is_open:
+                # It has ended by itself; what it says is shown until the next one.
+                recording.close()
 
     def _want_confidence(self, robot: str) -> None:
         view = self.views.get(robot)
@@ -198,6 +269,7 @@ class Robots:
                 }
             )
         )
+        self._follow_recordings()
         for robot, view in self.views.items():
             view.follow_graph()
             for node in NODES:

@@ -199,6 +199,13 @@ class DashboardServer:
         except RuntimeError:  # the server is ending
             pass
 
+    def word_changed(self) -> None:
+        """Send the status now, not when it is due; any thread may call this."""
+        try:
+            self._loop.call_soon_threadsafe(self._send_status)
+        except RuntimeError:  # the server is ending
+            pass
+
     # Server thread -------------------------------------------------------------------------
 
     async def _serve(
@@ -364,7 +371,7 @@ class DashboardServer:
             if client.robot:
                 self._robots.want_confidence(client.robot)
             return bool(client.robot)
-        if kind in ('set', 'call', 'phone'):
+        if kind in ('set', 'call', 'phone', 'record'):
             return self._take_request(client, kind, said)
         return False
 
@@ -415,6 +422,10 @@ class DashboardServer:
             if isinstance(value, (int, float)) and not abs(value) < 2**53:
                 return False
             future = self._robots.set_parameter(client.robot, str(node), name[:200], value)
+        elif kind == 'record':
+            if not isinstance(said.get('on'), bool):
+                return False
+            future = self._robots.record(client.robot, said['on'])
         else:
             service, on = said.get('service'), said.get('on', True)
             if service not in SERVICES or not isinstance(on, bool):
@@ -464,7 +475,8 @@ class DashboardServer:
                 client.put('status', '{"type": "status"}')  # the connection lives
                 continue
             if client.robot not in texts:
-                texts[client.robot] = json.dumps(view.status(), allow_nan=False)
+                status = view.status() | {'recording': self._robots.recording(client.robot)}
+                texts[client.robot] = json.dumps(status, allow_nan=False)
             client.put('status', texts[client.robot])
             version = (client.robot, view.parameters.version)
             if version != client.parameters_version:

@@ -23,14 +23,14 @@ from rclpy.utilities import remove_ros_args
 
 from ..errors import ConfigurationError
 from ..ros.node_settings import DashboardSettings, NODE_SETTINGS
-from ..ros.parameters import ParameterGroup
+from ..ros.parameters import given_options, ParameterGroup
 from ..ros.process import run_nodes
 
 try:
     from ..dashboard.access import AccessRules, is_loopback, own_names, token_from_file
     from ..dashboard.certificate import load_certificate, own_addresses, own_certificate
     from ..dashboard.phone import Phone
-    from ..dashboard.robots import Robots
+    from ..dashboard.robots import RecordingPlace, Robots
     from ..dashboard.server import DashboardServer
 
     MISSING = ''
@@ -71,7 +71,13 @@ class Dashboard(Node):
         if not is_local:
             tls, fingerprint = load_certificate(*_certificate_files(settings))
             token = token_from_file(_folder() / 'token')
-        self._robots = Robots(self, lambda robot: self._frame_waits(robot))
+        folder = settings.recordings or str(_folder() / 'recordings')
+        self._robots = Robots(
+            self,
+            self._frame_waits,
+            self._word_changed,
+            RecordingPlace(Path(folder).expanduser(), round(settings.recording_limit_mb * 1e6)),
+        )
         server = DashboardServer(
             self._robots,
             AccessRules(tls is not None, token, own_names()),
@@ -88,10 +94,15 @@ class Dashboard(Node):
         if self._server is not None:
             self._server.stop()
             self._server = None
+            self._robots.close()
 
     def _frame_waits(self, robot: str) -> None:
         if self._server is not None:
             self._server.frame_waits(robot)
+
+    def _word_changed(self) -> None:
+        if self._server is not None:
+            self._server.word_changed()
 
     def _invite(self, settings: DashboardSettings, token: str, fingerprint: str) -> None:
         """Print where the page is; the token goes to the terminal only, not to the log."""
@@ -168,8 +179,7 @@ def parse_command_line(arguments: list[str]) -> list[Parameter[Any]]:
     parser.add_argument(
         '--control', action='store_const', const=True, help='let the page change things'
     )
-    options = vars(parser.parse_args(arguments))
-    return [Parameter(name, value=value) for name, value in options.items() if value is not None]
+    return given_options(parser, arguments)
 
 
 def main(args: list[str] | None = None) -> int:

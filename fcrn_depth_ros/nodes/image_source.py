@@ -48,7 +48,7 @@ from ..ros import quality_of_service as qos
 from ..ros.hang_guard import must_end
 from ..ros.messages import camera_info_message, image_message
 from ..ros.node_settings import ImageSourceSettings, NODE_SETTINGS
-from ..ros.parameters import ParameterGroup
+from ..ros.parameters import given_options, ParameterGroup
 from ..ros.process import run_nodes
 
 # OpenCV gives up a network camera after half a minute.
@@ -400,8 +400,7 @@ def parse_command_line(arguments: list[str]) -> list[Parameter[Any]]:
         help='camera.json or ROS calibration YAML',
     )
     parser.add_argument('--loop', action='store_const', const=True, help='start again at the end')
-    options = vars(parser.parse_args(arguments))
-    return [Parameter(name, value=value) for name, value in options.items() if value is not None]
+    return given_options(parser, arguments)
 
 
 def main(args: list[str] | None = None) -> int:

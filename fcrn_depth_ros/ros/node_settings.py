@@ -346,6 +346,20 @@ class DashboardSettings(Settings):
     private_key: str = setting(
         '', 'PEM file of the private key of the certificate.', read_only=True
     )
+    recordings: str = setting(
+        '',
+        'Folder of the MCAP files that the page records (with control). Empty is '
+        '~/.ros/fcrn_depth_ros/recordings.',
+        read_only=True,
+    )
+    recording_limit_mb: float = setting(
+        2000.0,
+        'A recording ends by itself when so much has been written, or when less than 500 MB are '
+        'free on the disk, in MB.',
+        minimum=1.0,
+        maximum=1e6,
+        read_only=True,
+    )
 
 
 NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {

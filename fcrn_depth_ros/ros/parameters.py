@@ -18,6 +18,7 @@ contradiction in a YAML file or at the command line raises ConfigurationError.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 from dataclasses import dataclass
@@ -261,6 +262,29 @@ class ParameterGroup:
             config_class: dataclasses.replace(config, **changes.get(config_class, {}))
             for config_class, config in self._snapshot.configs.items()
         }
+
+
+def given_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str]
+) -> list[Parameter[Any]]:
+    """
+    Read options that are named after parameters, with None for those that are not given.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Has no default but None.
+    arguments : sequence of str
+        Without the program's name and the ROS arguments.
+
+    Returns
+    -------
+    list of rclpy.parameter.Parameter
+        One for each option given.
+
+    """
+    options = vars(parser.parse_args(arguments))
+    return [Parameter(name, value=value) for name, value in options.items() if value is not None]
 
 
 class _RefusedParameter(Parameter):  # type: ignore[type-arg]  # not generic in Jazzy

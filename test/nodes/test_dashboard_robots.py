@@ -6,17 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 import threading
 from typing import Any
 
 from fake_robots import wait_for
-from fcrn_depth_ros.dashboard.robots import Answer, Robots
+from fcrn_depth_ros.dashboard.robots import Answer, RecordingPlace, Robots
 from fcrn_depth_ros.nodes.alert_node import AlertNode
+from mcap.reader import make_reader
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
+from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import Range
+from std_msgs.msg import Bool, String, UInt8
 
 ANSWER_S = 60.0
 
@@ -24,12 +29,15 @@ ANSWER_S = 60.0
 class Graph:
     """An alert_node, the robots of a page, and an executor in a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         rclpy.init()
         self.alert = AlertNode()
         self.page = Node('page')
         self.other = self.page.create_publisher(Range, '/two/proximity/range', 1)
-        self.robots = Robots(self.page, lambda robot: None)
+        self.robots = Robots(
+            self.page, lambda robot: None, lambda: None, RecordingPlace(folder, 1_000_000)
+        )
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.alert)
         self.executor.add_node(self.page)
@@ -61,8 +69,8 @@ class Graph:
 
 
 @pytest.fixture(scope='module')
-def graph() -> Iterator[Graph]:
-    graph = Graph()
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    graph = Graph(tmp_path_factory.mktemp('recordings'))
     graph.robots.watch('/')
     wait_for(lambda: graph.parameter('latch'), 'the parameters come')
     yield graph
@@ -115,6 +123,39 @@ def test_the_state_is_seen(graph: Graph) -> None:
     view = graph.robots.views['/']
     wait_for(lambda: view.status()['word'] == 'STOP', 'alert_node holds the robot')
     wait_for(lambda: view.diagnostics()['nodes'], 'diagnostics come')
+
+
+def test_a_recording_can_be_read_back_message_by_message(graph: Graph) -> None:
+    graph.other.publish(Range())
+    assert graph.robots.record('/', False).result(ANSWER_S) == Answer(False, '/ is not recorded')
+    assert graph.robots.record('/', True).result(ANSWER_S).ok
+    again = graph.robots.record('/', True).result(ANSWER_S)
+    assert not again.ok and 'recorded already' in again.message
+    recording = graph.robots._recordings['/']
+    wait_for(lambda: recording.file.messages > 10, 'messages come')
+    status = graph.robots.recording('/')
+    assert status is not None and status['on'] and ' MB in ' in status['text']
+    answer = graph.robots.record('/', False).result(ANSWER_S)
+    assert answer.ok and str(graph.folder) in answer.message
+    assert graph.robots.recording('/') is None
+    (path,) = graph.folder.glob('*.mcap')
+    kinds = {'/alert/level': UInt8, '/alert/state': String, '/stop': Bool}
+    found = {}
+    with path.open('rb') as file:
+        for schema, channel, message in make_reader(file).iter_messages():
+            assert schema is not None and schema.encoding == 'ros2msg'
+            if channel.topic in kinds:
+                found[channel.topic] = deserialize_message(message.data, kinds[channel.topic])
+    assert found['/alert/level'] == UInt8(data=2) and found['/stop'] == Bool(data=True)
+    assert found['/alert/state'].data.startswith('STOP: ')
+    # With rosbags, which Rerun and others are like, from the definitions in the file.
+    with AnyReader([path]) as bag:
+        levels = [
+            bag.deserialize(data, connection.msgtype).data
+            for connection, _, data in bag.messages()
+            if connection.topic == '/alert/level'
+        ]
+    assert levels == [2]
 
 
 def test_nobody_watching_ends_the_subscriptions(graph: Graph) -> None:

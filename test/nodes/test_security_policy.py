@@ -11,6 +11,7 @@ import time
 from typing import Any
 import xml.etree.ElementTree as ElementTree
 
+from fcrn_depth_ros.dashboard.recording import TOPICS
 from fcrn_depth_ros.nodes.alert_node import AlertNode
 from fcrn_depth_ros.nodes.dashboard import Dashboard
 from fcrn_depth_ros.nodes.demo import free_domain_id
@@ -23,6 +24,21 @@ from rclpy.parameter import Parameter
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = ElementTree.parse(ROOT / 'config' / 'security' / 'policy.xml').getroot()
 CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
+
+# What the page shows at all times of what it can record.
+SHOWN = {
+    'depth/image_rect',
+    'depth/near',
+    'depth/scan',
+    'proximity',
+    'proximity/near',
+    'proximity/range',
+    'proximity/scale_verified',
+    'alert/level',
+    'alert/state',
+    'stop',
+    '/diagnostics',
+}
 
 # What a node has only where something is installed or set: (node, kind, name).
 SOMETIMES = {
@@ -39,6 +55,10 @@ SOMETIMES = {
     ('dashboard', 'subscribe', '/image/compressed'),
     ('dashboard', 'subscribe', '/depth/confidence'),
     ('dashboard', 'subscribe', '/depth/image_color'),
+    # While it records; the transforms where tf2_msgs is installed.
+    ('dashboard', 'subscribe', '/tf'),
+    ('dashboard', 'subscribe', '/tf_static'),
+    *(('dashboard', 'subscribe', f'/{name.lstrip("/")}') for name in TOPICS if name not in SHOWN),
 }
 # Service servers that Jazzy's rclpy does not have.
 NEWER = 'get_type_description'
@@ -105,6 +125,11 @@ def test_the_policy_fits_the_graph(nodes: list[Any]) -> None:
             time.sleep(0.1)
         assert expected - has == set(), f'{name} has none of these; take them out'
         assert has - allowed(name) == set(), f'{name} has these, which the policy lacks'
+
+
+def test_what_a_recording_subscribes_to_is_allowed(nodes: list[Any]) -> None:
+    names = {f'/{name.lstrip("/")}' for name in TOPICS}
+    assert {('subscribe', name) for name in names} <= allowed('dashboard')
 
 
 def test_the_requests_of_the_page_are_those_that_it_makes(nodes: list[Any]) -> None:

@@ -155,7 +155,7 @@ def test_each_word_is_shown_and_announced(shown: Shown) -> None:
 
 
 def test_the_distance_under_the_pointer_and_under_the_keyboards_cross(shown: Shown) -> None:
-    shown.robots.views['/'].frame = lambda number: frame_with_a_box(number)
+    shown.robots.views['/'].frame = frame_with_a_box
     page = shown.visit()
     box = page.locator('#depth').bounding_box()
     assert box is not None
@@ -170,21 +170,32 @@ def test_the_distance_under_the_pointer_and_under_the_keyboards_cross(shown: Sho
     expect(page.locator('#readout')).to_have_text('1.25 m')
 
 
-def frame_with_a_box(number: int) -> bytes:
+def frame_with_a_box(number: int, has_near: bool = True) -> bytes:
     from fcrn_depth_ros.dashboard.frames import depth_part, jpeg, near_part, pack
     import numpy as np
 
     depth_m = np.full((48, 64), 3.5, np.float32)
     depth_m[:4] = np.nan
     depth_m[14:44, 20:44] = 1.25
-    return pack(
-        {'number': number, 'age_ms': 80.0, 'depth': {'width': 64, 'height': 48}},
-        {
-            'picture': jpeg(np.full((48, 64, 3), 90, np.uint8)),
-            'depth': depth_part(depth_m),
-            'near': near_part(depth_m < 1.5),
-        },
-    )
+    size = {'width': 64, 'height': 48}
+    header = {'number': number, 'age_ms': 80.0, 'depth': size}
+    parts = {
+        'picture': jpeg(np.full((48, 64, 3), 90, np.uint8)),
+        'depth': depth_part(depth_m),
+    }
+    if has_near:
+        header['near'] = size
+        parts['near'] = near_part(depth_m < 1.5)
+    return pack(header, parts)
+
+
+def test_where_nothing_says_what_is_near_the_page_says_so(shown: Shown) -> None:
+    view = shown.robots.views['/']
+    view.frame = frame_with_a_box
+    page = shown.visit()
+    expect(page.locator('#near-legend')).to_have_text(re.compile('^counts as near'))
+    view.frame = lambda number: frame_with_a_box(number, has_near=False)
+    expect(page.locator('#near-legend')).to_have_text(re.compile('is not drawn'))
 
 
 def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: Shown) -> None:
@@ -198,6 +209,12 @@ def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: S
     kind, robot, node, name, value = shown.robots.asked[-1]
     assert (kind, robot, node, name) == ('set', '/', 'alert_node', 'stop_distance_m')
     assert 0.4 <= value < 0.5
+    # What is typed meanwhile stays, though somebody else sets another value.
+    wait_for(lambda: field.input_value() != '0.5', 'the value in force comes back')
+    field.fill('0.9')
+    shown.robots.views['/'].parameters.change('alert_node', 'stop_distance_m', 0.31)
+    expect(slider).to_have_attribute('aria-valuetext', '0.31')
+    expect(field).to_have_value('0.9')
     refusal = 'stop_distance_m must be a finite number in [0, 100], got 1000.0; meaning: …'
     shown.robots.answer = Answer(False, refusal)
     field.fill('1000')
@@ -205,7 +222,7 @@ def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: S
     says = page.locator('#parameter-alert_node-stop_distance_m-says')
     expect(says).to_have_text(f'Refused: {refusal}')
     # The value in force comes back.
-    expect(field).to_have_value(re.compile(r'^0\.4'))
+    expect(field).to_have_value('0.31')
     assert not shown.complaints
 
 
@@ -231,12 +248,22 @@ def test_what_may_set_the_robot_moving_asks_first(shown: Shown) -> None:
     ]
 
 
+def test_a_recording_is_begun_and_ended(shown: Shown) -> None:
+    page = shown.visit()
+    expect(page.locator('#recording')).to_be_hidden()
+    page.get_by_role('button', name='Record').click()
+    expect(page.locator('#recording')).to_have_text('Recording: 3 s, 1.0 MB in /tmp/x.mcap')
+    page.get_by_role('button', name='Stop recording').click()
+    expect(page.locator('#recording')).to_have_text('Recorded: 3 s, 1.0 MB in /tmp/x.mcap')
+    assert shown.robots.asked == [('record', '/', True), ('record', '/', False)]
+
+
 def test_a_read_only_page_offers_nothing_to_change(browser: Browser) -> None:
     shown = Shown(browser, control=False)
     try:
         page = shown.visit()
         expect(page.locator('#mode')).to_have_text('read-only')
-        for name in ('Reset stop', 'Disable', 'Mute'):
+        for name in ('Reset stop', 'Disable', 'Mute', 'Record'):
             expect(page.get_by_role('button', name=name)).to_be_disabled()
         expect(page.locator('#parameter-alert_node-stop_distance_m')).to_be_disabled()
     finally:
@@ -263,6 +290,12 @@ navigator.vibrate = (pattern) => {
   document.documentElement.dataset.felt = JSON.stringify(pattern);
   return true;
 };
+// What had been felt last when the page had answered a new state.
+document.addEventListener('state', ({ detail }) => setTimeout(() => {
+  const { dataset } = document.documentElement;
+  const last = JSON.stringify(window.felt.at(-1));
+  dataset.answers = `${dataset.answers ?? ''} ${detail.state} ${last}`;
+}));
 """
 
 
@@ -291,6 +324,9 @@ def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
     for word, pattern in (('CAUTION', '[70]'), ('STOP', '[230]'), ('BLIND', '[60,80,60,80,350]')):
         view.changes = {'word': word, 'reason': 'a reason'}
         expect(html).to_have_attribute('data-felt', pattern)
+    # Each at once, and not with the repeating of what was felt before.
+    answers = 'CAUTION [70] STOP [230] BLIND [60,80,60,80,350]'
+    expect(html).to_have_attribute('data-answers', re.compile(re.escape(answers)))
     view.changes = {}
     page.get_by_role('button', name='Stop', exact=True).click()
     expect(html).to_have_attribute('data-felt', '0')

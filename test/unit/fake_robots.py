@@ -57,7 +57,12 @@ def synthetic_frame(number: int) -> bytes:
     picture = np.full((480, 640, 3), 150, np.uint8)
     picture[140:440, 200:440] = (110, 80, 50)
     return pack(
-        {'number': number, 'age_ms': 80.0, 'depth': {'width': WIDTH, 'height': HEIGHT}},
+        {
+            'number': number,
+            'age_ms': 80.0,
+            'depth': {'width': WIDTH, 'height': HEIGHT},
+            'near': {'width': WIDTH, 'height': HEIGHT},
+        },
         {
             'picture': jpeg(picture),
             'depth': depth_part(depth_m),
@@ -158,6 +163,7 @@ class FakeRobots:
         self.views: dict[str, Any] = {'/': FakeView()}
         self.watched: list[str] = []
         self.asked: list[tuple[Any, ...]] = []
+        self.recordings: dict[str, dict[str, Any]] = {}
         self.answer = Answer(True, '')
         self.on_frame: Callable[[str], None] = lambda robot: None
         self._ends = threading.Event()
@@ -191,6 +197,16 @@ class FakeRobots:
     def want_confidence(self, robot: str) -> None:
         """Keep the request."""
         self.asked.append(('confidence', robot))
+
+    def record(self, robot: str, on: bool) -> Future[Answer]:
+        """Keep the request, and let the status tell of it."""
+        self.asked.append(('record', robot, on))
+        self.recordings[robot] = {'on': on, 'text': '3 s, 1.0 MB in /tmp/x.mcap', 'problem': ''}
+        return self._answered()
+
+    def recording(self, robot: str) -> dict[str, Any] | None:
+        """Give what a test has begun."""
+        return self.recordings.get(robot)
 
     def post(self, work: Callable[..., None], *arguments: Any) -> None:
         """Do it at once."""

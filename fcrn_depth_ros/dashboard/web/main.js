@@ -46,7 +46,7 @@ connection.addEventListener('hello', ({ detail }) => {
   mode.textContent = text(control ? 'control' : 'readOnly');
   mode.title = control ? '' : text('readOnlyHint');
   mode.classList.toggle('on', control);
-  for (const id of ['reset', 'enable', 'mute']) byId(id).disabled = !control;
+  for (const id of ['reset', 'enable', 'mute', 'record']) byId(id).disabled = !control;
   byId('phone-open').hidden = !control || !navigator.mediaDevices;
   byId('answer').textContent = control ? '' : text('readOnlyHint');
 });
@@ -132,14 +132,14 @@ function put(id, value) {
 function show() {
   const [state, reason] = verdict();
   const signs = { CONNECTING: 'LOST', NO_ROBOT: 'NO_ALERT' };
-  if (state !== shownWord) {
+  const isNew = state !== shownWord;
+  if (isNew) {
     shownWord = state;
     document.body.dataset.word = state;
     byId('sign').setAttribute('href', `#sign-${signs[state] ?? state}`);
     put('word', word(state));
     put('announcement', `${word(state)}: ${reason}`);
     document.title = `${word(state)} · ${text('title')}`;
-    document.dispatchEvent(new CustomEvent('state', { detail: { state, reason } }));
   }
   put('reason', reason);
   const isLive = !['LOST', 'CONNECTING', 'NO_ROBOT'].includes(state);
@@ -156,8 +156,14 @@ function show() {
   put('latency', now?.latency_ms != null && now.depth_age_s < 2 ? `${Math.round(now.latency_ms)} ms` : '–');
   put('scale-verified', scaleText(now, isKnown ? range : null));
   put('history-note', isKnown && range.sigma_m ? `± ${distance(range.sigma_m)}` : '');
+  const recording = now?.recording;
+  byId('recording').hidden = !recording;
+  put('recording', recording ? text(recording.on ? 'recording' : 'recorded', { what: recording.text }) : '');
+  put('record', text(recording?.on ? 'recordStop' : 'record'));
   byId('enable').textContent = text(now?.word === 'DISABLED' ? 'enable' : 'disable');
   document.dispatchEvent(new CustomEvent('look', { detail: { state, status: now, isKnown: Boolean(isKnown), thresholds: thresholds() } }));
+  // After the look, which whoever answers the new state takes its distance from.
+  if (isNew) document.dispatchEvent(new CustomEvent('state', { detail: { state, reason } }));
 }
 
 function scaleText(now, range) {
@@ -207,8 +213,10 @@ function confirm(what) {
   });
 }
 
-async function call(service, on = true) {
-  const answer = await connection.ask({ type: 'call', service, on });
+const call = (service, on = true) => ask({ type: 'call', service, on });
+
+async function ask(message) {
+  const answer = await connection.ask(message);
   const says = byId('answer');
   says.textContent = answer.message ?? text('noAnswer');
   says.classList.toggle('bad', !answer.ok);
@@ -225,6 +233,8 @@ byId('mute').addEventListener('click', async () => {
   isMuted = !isMuted;
   byId('mute').textContent = text(isMuted ? 'unmute' : 'mute');
 });
+
+byId('record').addEventListener('click', () => ask({ type: 'record', on: !status?.recording?.on }));
 
 document.addEventListener('wantsConfidence', () => connection.send({ type: 'confidence' }));
 

@@ -22,7 +22,7 @@ function make(tag, properties = {}, ...children) {
 }
 
 class Row {
-  #field; #slider; #says; #waits = 0; #isLate = false; #shown; #send;
+  #field; #slider; #says; #waits = 0; #isLate = false; #isTyping = false; #shown; #send;
 
   constructor(node, parameter, send, disabled) {
     this.node = node;
@@ -66,13 +66,20 @@ class Row {
     if (kind === 'string') {
       const input = make('input', { type: 'text', id, spellcheck: false, autocomplete: 'off' });
       input.addEventListener('change', () => this.#set(input.value));
+      this.#watchTyping(input);
       return input;
     }
     const input = make('input', { type: 'number', id, step: kind === 'int' ? 1 : 'any', inputMode: 'decimal' });
     if (minimum !== null) { input.min = minimum; input.max = maximum; }
     // A value out of bounds is sent all the same: the node is the one that says why it is refused.
     input.addEventListener('change', () => { if (input.value !== '') this.#set(input.valueAsNumber); });
+    this.#watchTyping(input);
     return input;
+  }
+
+  #watchTyping(input) {
+    input.addEventListener('input', () => { this.#isTyping = true; });
+    for (const end of ['change', 'blur']) input.addEventListener(end, () => { this.#isTyping = false; });
   }
 
   #makeSlider({ kind, minimum, maximum, value }) {
@@ -108,8 +115,8 @@ class Row {
     this.#shown = value;
     if (kind === 'bool') { this.#field.checked = value; return; }
     const shown = kind === 'double' ? +value.toPrecision(6) : value;
-    // What is being typed is not taken away by a report of the value that was there before.
-    if (document.activeElement !== this.#field || isNew) this.#field.value = shown;
+    // What is being typed is not taken away.
+    if (!this.#isTyping && (document.activeElement !== this.#field || isNew)) this.#field.value = shown;
     if (this.#slider && document.activeElement !== this.#slider) {
       if (value > Number(this.#slider.max)) this.#slider.max = value;
       this.#slider.value = value;

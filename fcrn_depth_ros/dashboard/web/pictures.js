@@ -118,10 +118,14 @@ export class Pictures {
     const last = this.#frame;
     this.#frame = { ...frame, picture: frame.picture ?? last?.picture };
     if (!frame.depth && !frame.color && last) {
-      Object.assign(this.#frame, { depth: last.depth, color: last.color, size: last.size, near: null });
+      Object.assign(this.#frame, { depth: last.depth, color: last.color, size: last.size });
     } else {
       this.#frame.size = frame.header.depth;
     }
+    const hasNear = Boolean(frame.near);
+    const legend = document.getElementById('near-legend');
+    legend.textContent = text(hasNear ? 'nearLegend' : 'nearUnknown');
+    legend.previousElementSibling.hidden = !hasNear;
     this.#draw();
   }
 
@@ -177,12 +181,12 @@ export class Pictures {
     if (!frame?.picture) return;
     context.imageSmoothingQuality = 'high';
     context.drawImage(frame.picture, 0, 0, canvas.width, canvas.height);
-    if (frame.near && frame.depth) this.#drawNear(context, canvas, frame);
+    if (frame.near) this.#drawNear(context, canvas, frame);
     this.#drawCross(context, canvas);
   }
 
   #drawNear(context, canvas, frame) {
-    const { width, height } = frame.size;
+    const { width, height } = frame.header.near;
     const mask = scratch('mask', width, height);
     const pen = mask.getContext('2d');
     const image = pen.createImageData(width, height);

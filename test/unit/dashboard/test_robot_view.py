@@ -12,9 +12,8 @@ import zlib
 
 from builtin_interfaces.msg import Time
 from fake_robots import all_parameters
-from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.dashboard.robot_view import RobotView
-from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
+from fcrn_depth_ros.ros.messages import depth_image_message, image_message
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, LaserScan, Range
@@ -57,11 +56,15 @@ class Seen:
     def __init__(self) -> None:
         self.node = FakeNode()
         self.offered = 0
-        self.view = RobotView(self.node, '/robot', self._count)
+        self.words: list[str] = []
+        self.view = RobotView(self.node, '/robot', self._count, self._take_word)
         self.view.parameters = all_parameters()
 
     def _count(self) -> None:
         self.offered += 1
+
+    def _take_word(self) -> None:
+        self.words.append(self.view.status()['word'])
 
     def hear(self, topic: str, message: Any) -> None:
         name = topic if topic.startswith('/') else f'/robot/{topic}'
@@ -103,18 +106,39 @@ def test_a_depth_goes_out_with_the_picture_of_its_stamp(seen: Seen, encoding: st
     assert header['age_ms'] == 1000.0
     assert parts['picture'][:2] == b'\xff\xd8'
     assert np.frombuffer(zlib.decompress(parts['depth']), '<u2').tolist() == [800] * 192
-    assert zlib.decompress(parts['near']) == b'\xff' * 24  # 0.8 m is near: below 1 m
+    assert 'near' not in parts
     assert seen.view.take_frame() is None
 
 
-def test_near_is_what_depth_node_counts_floor_left_out(seen: Seen) -> None:
-    seen.view.parameters.change('depth_node', 'camera_height_m', 0.3)
-    lens = CameraIntrinsics(12.0, 12.0, 7.5, 5.5, 16, 12)
-    seen.hear('depth/camera_info', camera_info_message(STAMP, lens))
-    seen.hear('depth/image_rect', depth(metres=0.85))
-    _, parts = seen.frame()
-    near = np.unpackbits(np.frombuffer(zlib.decompress(parts['near']), np.uint8)).reshape(12, 16)
-    assert near[:9].all() and not near[-1].any()
+def near(header: Header = STAMP) -> Any:
+    values = np.zeros((12, 16), np.uint8)
+    values[:, 8:], values[:3] = 255, 127
+    return image_message(header, values, 'mono8')
+
+
+@pytest.mark.parametrize('topic', ['depth/image_rect', 'depth/image_color'])
+def test_near_is_what_depth_node_counted_in_that_very_picture(seen: Seen, topic: str) -> None:
+    seen.view.parameters.change('depth_node', 'proximity_mode', 'relative')
+    seen.view.follow_graph()
+    seen.hear('depth/near', near())
+    seen.hear('depth/near', near(Header(stamp=Time(sec=NOW_S), frame_id='camera')))
+    seen.hear(topic, depth() if topic == 'depth/image_rect' else picture())
+    header, parts = seen.frame()
+    assert header['near'] == {'width': 16, 'height': 12}
+    # What is unknown is not drawn as near.
+    assert zlib.decompress(parts['near']) == b'\0\0' * 3 + b'\0\xff' * 9
+    other = Header(stamp=Time(sec=NOW_S - 2), frame_id='camera')
+    seen.hear(topic, depth(other) if topic == 'depth/image_rect' else picture(other))
+    assert 'near' not in seen.frame()[1]
+
+
+@pytest.mark.parametrize(('name', 'value'), [('encoding', 'rgb8'), ('width', 17)])
+def test_near_pixels_that_are_none_are_named(seen: Seen, name: str, value: Any) -> None:
+    message = near()
+    setattr(message, name, value)
+    seen.hear('depth/near', message)
+    seen.hear('depth/image_rect', depth())
+    assert 'depth/near must be mono8 without padding' in seen.frame()[0]['problem']
 
 
 def test_a_picture_that_no_depth_comes_for_is_shown_alone(seen: Seen) -> None:
@@ -188,6 +212,18 @@ def test_the_status_tells_unknown_from_nothing(seen: Seen) -> None:
     assert status['scan']['ranges'] == [1.0, None, -1]
     seen.hear('proximity', Float32(data=math.nan))
     assert seen.view.status()['word'] == 'BLIND'
+
+
+def test_a_change_of_the_word_is_told_at_once_with_its_own_reason(seen: Seen) -> None:
+    seen.hear('stop', Bool(data=False))
+    for level, state in ((0, 'CLEAR: free'), (0, 'CLEAR: free'), (2, 'STOP: 0.30 m away')):
+        seen.hear('alert/level', UInt8(data=level))
+        seen.hear('alert/state', String(data=state))
+    assert seen.words == ['CLEAR', 'STOP']
+    assert seen.view.status()['reason'] == '0.30 m away'
+    for share in (0.5, math.nan, math.nan):
+        seen.hear('proximity', Float32(data=share))
+    assert seen.words == ['CLEAR', 'STOP', 'BLIND']
 
 
 def test_closing_leaves_no_subscription(seen: Seen) -> None:

@@ -312,7 +312,20 @@ def test_read_only_means_that_nothing_is_asked_of_a_robot() -> None:
 
 def test_random_messages_disturb_nobody(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(7)
-    words = ['type', 'set', 'call', 'watch', 'shown', 'phone', 'id', 'node', 'name', 'value', '/']
+    words = [
+        'type',
+        'set',
+        'call',
+        'watch',
+        'shown',
+        'phone',
+        'record',
+        'on',
+        'id',
+        'node',
+        'name',
+    ]
+    words += ['value', '/']
     values = [None, True, -1, 1e308, 'alert_node', '/', [], {}, [[[]]], 'x' * 3000, '\0', '💥']
 
     def fuzz() -> str | bytes:
