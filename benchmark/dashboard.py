@@ -28,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from fcrn_depth_ros.ros import quality_of_service as qos
@@ -293,7 +293,7 @@ def _open_page(url: str, goals: Goals) -> None:
     if executable is None:
         print('first picture: not measured, chromium is not installed')
         return
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Response, sync_playwright
 
     times_s, loaded = [], 0
     with sync_playwright() as playwright:
@@ -303,22 +303,20 @@ def _open_page(url: str, goals: Goals) -> None:
             time.sleep(SETTLE_S)  # the dashboard unsubscribes meanwhile
             context = browser.new_context()
             page = context.new_page()
-            bodies: list[int] = []
-            page.on('response', lambda response, to=bodies: to.append(_bytes_of(response)))
+            answers: list[Response] = []
+            page.on('response', answers.append)
             begun_s = time.monotonic()
             page.goto(url)
             page.wait_for_selector('body[data-frames]', state='attached')
             times_s.append(time.monotonic() - begun_s)
-            loaded = max(loaded, sum(bodies))
+            loaded = max(
+                loaded, sum(int(answer.headers.get('content-length', 0)) for answer in answers)
+            )
             context.close()
         browser.close()
     print('first picture after ' + ', '.join(f'{time_s:.2f}' for time_s in times_s) + ' s')
     goals.check('first picture, slowest, s', max(times_s), MOST_FIRST_PICTURE_S)
     goals.check('page weight, bytes', loaded, MOST_PAGE_BYTES)
-
-
-def _bytes_of(response: Any) -> int:
-    return int(response.headers.get('content-length', 0))
 
 
 if __name__ == '__main__':

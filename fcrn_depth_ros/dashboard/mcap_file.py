@@ -156,7 +156,7 @@ class McapFile:
 
     def _finish(self) -> None:
         try:
-            self._writer.finish()
+            self._writer.finish()  # type: ignore[no-untyped-call]
             self._file.close()
         except OSError as error:
             self.problem = self.problem or error.strerror or str(error)
