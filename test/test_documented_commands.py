@@ -72,6 +72,7 @@ SCRIPTS = {
     'scripts/bench models': 'benchmark.models',
     'scripts/bench node': 'benchmark.node',
     'scripts/bench dashboard': 'benchmark.dashboard',
+    'scripts/bench phone': 'benchmark.phone',
     'scripts/bench bags': 'benchmark.bags',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
