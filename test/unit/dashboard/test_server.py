@@ -371,11 +371,15 @@ def test_too_many_pages_and_a_flood_are_refused(served: Served) -> None:
             await served.connect(session)
         assert refusal.value.status == 503
         with suppress(ConnectionError):  # the server may close while this sends
-            for _ in range(400):
+            for _ in range(1000):
                 await sockets[0].send_json({'type': 'shown'})
         while not sockets[0].closed:
             await sockets[0].receive()
-        assert sockets[0].close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+        # Abnormal where the connection had gone before the reason was read.
+        assert sockets[0].close_code in (
+            aiohttp.WSCloseCode.POLICY_VIOLATION,
+            aiohttp.WSCloseCode.ABNORMAL_CLOSURE,
+        )
         for socket in sockets:
             await socket.close()
 
