@@ -28,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 import aiohttp
 from fcrn_depth_ros.ros import quality_of_service as qos
@@ -42,6 +42,9 @@ from std_msgs.msg import Bool
 from .node.usage import usage
 from .page_nodes import address_of_page, chromium, running_node
 from .processes import own_environment, ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Response
 
 CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
 PHASES = (('no page', 0, 0), ('two pages', 2, 0), ('ten, five silent', 5, 5), ('no page', 0, 0))
@@ -293,30 +296,40 @@ def _open_page(url: str, goals: Goals) -> None:
     if executable is None:
         print('first picture: not measured, chromium is not installed')
         return
-    from playwright.sync_api import Response, sync_playwright
+    from playwright.sync_api import sync_playwright
 
-    times_s, loaded = [], 0
+    times_s: list[float] = []
+    loaded = 0
     with sync_playwright() as playwright:
         arguments = ['--no-sandbox'] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         for _ in range(OPENINGS):
             time.sleep(SETTLE_S)  # the dashboard unsubscribes meanwhile
-            context = browser.new_context()
-            page = context.new_page()
-            answers: list[Response] = []
-            page.on('response', answers.append)
-            begun_s = time.monotonic()
-            page.goto(url)
-            page.wait_for_selector('body[data-frames]', state='attached')
-            times_s.append(time.monotonic() - begun_s)
-            loaded = max(
-                loaded, sum(int(answer.headers.get('content-length', 0)) for answer in answers)
-            )
-            context.close()
+            time_s, size = _open_once(browser, url)
+            times_s.append(time_s)
+            loaded = max(loaded, size)
         browser.close()
     print('first picture after ' + ', '.join(f'{time_s:.2f}' for time_s in times_s) + ' s')
     goals.check('first picture, slowest, s', max(times_s), MOST_FIRST_PICTURE_S)
     goals.check('page weight, bytes', loaded, MOST_PAGE_BYTES)
+
+
+def _open_once(browser: Browser, url: str) -> tuple[float, int]:
+    """Return the seconds until the first picture, and the bytes that came before it."""
+    context = browser.new_context()
+    page = context.new_page()
+    sizes: list[int] = []
+
+    def keep(response: Response) -> None:
+        sizes.append(int(response.headers.get('content-length', 0)))
+
+    page.on('response', keep)
+    begun_s = time.monotonic()
+    page.goto(url)
+    page.wait_for_selector('body[data-frames]', state='attached')
+    time_s = time.monotonic() - begun_s
+    context.close()
+    return time_s, sum(sizes)
 
 
 if __name__ == '__main__':
