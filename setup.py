@@ -82,6 +82,8 @@ setup(
         'jazzy': read_requirements('ros-wheels-jazzy.txt'),
         # The page: web server, certificate, QR code, recordings. The nodes need none of them.
         'dashboard': read_requirements('dashboard.txt'),
+        # The page serves Foxglove and Lichtblick, too.
+        'foxglove': [*read_requirements('dashboard.txt'), 'foxglove-sdk>=0.20,<1'],
         # Progress bars; quantize and import-weights; evaluate on NYU's .mat file; pictures from
         # bags. `image` needs none of them.
         'tools': ['tqdm>=4.66', 'onnx>=1.18', 'h5py>=3.10', 'rosbags>=0.10', 'pooch>=1.8'],

@@ -43,6 +43,7 @@ OPTIONAL = {
     # google.protobuf comes with coremltools.
     'coremltools',
     'cryptography',
+    'foxglove',
     'fsspec',
     'google',
     'gpiozero',

@@ -44,8 +44,8 @@ except ModuleNotFoundError:  # the ROS 2 wheels of PyPI lack it
     pass
 else:
     TOPICS |= {'/tf': TFMessage, '/tf_static': TFMessage}
-_LATCHED = ('proximity/scale_verified', 'alert/level', 'alert/state', '/tf_static')
-_TYPE_NAMES = {
+LATCHED = ('proximity/scale_verified', 'alert/level', 'alert/state', '/tf_static')
+TYPE_NAMES = {
     message_type: f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
     for message_type in (*TOPICS.values(), CompressedImage)
 }
@@ -79,7 +79,7 @@ class Recording:
         self._subscriptions: dict[str, Any] = {}
         for name, message_type in TOPICS.items():
             topic = name if name.startswith('/') else f'{namespace.rstrip("/")}/{name}'
-            self._subscribe(topic, message_type, name in _LATCHED)
+            self._subscribe(topic, message_type, name in LATCHED)
 
     def follow_picture(self, topic: str, message_type: type) -> None:
         """Record the picture that depth_node reads, too, whatever its name."""
@@ -111,7 +111,7 @@ class Recording:
         self._subscriptions[topic] = self._node.create_subscription(
             message_type,
             topic,
-            partial(self._take, topic, _TYPE_NAMES[message_type]),
+            partial(self._take, topic, TYPE_NAMES[message_type]),
             qos.latched() if is_latched else qos.sensor_input(),
             raw=True,
         )

@@ -34,6 +34,7 @@ from rclpy.parameter import parameter_value_to_python
 from rclpy.qos import qos_profile_parameter_events
 from std_srvs.srv import SetBool, Trigger
 
+from .foxglove_server import FoxgloveServer
 from .mcap_file import McapFile
 from .parameter_values import NODES, ShownParameter
 from .recording import new_path, Recording
@@ -113,6 +114,7 @@ class Robots:
         self._node, self._on_frame, self._on_word = node, on_frame, on_word
         self._place = recordings
         self._recordings: dict[str, Recording] = {}
+        self._foxglove: FoxgloveServer | None = None
         self.names: tuple[str, ...] = ()
         self.views: dict[str, RobotView] = {}
         self._watchers: dict[str, int] = {}
@@ -213,8 +215,14 @@ class Robots:
             del self._watchers[robot]
             self._left_s[robot] = time.monotonic()
 
+    def serve_foxglove(self, port: int) -> None:
+        """Serve all robots to Foxglove, too; ConfigurationError where that cannot be."""
+        self._foxglove = FoxgloveServer(self._node, port, self._post)
+
     def close(self) -> None:
-        """End the recordings."""
+        """End the recordings, and the server of Foxglove."""
+        if self._foxglove is not None:
+            self._foxglove.close()
         for robot in list(self._recordings):
             self._recordings.pop(robot).close()
 
@@ -269,6 +277,9 @@ class Robots:
                 }
             )
         )
+        if self._foxglove is not None:
+            for robot in self.names:
+                self._foxglove.offer(robot, *picture_of(self._node, robot))
         self._follow_recordings()
         for robot, view in self.views.items():
             view.follow_graph()

@@ -87,6 +87,8 @@ class Dashboard(Node):
         )
         self.port = server.start(settings.address, settings.port, tls)
         self._server = server
+        if settings.foxglove_port:
+            self._robots.serve_foxglove(settings.foxglove_port)
         self._invite(settings, token, fingerprint)
 
     def shut_down(self) -> None:
@@ -178,6 +180,13 @@ def parse_command_line(arguments: list[str]) -> list[Parameter[Any]]:
     parser.add_argument('--port', type=int, help='port; 0 takes a free one')
     parser.add_argument(
         '--control', action='store_const', const=True, help='let the page change things'
+    )
+    parser.add_argument(
+        '--foxglove',
+        action='store_const',
+        const=8765,
+        dest='foxglove_port',
+        help='serve Foxglove and Lichtblick at ws://127.0.0.1:8765, too',
     )
     return given_options(parser, arguments)
 

@@ -352,6 +352,14 @@ class DashboardSettings(Settings):
         '~/.ros/fcrn_depth_ros/recordings.',
         read_only=True,
     )
+    foxglove_port: int = setting(
+        0,
+        'Port of a WebSocket server for Foxglove and Lichtblick on this machine, which only '
+        'shows; 8765 is what they expect. 0 is none.',
+        minimum=0,
+        maximum=65535,
+        read_only=True,
+    )
     recording_limit_mb: float = setting(
         2000.0,
         'A recording ends by itself when so much has been written, or when less than 500 MB are '
