@@ -25,7 +25,7 @@ from .cameras import CameraState, CameraStream, windows_before
 from .picture_rows import PictureRow, to_lines
 from .places import OutputPlace
 from .plan import BagOptions, BagPlan, Segment
-from .recording import CAMERA_INFO, COMPRESSED, IMAGE, Recording, TRANSFORMS
+from .recording import CAMERA_INFO, COMPRESSED, IMAGE, ODOMETRY, Recording, TRANSFORMS
 from .transforms import TransformTree
 from .writing import BagWriter, with_arrays
 from ..camera.depth_encoding import to_millimetres
@@ -36,6 +36,7 @@ from ..estimation.onnx_model import load_onnx_model, OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionConfig, PerceptionPipeline
+from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.contents import (
     camera_info_contents,
@@ -45,6 +46,7 @@ from ..wire.contents import (
     scan_contents,
     scan_of,
 )
+from ..wire.odometry_reading import odometry_reading
 from ..wire.stamps import nanoseconds, NS_PER_S
 
 _SHEET_WIDTH_PX = 320
@@ -178,6 +180,9 @@ class _SegmentWork:
         for content in plan.static_transforms:
             self._transforms.hear(recording.decode(content, TRANSFORMS))
         self._tf_topics = recording.topics_of(TRANSFORMS) if options.floor_frame else {}
+        self._odometry = OdometryTrack()
+        self._robot_frame = ''
+        self._odom_topics = [options.odom_topic] if options.odom_topic else []
         if segment.start_ns is not None:
             before_ns = segment.start_ns - _TRANSFORMS_BEFORE_NS
             for _, _, data in recording.messages(
@@ -192,7 +197,7 @@ class _SegmentWork:
         """Work through the segment; also fills the pictures of the contact sheet."""
         pictures = {camera.stream.topic: camera for camera in self._cameras}
         infos = {c.stream.info_topic: c for c in self._cameras if c.stream.info_topic}
-        topics = [*pictures, *infos, *self._tf_topics]
+        topics = [*pictures, *infos, *self._tf_topics, *self._odom_topics]
         start_ns, stop_ns = self._segment.start_ns, self._segment.stop_ns
         due = {
             topic: [
@@ -209,6 +214,10 @@ class _SegmentWork:
                 infos[connection.topic].state.hear(data)
             elif connection.topic in self._tf_topics:
                 self._transforms.hear(self.recording.decode(data, TRANSFORMS))
+            elif connection.topic in self._odom_topics:
+                message = self.recording.decode(data, ODOMETRY)
+                self._robot_frame = message.child_frame_id
+                self._odometry.add(odometry_reading(message))
             else:
                 camera = pictures[connection.topic]
                 row, seen = self._observe(camera, time_ns, data)
@@ -252,12 +261,14 @@ class _SegmentWork:
         calibration = None
         if info is not None and not is_uncalibrated(info):
             calibration = calibration_from_camera_info(info, width, height)
+        mounting = self._mounting(message.header.frame_id)
         return CameraFrame(
             image_rgb=image_rgb,
             stamp_ns=nanoseconds(stamp),
             arrival_s=time_ns * 1e-9,
             calibration=calibration,
-            mounting=self._mounting(message.header.frame_id),
+            mounting=mounting,
+            pose=self._pose(nanoseconds(stamp), message.header.frame_id, mounting),
             content=memoryview(message.data).cast('B'),
         )
 
@@ -265,6 +276,22 @@ class _SegmentWork:
         if self._options.floor_frame:
             return self._transforms.mounting(self._options.floor_frame, image_frame)
         return self._options.mounting
+
+    def _pose(
+        self, stamp_ns: int, image_frame: str, mounting: CameraMounting | None
+    ) -> CameraPose | None:
+        robot = self._odometry.at(stamp_ns)
+        if robot is None:
+            return None
+        options = self._options
+        place = None
+        if options.floor_frame:
+            place = self._transforms.place(self._robot_frame, image_frame)
+        if place is None:
+            place = CameraPlace.stated(
+                mounting, options.camera_x_m, options.camera_y_m, options.camera_yaw_deg
+            )
+        return place.pose(robot)
 
     def _write_unknown(self, camera: _Camera, time_ns: int) -> None:
         self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=float('nan'))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from .cameras import CameraStream, find_cameras
 from .places import input_place
-from .recording import Recording, TRANSFORMS
+from .recording import ODOMETRY, Recording, TRANSFORMS
 from .. import __version__
 from ..alert.machine import AlertConfig
 from ..camera.mounting import CameraMounting
@@ -66,6 +67,10 @@ class BagOptions:
         'recorded' or 'stamp': which time the alert lives in.
     segment_s : float
         Length of a segment in seconds.
+    odom_topic : str
+        Odometry of the robot, a witness of scale; empty where none is listened to.
+    camera_x_m, camera_y_m, camera_yaw_deg : float
+        Place of the camera on the robot, unless it comes from the transforms.
 
     """
 
@@ -86,6 +91,15 @@ class BagOptions:
     scan_frame_id: str = ''
     clock: str = 'recorded'
     segment_s: float = 30.0
+    odom_topic: str = ''
+    camera_x_m: float = 0.0
+    camera_y_m: float = 0.0
+    camera_yaw_deg: float = 0.0
+
+    @property
+    def remembers_scale(self) -> bool:
+        """Whether the scale of a picture depends on all pictures before it."""
+        return bool(self.odom_topic) or self.perception.scale.scale_factor_sigma > 0.0
 
     @property
     def model_path(self) -> Path:
@@ -194,6 +208,14 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
     with Recording(place) as recording:
         cameras = tuple(find_cameras(recording, options.image_topics))
         _check_outputs(recording, cameras, options)
+        odometry = recording.topics_of(ODOMETRY)
+        if options.odom_topic and options.odom_topic not in odometry:
+            raise ToolInputError(
+                f'odometry of {place} must be among {sorted(odometry)} (nav_msgs/Odometry), got '
+                f'{options.odom_topic}; correct --odom-topic'
+            )
+        # One that remembers cannot begin in the middle.
+        segment_s = math.inf if options.remembers_scale else options.segment_s
         static: tuple[bytes, ...] = ()
         if options.floor_frame:
             topics = [t for t in recording.topics_of(TRANSFORMS) if t.endswith('tf_static')]
@@ -206,7 +228,7 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
             place,
             name_of(place),
             cameras,
-            _cut(first_ns, span_ns, options.segment_s, pictures),
+            _cut(first_ns, span_ns, segment_s, pictures),
             static,
             tuple(first_ns + span_ns * index // MOMENTS for index in range(MOMENTS)),
             recording.start_ns,
@@ -215,6 +237,8 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
 
 
 def _cut(first_ns: int, span_ns: int, segment_s: float, pictures: int) -> tuple[Segment, ...]:
+    if math.isinf(segment_s):
+        return (Segment(0, None, None),)
     # No more segments than pictures: a clock that jumped must not make a million empty ones.
     count = max(1, min(-(-span_ns // round(segment_s * _NS_PER_S)), pictures))
     length_ns = max(round(segment_s * _NS_PER_S), -(-span_ns // count))

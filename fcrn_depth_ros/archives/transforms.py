@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera.mounting import CameraMounting, mounting_from_transform
+from ..scale.odometry import CameraPlace
 
 
 class TransformTree:
@@ -45,16 +46,43 @@ class TransformTree:
             floor.
 
         """
-        from_image = self._to_ancestors(image_frame.lstrip('/'))
-        from_floor = self._to_ancestors(floor_frame.lstrip('/'))
-        common = next((frame for frame in from_image if frame in from_floor), None)
-        if common is None:
+        pose = self._pose(floor_frame, image_frame)
+        if pose is None:
             return None
-        pose = np.linalg.inv(from_floor[common]) @ from_image[common]
         x, y, z, w = _quaternion(pose[:3, :3])
         return mounting_from_transform(
             (float(pose[0, 3]), float(pose[1, 3]), float(pose[2, 3])), (x, y, z, w)
         )
+
+    def place(self, robot_frame: str, image_frame: str) -> CameraPlace | None:
+        """
+        Return where a camera sits on the robot.
+
+        Parameters
+        ----------
+        robot_frame : str
+            Frame whose pose odometry states.
+        image_frame : str
+            Optical frame of the camera.
+
+        Returns
+        -------
+        CameraPlace or None
+            None where the transforms do not connect the frames.
+
+        """
+        pose = self._pose(robot_frame, image_frame) if robot_frame else None
+        return None if pose is None else CameraPlace(pose[:3, 3], pose[:3, :3])
+
+    def _pose(self, frame: str, image_frame: str) -> NDArray[np.float64] | None:
+        """Return the pose of the image in another frame, (4, 4)."""
+        from_image = self._to_ancestors(image_frame.lstrip('/'))
+        from_frame = self._to_ancestors(frame.lstrip('/'))
+        common = next((each for each in from_image if each in from_frame), None)
+        if common is None:
+            return None
+        pose: NDArray[np.float64] = np.linalg.inv(from_frame[common]) @ from_image[common]
+        return pose
 
     def _to_ancestors(self, frame: str) -> dict[str, NDArray[np.float64]]:
         """Return the pose of a frame in itself, its parent, and so on up to the root."""

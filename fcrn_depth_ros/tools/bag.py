@@ -86,6 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='frame on the floor: the mounting comes from /tf and /tf_static in the bag',
     )
     parser.add_argument(
+        '--odom-topic',
+        default='',
+        metavar='TOPIC',
+        help='nav_msgs/Odometry of the robot: a witness of scale, as for depth_node. The bag is '
+        'then one segment, because the scale of a picture depends on all before it',
+    )
+    parser.add_argument(
         '--clock',
         choices=('recorded', 'stamp'),
         default='recorded',
@@ -189,6 +196,10 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
         scan_frame_id=str(depth.get('scan_frame_id', '')),
         clock=arguments.clock,
         segment_s=arguments.segment_seconds,
+        odom_topic=arguments.odom_topic,
+        camera_x_m=float(depth.get('camera_x_m', 0.0)),
+        camera_y_m=float(depth.get('camera_y_m', 0.0)),
+        camera_yaw_deg=float(depth.get('camera_yaw_deg', 0.0)),
     )
     if options.floor_frame and options.mounting is not None:
         raise ToolInputError(

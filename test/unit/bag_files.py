@@ -26,6 +26,7 @@ STORES = {2: get_typestore(Stores.LATEST), 1: get_typestore(Stores.ROS1_NOETIC)}
 CLIP = Path(__file__).parents[2] / 'fcrn_depth_ros' / 'demo_clip'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 INFO, TF = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
+ODOMETRY = 'nav_msgs/msg/Odometry'
 # Recorded so long after the stamp.
 DELAY_NS = 20_000_000
 Message = tuple[str, int, str, Any]
@@ -79,6 +80,22 @@ class Messages:
         )
         return self.make(
             INFO, header=self.header(stamp_ns), binning_x=0, binning_y=0, roi=roi, **fields
+        )
+
+    def odometry(self, stamp_ns: int, x_m: float, y_m: float) -> Any:
+        point = self.make('geometry_msgs/msg/Point', x=x_m, y=y_m, z=0.0)
+        turn = self.make('geometry_msgs/msg/Quaternion', x=0.0, y=0.0, z=0.0, w=1.0)
+        pose = self.make('geometry_msgs/msg/Pose', position=point, orientation=turn)
+        zero = self.make('geometry_msgs/msg/Vector3', x=0.0, y=0.0, z=0.0)
+        twist = self.make('geometry_msgs/msg/Twist', linear=zero, angular=zero)
+        kinds = 'PoseWithCovariance', 'TwistWithCovariance'
+        with_pose, with_twist = (f'geometry_msgs/msg/{kind}' for kind in kinds)
+        return self.make(
+            ODOMETRY,
+            header=self.header(stamp_ns, 'odom'),
+            child_frame_id='base_link',
+            pose=self.make(with_pose, pose=pose, covariance=np.zeros(36)),
+            twist=self.make(with_twist, twist=twist, covariance=np.zeros(36)),
         )
 
     def transform(

@@ -32,7 +32,7 @@ from .pictures import (
 )
 from ..image import PREVIEW_RANGE_M
 from ..model_arguments import open_model
-from ...archives.recording import Recording, require_rosbags
+from ...archives.recording import ODOMETRY, Recording, require_rosbags
 from ...camera.depth_encoding import to_millimetres
 from ...errors import ToolInputError
 from ...perception.observation import Observation
@@ -46,7 +46,6 @@ from ...scale.odometry import CameraPlace, CameraPose, RobotPose
 from ...scale.poses import PoseRecording, read_tum_poses, recorded_poses
 from ...wire.odometry_reading import odometry_reading
 
-ODOMETRY = 'nav_msgs/msg/Odometry'
 # Pictures with points that must agree before a factor is stated.
 _LEAST_PICTURES = 3
 _LEAST_SIGMA = 0.05

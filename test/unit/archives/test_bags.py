@@ -16,8 +16,9 @@ import sys
 import time
 from typing import Any
 
-from bag_files import clip_messages, IMAGE, INFO, Message, Messages, TF, write_bag
+from bag_files import clip_messages, IMAGE, INFO, Message, Messages, ODOMETRY, TF, write_bag
 import cv2
+from drawn_wall import FOCAL_PX, SIZE, wall_picture
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.alert.machine import AlertConfig
 from fcrn_depth_ros.archives.alert_pass import AlertReplay
@@ -29,6 +30,7 @@ import pytest
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Writer
 from tiny_models import write_model
+import yaml
 
 ROOT = Path(__file__).parents[3]
 NEW = {
@@ -355,6 +357,62 @@ def test_the_mounting_comes_from_the_transforms_in_the_bag(
     found, told, unknown = (depth_of(tmp_path / name / 'drive') for name in ('tf', 'told', 'not'))
     assert np.allclose(found, told, rtol=1e-4)
     assert not np.allclose(found, unknown, rtol=1e-2)
+
+
+def along_a_wall(felt: float = 1.0) -> Iterator[Message]:
+    """Yield odometry and pictures of a wall at 2 m that passes by; the network sees 1 m."""
+    made = Messages()
+    info = made.camera_info(0, SIZE)
+    info.k[:] = [FOCAL_PX, 0, 159.5, 0, FOCAL_PX, 119.5, 0, 0, 1]
+    info.p[:] = [FOCAL_PX, 0, 159.5, 0, 0, FOCAL_PX, 119.5, 0, 0, 0, 1, 0]
+    yield '/camera/camera_info', 10**9, INFO, info
+    for index in range(30):
+        stamp_ns = 2 * 10**9 + index * 10**8
+        moved_m = 0.03 * index
+        odometry = made.odometry(stamp_ns, 0.0, -felt * moved_m)
+        yield '/odom', stamp_ns, ODOMETRY, odometry
+        image = made.image(stamp_ns, wall_picture(moved_m))
+        yield '/camera/image_rect', stamp_ns + 10**7, IMAGE, image
+
+
+def test_odometry_in_the_bag_is_a_witness_of_scale(
+    tmp_path: Path, bag: Callable[..., int]
+) -> None:
+    # It says that the camera moved a quarter as far, so that the wall is half a metre away.
+    source = write_bag(tmp_path / 'drive', along_a_wall(felt=0.25))
+    assert bag(source, '--out', tmp_path / 'plain', '--no-copy') == 0
+    assert bag(source, '--out', tmp_path / 'odom', '--no-copy', '--odom-topic', '/odom') == 0
+    plain, corrected = (depth_of(tmp_path / name / 'drive') for name in ('plain', 'odom'))
+    ratio = [float(np.nanmedian(b / a)) for a, b in zip(plain, corrected, strict=True)]
+    assert ratio[0] == 1.0
+    assert ratio[-1] == pytest.approx(0.5, rel=0.15)
+    # What was learnt in the first second holds in the next one.
+    assert max(ratio[15:]) < 0.7
+    assert len(list((tmp_path / 'plain' / 'drive').glob('*.mcap'))) == 3
+    assert len(list((tmp_path / 'odom' / 'drive').glob('*.mcap'))) == 1
+
+
+def test_odometry_that_is_not_there_costs_the_bag(
+    tmp_path: Path, bag: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_bag(tmp_path / 'drive', along_a_wall())
+    assert bag(source, '--out', tmp_path / 'out', '--odom-topic', '/odometry') == 1
+    assert "must be among ['/odom']" in capsys.readouterr().out
+
+
+def test_a_calibrated_factor_holds_from_segment_to_segment(
+    tmp_path: Path, bag: Callable[..., int]
+) -> None:
+    source = write_bag(tmp_path / 'drive', along_a_wall())
+    params = tmp_path / 'calibration.yaml'
+    values = {'scale_factor': 1.5, 'scale_factor_sigma': 0.05}
+    params.write_text(yaml.dump({'/**': {'ros__parameters': values}}))
+    assert bag(source, '--out', tmp_path / 'plain', '--no-copy') == 0
+    assert bag(source, '--out', tmp_path / 'out', '--no-copy', '--params-file', params) == 0
+    plain, corrected = (depth_of(tmp_path / name / 'drive') for name in ('plain', 'out'))
+    ratio = [float(np.nanmedian(b / a)) for a, b in zip(plain, corrected, strict=True)]
+    # Farther only as far as the calibration vouches for, and after scale_patience_s.
+    assert ratio[12:] == pytest.approx([1.5 * np.exp(-0.05)] * len(ratio[12:]), rel=1e-3)
 
 
 def test_compressed_depth_is_a_png_of_millimetres(tmp_path: Path, bag: Callable[..., int]) -> None:

@@ -9,8 +9,9 @@ import json
 import math
 from pathlib import Path
 
-from bag_files import IMAGE, INFO, Messages, write_bag
+from bag_files import IMAGE, INFO, Messages, ODOMETRY, write_bag
 import cv2
+from drawn_wall import FOCAL_PX, HEIGHT, SIZE, TEXTURE, WALL_M, wall_picture, WIDTH
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.scale.field import DepthField
@@ -24,26 +25,12 @@ import pytest
 from tiny_models import write_model
 import yaml
 
-SIZE = WIDTH, HEIGHT = 320, 240
-FOCAL_PX, WALL_M, STEP_M, COUNT = 320.0, 2.0, 0.08, 8
+STEP_M, COUNT = 0.08, 8
 CAMERA = CameraIntrinsics(FOCAL_PX, FOCAL_PX, 159.5, 119.5, *SIZE)
 
 
-def _noise(rows: int, columns: int) -> np.ndarray:
-    levels = np.random.default_rng(3).uniform(20, 80, (rows, columns)).astype(np.float32)
-    return cv2.resize(levels, (960, 280), interpolation=cv2.INTER_LINEAR)
-
-
-# Large spots, without which it would not be a scene, and small ones.
-_TEXTURE = (_noise(70, 240) + _noise(4, 14)).astype(np.uint8)
-
-
 def picture(index: int) -> np.ndarray:
-    """Draw the wall as it looks after so many steps to the right."""
-    shift_px = index * STEP_M * FOCAL_PX / WALL_M
-    moved = np.float32([[1, 0, -shift_px], [0, 1, -20]])
-    seen = cv2.warpAffine(_TEXTURE, moved, SIZE, flags=cv2.INTER_LINEAR)
-    return cv2.cvtColor(seen, cv2.COLOR_GRAY2RGB)
+    return wall_picture(index * STEP_M)
 
 
 def pose(index: int, turn_rad: float = 0.0) -> CameraPose:
@@ -148,7 +135,7 @@ def test_the_recording_gives_factor_file_picture_and_corrected_depth(
     assert calibrate(recording, '--images', recording / 'rgb', *files) == 0
     stems = sorted(path.stem for path in (recording / 'rgb').iterdir())
     # The tiny network sees the mean of the wall.
-    network = float(np.mean(_TEXTURE)) / 100
+    network = float(np.mean(TEXTURE)) / 100
     values = parameters(recording)
     assert values['scale_factor'] == pytest.approx(WALL_M / network, rel=0.05)
     assert 0.05 <= values['scale_factor_sigma'] <= 0.2
@@ -177,7 +164,7 @@ def test_a_camera_that_rests_leaves_the_depth_as_it_is(
     assert calibrate(recording, '--images', recording / 'rgb', *files) == 0
     assert parameters(recording) == {'scale_factor': 1.0, 'scale_factor_sigma': 0.0}
     assert 'says nothing' in capsys.readouterr().out
-    network = float(np.mean(_TEXTURE)) / 100
+    network = float(np.mean(TEXTURE)) / 100
     last = np.load(recording / 'out' / f'{stems[-1]}.npy')
     assert np.median(last) == pytest.approx(network, rel=0.1)
 
@@ -185,38 +172,20 @@ def test_a_camera_that_rests_leaves_the_depth_as_it_is(
 def test_a_bag_brings_odometry_and_camera_info(recording: Path) -> None:
     made = Messages()
 
-    def odometry(stamp_ns: int, x_m: float) -> object:
-        point = made.make('geometry_msgs/msg/Point', x=0.0, y=-x_m, z=0.0)
-        turn = made.make('geometry_msgs/msg/Quaternion', x=0.0, y=0.0, z=0.0, w=1.0)
-        pose = made.make('geometry_msgs/msg/Pose', position=point, orientation=turn)
-        zero = made.make('geometry_msgs/msg/Vector3', x=0.0, y=0.0, z=0.0)
-        twist = made.make('geometry_msgs/msg/Twist', linear=zero, angular=zero)
-        return made.make(
-            'nav_msgs/msg/Odometry',
-            header=made.header(stamp_ns, 'odom'),
-            child_frame_id='base_link',
-            pose=made.make(
-                'geometry_msgs/msg/PoseWithCovariance', pose=pose, covariance=np.zeros(36)
-            ),
-            twist=made.make(
-                'geometry_msgs/msg/TwistWithCovariance', twist=twist, covariance=np.zeros(36)
-            ),
-        )
-
     info = made.camera_info(0, SIZE)
     info.k[:] = [FOCAL_PX, 0, 159.5, 0, FOCAL_PX, 119.5, 0, 0, 1]
     info.p[:] = [FOCAL_PX, 0, 159.5, 0, 0, FOCAL_PX, 119.5, 0, 0, 0, 1, 0]
     content = [('/camera/camera_info', 10**9, INFO, info)]
     for index in range(COUNT):
         stamp_ns = 2 * 10**9 + index * 10**8
-        message = odometry(stamp_ns, index * STEP_M)
-        content.append(('/odom', stamp_ns, 'nav_msgs/msg/Odometry', message))
+        message = made.odometry(stamp_ns, 0.0, -index * STEP_M)
+        content.append(('/odom', stamp_ns, ODOMETRY, message))
         image = made.image(stamp_ns, picture(index))
         content.append(('/camera/image_rect', stamp_ns + 1, IMAGE, image))
     bag = write_bag(recording / 'bag', content)
     # The robot drives to the right of where it looks, with the camera level.
     assert calibrate(recording, '--images', bag) == 0
-    network = float(np.mean(_TEXTURE)) / 100
+    network = float(np.mean(TEXTURE)) / 100
     assert parameters(recording)['scale_factor'] == pytest.approx(WALL_M / network, rel=0.05)
 
 
