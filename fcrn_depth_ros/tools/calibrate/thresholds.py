@@ -201,7 +201,8 @@ def choose_thresholds(moments: Sequence[Moment], recall: float) -> Thresholds:
         raise _nothing_near(near, needed)
     # STOP is below the distance, so it lies above the nearest one that must stop.
     stop_m = (math.floor(max(0.0, nearest) / _DISTANCE_STEP_M) + 1) * _DISTANCE_STEP_M
-    stop_m = max(stop_m, _DISTANCE_STEP_M)
+    # alert_node takes no stop distance within its margin; a longer one stops at no fewer moments.
+    stop_m = max(stop_m, AlertConfig().margin_m)
     chosen = None
     for index, distance_m in enumerate(_NEAR_DISTANCES_M):
         share = sorted((moment.shares[index] for moment in near), reverse=True)[needed - 1]
@@ -437,8 +438,7 @@ def _alert_distances(stop_m: float) -> dict[str, float]:
     scale = stop_m / default.stop_distance_m
     distances = {'stop_distance_m': stop_m}
     distances |= {name: round(getattr(default, name) * scale, 3) for name in names}
-    config = configured(AlertConfig, {**distances, 'margin_m': min(default.margin_m, stop_m)})
-    if text := config.contradiction():
+    if text := configured(AlertConfig, distances).contradiction():
         raise ToolInputError(text)
     return distances
 

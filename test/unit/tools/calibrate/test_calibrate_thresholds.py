@@ -55,6 +55,16 @@ def test_stop_is_below_the_distance_even_where_a_moment_lies_on_it() -> None:
     assert chosen.stop_distance_m > 0.50 and chosen.stop_recall == 1.0
 
 
+@pytest.mark.parametrize(('nearest_m', 'stop_m'), [(0.1, 0.25), (0.249, 0.25), (0.25, 0.26)])
+def test_alert_node_takes_the_distance_whatever_its_margin(
+    nearest_m: float, stop_m: float
+) -> None:
+    chosen = choose_thresholds(moments([nearest_m], [0.2]), 1.0)
+    assert chosen.stop_distance_m == stop_m
+    assert chosen.stop_alarms == 1.0
+    AlertConfig(stop_distance_m=stop_m).checked()
+
+
 def test_what_is_unknown_stops_whatever_was_chosen() -> None:
     chosen = choose_thresholds(moments([0.4, -math.inf], [-math.inf, 3.0]), 1.0)
     assert chosen.stop_distance_m == 0.41
