@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+import multiprocessing
 import os
 from pathlib import Path
 import shutil
@@ -121,6 +123,19 @@ def bare_network() -> tuple[float, float]:
     )
 
 
+def bare_networks(processes: int) -> float:
+    """
+    Return how many pictures a second so many processes at once take through the bare network.
+
+    Two processors of a virtual machine are often two threads of one core, and then two processes
+    are not twice as fast, whatever they do.
+    """
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(processes, spawn) as pool:
+        times = [pool.submit(bare_network) for _ in range(processes)]
+        return sum(1.0 / each.result()[0] for each in times)
+
+
 def run(name: str, bag: Path, out: Path, words: Sequence[str]) -> Run:
     """Run the command in a process of its own."""
     command = [sys.executable, '-m', 'fcrn_depth_ros', 'bag', str(bag), '--out', str(out)]
@@ -177,15 +192,18 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
         kinds['Ray, 2 workers'] = ['--ray', '--jobs', '2']
     runs = [run(name, bag, folder / name, words) for name, words in kinds.items()]
     after = bare_network()
+    two = bare_networks(2)
     wall_s, cpu_s = ((a + b) / 2 for a, b in zip(before, after, strict=True))
     pictures = 'raw' if arguments.raw else 'JPEG'
     print(f'{count} {pictures} pictures of 640x480 on {processor()}, {os.cpu_count()} cores')
     print(f'bare network: {1 / wall_s:.1f} pictures/s on one core, {1e3 * cpu_s:.1f} ms of CPU')
+    print(f'two processes of it at once: {two:.1f} pictures/s, {two * wall_s:.2f} times one')
     print(f'start of the program, with a bag of one second: {start.wall_s:.1f} s')
     columns = (
         '',
         'pictures/s',
         'of the bare network, start left out',
+        'of as many processes of it',
         'CPU of the bare network',
         'peak MB of a process',
         'same files as 1 job',
@@ -195,10 +213,11 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
     for each in runs:
         rest_s, rest_cpu_s = each.wall_s - start.wall_s, each.cpu_s - start.cpu_s
         share = more * wall_s / rest_s if rest_s > 0 else float('nan')
+        beside = share if each.name == '1 job' else share / (two * wall_s)
         cpu = more * cpu_s / rest_cpu_s if rest_cpu_s > 0 else float('nan')
         print(
-            f'| {each.name} | {count / each.wall_s:.1f} | {share:.2f} | {cpu:.2f} | '
-            f'{each.peak_mb:.0f} | {same(runs[0].folder, each.folder)} |'
+            f'| {each.name} | {count / each.wall_s:.1f} | {share:.2f} | {beside:.2f} | '
+            f'{cpu:.2f} | {each.peak_mb:.0f} | {same(runs[0].folder, each.folder)} |'
         )
     return 0
 
