@@ -143,7 +143,7 @@ class AlertMachine:
         self._passed = ZERO_VELOCITY
         self._now_s = 0.0
         self._path = PathRule(config)
-        self.reconfigure(0.0, config)
+        self._begin(0.0, config, '')
 
     @property
     def decision(self) -> AlertDecision:
@@ -167,6 +167,10 @@ class AlertMachine:
             until settings without a contradiction come. Empty where there is nothing to add.
 
         """
+        self.advance(now_s)  # a stop that nobody looked for under the settings of before
+        self._begin(now_s, config, contradiction)
+
+    def _begin(self, now_s: float, config: AlertConfig, contradiction: str) -> None:
         self._config = config
         self._contradiction = contradiction or config.contradiction()
         self._source = SourceWatch(config)

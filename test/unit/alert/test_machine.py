@@ -637,6 +637,16 @@ def test_switching_the_latch_off_does_not_start_motion():
     assert drive.gate() == FORWARD
 
 
+@pytest.mark.parametrize('seconds, is_latched', [(0.24, False), (0.26, True)])
+def test_new_settings_do_not_forgive_a_silence_that_nobody_looked_for(seconds, is_latched):
+    config = dataclasses.replace(CONFIG, latch=True, source_timeout_s=0.25)
+    drive = Drive(latch=True, source_timeout_s=0.25).clear()
+    drive.machine.reconfigure(
+        drive.now_s + seconds, dataclasses.replace(config, source_timeout_s=1.0)
+    )
+    assert drive.machine.decision.is_latched is is_latched
+
+
 def test_new_settings_keep_a_latched_stop():
     drive = latched()
     drive.machine.reconfigure(
