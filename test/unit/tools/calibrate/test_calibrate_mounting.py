@@ -106,7 +106,7 @@ def test_points_of_several_pictures_are_one_floor_in_metres() -> None:
         noisy = depth * np.exp(random.normal(0.0, 0.01, 80))
         noisy[::15] *= 0.7  # a thing that stands there
         pictures.append(
-            MotionPoints(rays[keep], noisy[keep], noisy[keep], np.full(np.sum(keep), 0.02))
+            MotionPoints(rays[keep], noisy[keep], noisy[keep], np.full(int(keep.sum()), 0.02))
         )
     found = fit_floor(*pooled_depth(pictures, camera))
     assert found is not None
