@@ -7,14 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip('rclpy')
-pytest.importorskip('aiohttp')
-pytest.importorskip('playwright')
-
 from benchmark.page_nodes import chromium
 from benchmark.phone import phone_page, times_to_feel, write_camera_file
+import pytest
 
 # A busy machine is not what is tested.
 PATIENT = ('source_timeout_s:=10.0', 'max_stamp_age_s:=10.0')
