@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from builtin_interfaces.msg import Time
+from fcrn_depth_ros.alert.memory import MemoryConfig
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.odometry import OdometryReading
@@ -36,6 +37,7 @@ _READY_S = 60.0
 _CATCH_UP_S = 0.1
 # A base stops by itself when commands cease; most drivers take half a second.
 _COMMAND_TIMEOUT_S = 0.5
+_FORGOTTEN_S = MemoryConfig().memory_s
 
 
 class RobotLink(Node):
@@ -127,7 +129,7 @@ class RobotLink(Node):
         self._begin_s, self._begin_steady_s = self.now_s, time.monotonic()
 
     def _wait_for_stop(self) -> None:
-        """Wait until alert_node has noticed that no more pictures come."""
+        """Wait until alert_node has noticed that no more pictures come, and forgotten the room."""
         deadline = time.monotonic() + _READY_S
         while not self.stop:
             self.spin_until(time.monotonic() + 0.05)
@@ -135,6 +137,8 @@ class RobotLink(Node):
                 raise RuntimeError(
                     f'alert_node must stop without pictures, got no stop in {_READY_S:g} s'
                 )
+        # The next drive begins elsewhere, which no robot does: what is remembered is not there.
+        self.spin_until(time.monotonic() + _FORGOTTEN_S)
 
     def _set_mounting(self, mounting: CameraMounting | None) -> None:
         """Set depth_node's parameters of the mounting; a height of 0 is unknown."""
