@@ -360,7 +360,7 @@ class DepthNode(SelfStartingNode):
             place = None
             if self._tf_mounting is not None:
                 frame = arrived.message.header.frame_id
-                place = self._tf_mounting.place(odometry.robot_frame, frame)
+                place = self._tf_mounting.place(odometry.frame, frame)
             if place is None:
                 place = settings.get(MountingSettings).place(mounting)
             return odometry.pose(stamp_ns, place)

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-import threading
-
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 
-from . import quality_of_service as qos
+from .tracked_input import TrackedInput
+from ..odometry import OdometryReading
 from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from ..wire.odometry_reading import odometry_reading
 
 
-class OdometryInput:
+class OdometryInput(TrackedInput[OdometryTrack]):
     """
-    Listens to `odom`; filled by the executor's thread, asked by the worker's.
+    Listens to `odom`; `frame` is the one whose pose the odometry states.
 
     Parameters
     ----------
@@ -27,26 +26,7 @@ class OdometryInput:
     """
 
     def __init__(self, node: Node) -> None:
-        self._node = node
-        self._lock = threading.Lock()
-        self._track = OdometryTrack()
-        self._robot_frame = ''
-        self._subscription = node.create_subscription(
-            Odometry,
-            'odom',
-            self._on_odometry,
-            qos.sensor_input(),
-            qos_overriding_options=qos.overridable(),
-        )
-
-    def close(self) -> None:
-        """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
-
-    @property
-    def robot_frame(self) -> str:
-        """The frame whose pose the odometry states; empty before the first message."""
-        return self._robot_frame
+        super().__init__(node, Odometry, 'odom', _read, OdometryTrack(), 'odometry begins anew')
 
     def pose(self, stamp_ns: int, place: CameraPlace) -> CameraPose | None:
         """
@@ -69,14 +49,6 @@ class OdometryInput:
             robot = self._track.at(stamp_ns)
         return None if robot is None else place.pose(robot)
 
-    def _on_odometry(self, message: Odometry) -> None:
-        reading = odometry_reading(message)
-        self._robot_frame = message.child_frame_id
-        with self._lock:
-            before = self._track.fault
-            self._track.add(reading)
-            fault = self._track.fault
-        if fault and fault != before:
-            self._node.get_logger().warning(
-                f'odometry begins anew: {fault}', throttle_duration_sec=5.0
-            )
+
+def _read(message: Odometry) -> tuple[OdometryReading, str]:
+    return odometry_reading(message), message.child_frame_id
