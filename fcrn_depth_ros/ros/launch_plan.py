@@ -32,12 +32,29 @@ _PARAMETERS = {
         'camera_height_m',
         'camera_pitch_deg',
         'camera_roll_deg',
+        'camera_x_m',
+        'camera_y_m',
+        'camera_yaw_deg',
         'floor_frame',
         'use_mounting_topic',
         'publish_tf',
         'scan_frame_id',
     ),
-    'alert_node': ('autostart', 'cmd_vel_type'),
+    'alert_node': (
+        'autostart',
+        'camera_x_m',
+        'camera_y_m',
+        'camera_yaw_deg',
+        'footprint_radius_m',
+        'footprint',
+        'cmd_vel_type',
+    ),
+}
+# Arguments that name a topic which these nodes subscribe to.
+_INPUT_TOPICS = {
+    'odom': ('depth_node', 'alert_node'),
+    'range_hint': ('depth_node',),
+    'mounting': ('depth_node',),
 }
 
 # Topics of depth_node that rviz/depth.rviz shows, by their names at the root.
@@ -167,9 +184,28 @@ LAUNCH_ARGUMENTS = (
         '/compressed.',
     ),
     LaunchArgument('camera_info_topic', 'camera_info', 'Topic of the calibration of the camera.'),
+    LaunchArgument(
+        'odom_topic',
+        'odom',
+        'Topic of the odometry of the robot (Odometry): a witness of scale for depth_node, and '
+        'what alert_node remembers obstacles with.',
+    ),
+    LaunchArgument(
+        'range_hint_topic',
+        'range_hint',
+        'Topic of a sonar or time-of-flight sensor beside the camera (Range), a witness of scale.',
+    ),
+    LaunchArgument(
+        'mounting_topic',
+        'mounting',
+        'Topic of the pose of the camera above the floor (PoseStamped), where use_mounting_topic '
+        'is true.',
+    ),
     *(_parameter(name) for name in _PARAMETERS['depth_node'] if name != 'autostart'),
     LaunchArgument('alert', 'true', 'Start alert_node too.', _BOOLEAN),
     _parameter('cmd_vel_type'),
+    _parameter('footprint_radius_m'),
+    _parameter('footprint'),
     LaunchArgument(
         'cmd_vel_in_topic',
         'cmd_vel_in',
@@ -285,6 +321,13 @@ def plan_launch(
             respawn=arguments['respawn'] == 'true',
         )
 
+    def inputs(node: str) -> list[tuple[str, str]]:
+        return [
+            (topic, arguments[f'{topic}_topic'])
+            for topic, nodes in _INPUT_TOPICS.items()
+            if node in nodes
+        ]
+
     image = arguments['image_topic']
     processes = [
         ours(
@@ -292,6 +335,7 @@ def plan_launch(
             ('image', image),
             ('image/compressed', f'{image}/compressed'),
             ('camera_info', arguments['camera_info_topic']),
+            *inputs('depth_node'),
             *remapped_tf,
         )
     ]
@@ -301,6 +345,7 @@ def plan_launch(
                 'alert_node',
                 ('cmd_vel_in', arguments['cmd_vel_in_topic']),
                 ('cmd_vel_out', arguments['cmd_vel_out_topic']),
+                *inputs('alert_node'),
             )
         )
     if arguments['dashboard'] == 'true':

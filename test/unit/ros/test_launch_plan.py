@@ -61,10 +61,14 @@ def test_by_default_both_nodes_start_and_no_parameter_is_pinned(plan: Plan) -> N
         ('image', 'image'),
         ('image/compressed', 'image/compressed'),
         ('camera_info', 'camera_info'),
+        ('odom', 'odom'),
+        ('range_hint', 'range_hint'),
+        ('mounting', 'mounting'),
     )
     assert processes['alert_node'].remappings == (
         ('cmd_vel_in', 'cmd_vel_in'),
         ('cmd_vel_out', 'cmd_vel_out'),
+        ('odom', 'odom'),
     )
 
 
@@ -95,6 +99,16 @@ def test_alert_false_leaves_alert_node_out(plan: Plan) -> None:
         ('camera_height_m', '1', 1.0, {'depth_node'}),
         ('camera_pitch_deg', '-80', -80.0, {'depth_node'}),
         ('camera_roll_deg', '180', 180.0, {'depth_node'}),
+        ('camera_x_m', '-0.1', -0.1, {'depth_node', 'alert_node'}),
+        ('camera_y_m', '0.1', 0.1, {'depth_node', 'alert_node'}),
+        ('camera_yaw_deg', '-5', -5.0, {'depth_node', 'alert_node'}),
+        ('footprint_radius_m', '0.17', 0.17, {'alert_node'}),
+        (
+            'footprint',
+            '[[0.2, 0.1], [0.2, -0.1], [-0.2, 0]]',
+            '[[0.2, 0.1], [0.2, -0.1], [-0.2, 0]]',
+            {'alert_node'},
+        ),
         ('floor_frame', 'base_footprint', 'base_footprint', {'depth_node'}),
         ('publish_tf', 'false', False, {'depth_node'}),
         ('scan_frame_id', 'base_scan', 'base_scan', {'depth_node'}),
@@ -119,16 +133,23 @@ def test_topics_are_remapped(plan: Plan) -> None:
         camera_info_topic='/front/camera_info',
         cmd_vel_in_topic='nav_vel',
         cmd_vel_out_topic='/cmd_vel',
+        odom_topic='/odometry/filtered',
+        range_hint_topic='/sonar',
+        mounting_topic='/mast/pose',
         rviz='true',
     )
     assert processes['depth_node'].remappings == (
         ('image', '/front/image_raw'),
         ('image/compressed', '/front/image_raw/compressed'),
         ('camera_info', '/front/camera_info'),
+        ('odom', '/odometry/filtered'),
+        ('range_hint', '/sonar'),
+        ('mounting', '/mast/pose'),
     )
     assert processes['alert_node'].remappings == (
         ('cmd_vel_in', 'nav_vel'),
         ('cmd_vel_out', '/cmd_vel'),
+        ('odom', '/odometry/filtered'),
     )
     assert ('/image', '/front/image_raw') in processes['rviz2'].remappings
 
