@@ -60,10 +60,12 @@ from ..ros.polled_subscription import PolledSubscription
 from ..ros.pose_mounting import PoseMounting
 from ..ros.process import run_nodes
 from ..ros.range_hint_input import RangeHintInput
+from ..ros.scan_hint_input import ScanHintInput
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
 from ..scale.odometry import CameraPose
 from ..scale.range_hint import RangeBeam, RangeHintConfig
+from ..scale.scan_hint import ScanBeams, ScanHintConfig
 from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -100,6 +102,7 @@ class DepthNode(SelfStartingNode):
         self._camera_info_input: PolledSubscription | None = None
         self._odometry: OdometryInput | None = None
         self._range_hint: RangeHintInput | None = None
+        self._scan_hint: ScanHintInput | None = None
         self._worker: DepthWorker | None = None
         self._hints = InputHints(self)
         self._picture_watch = PictureWatch(self, time.monotonic)
@@ -157,6 +160,7 @@ class DepthNode(SelfStartingNode):
         )
         self._odometry = OdometryInput(self)
         self._range_hint = RangeHintInput(self)
+        self._scan_hint = ScanHintInput(self)
         self._subscribe()
         self._status.update(lifecycle_state='active')
         return result
@@ -265,6 +269,9 @@ class DepthNode(SelfStartingNode):
         if self._range_hint is not None:
             self._range_hint.close()
             self._range_hint = None
+        if self._scan_hint is not None:
+            self._scan_hint.close()
+            self._scan_hint = None
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs.clear()
@@ -375,7 +382,17 @@ class DepthNode(SelfStartingNode):
             place = self._tf_mounting.beam_place(sensor.frame, arrived.message.header.frame_id)
             return None if place is None else RangeBeam(hint, place)
 
-        return read_frame(arrived, self._decode, mounting, pose_at, beam_at)
+        def scan_at(stamp_ns: int) -> ScanBeams | None:
+            sensor = self._scan_hint
+            hint = None if sensor is None else sensor.at(stamp_ns)
+            if sensor is None or hint is None:
+                return None
+            if self._tf_mounting is None:
+                return ScanBeams(hint, settings.get(ScanHintConfig).place())
+            image_frame = arrived.message.header.frame_id
+            return ScanBeams(hint, self._tf_mounting.scan_place(sensor.frame, image_frame))
+
+        return read_frame(arrived, self._decode, mounting, pose_at, beam_at, scan_at)
 
     def _on_observation(
         self, message: Image | CompressedImage, seen: Observation, settings: Snapshot

@@ -24,6 +24,7 @@ from ..estimation.depth_estimator import DepthEstimate
 from ..scale.floor_plane import FloorPlane
 from ..scale.odometry import CameraPose
 from ..scale.range_hint import RangeBeam
+from ..scale.scan_hint import ScanBeams
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class CameraFrame:
         Where the picture was taken, by odometry; None where that is unknown.
     beam : RangeBeam or None
         What a range sensor measured then; None without one.
+    scan : ScanBeams or None
+        What a laser scanner measured then; None without one.
     content : bytes-like or None
         What the camera sent, by which repeated pictures are recognised; None compares the
         pixels of `image_rgb`.
@@ -64,6 +67,7 @@ class CameraFrame:
     mounting: CameraMounting | None = None
     pose: CameraPose | None = None
     beam: RangeBeam | None = None
+    scan: ScanBeams | None = None
     content: bytes | bytearray | memoryview | None = None
 
 

@@ -333,6 +333,7 @@ class PerceptionPipeline:
             estimate,
             frame.beam,
             None if plane is None else plane.mounting(),
+            frame.scan,
         )
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)

@@ -62,6 +62,8 @@ class ScaleAssessment:
                 parts.append(f'motion: {report.motion.silence}')
             if report.beam.silence not in ('', 'no range hint'):
                 parts.append(f'range: {report.beam.silence}')
+            if report.scan.silence not in ('', 'no scan hint'):
+                parts.append(f'scan: {report.scan.silence}')
         return '; '.join(parts)
 
     @property

@@ -18,6 +18,7 @@ from ..estimation.stopwatch import Stopwatch
 from ..perception.observation import CameraFrame
 from ..scale.odometry import CameraPose
 from ..scale.range_hint import RangeBeam
+from ..scale.scan_hint import ScanBeams
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.stamps import nanoseconds, NS_PER_S
 
@@ -62,6 +63,7 @@ def read_frame(
     mounting: CameraMounting | None,
     pose_at: Callable[[int], CameraPose | None] = lambda stamp_ns: None,
     beam_at: Callable[[int], RangeBeam | None] = lambda stamp_ns: None,
+    scan_at: Callable[[int], ScanBeams | None] = lambda stamp_ns: None,
 ) -> CameraFrame:
     """
     Turn what arrived into a frame.
@@ -78,6 +80,8 @@ def read_frame(
         Stamp in nanoseconds -> where the picture was taken, by odometry.
     beam_at : callable, optional
         Stamp in nanoseconds -> what a range sensor measured then.
+    scan_at : callable, optional
+        Stamp in nanoseconds -> what a laser scanner measured then.
 
     Returns
     -------
@@ -111,5 +115,6 @@ def read_frame(
         mounting=mounting,
         pose=pose_at(nanoseconds(stamp)),
         beam=beam_at(nanoseconds(stamp)),
+        scan=scan_at(nanoseconds(stamp)),
         content=memoryview(message.data).cast('B'),
     )

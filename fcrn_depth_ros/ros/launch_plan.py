@@ -54,6 +54,7 @@ _PARAMETERS = {
 _INPUT_TOPICS = {
     'odom': ('depth_node', 'alert_node'),
     'range_hint': ('depth_node',),
+    'scan_hint': ('depth_node',),
     'mounting': ('depth_node',),
 }
 
@@ -194,6 +195,11 @@ LAUNCH_ARGUMENTS = (
         'range_hint_topic',
         'range_hint',
         'Topic of a sonar or time-of-flight sensor beside the camera (Range), a witness of scale.',
+    ),
+    LaunchArgument(
+        'scan_hint_topic',
+        'scan_hint',
+        'Topic of a laser scanner near the camera (LaserScan), a witness of scale.',
     ),
     LaunchArgument(
         'mounting_topic',

@@ -32,6 +32,7 @@ from ..report.drawing import COLOR_MAPS
 from ..scale.keeper import ScaleConfig
 from ..scale.odometry import CameraPlace
 from ..scale.range_hint import RangeHintConfig
+from ..scale.scan_hint import ScanHintConfig
 from ..settings import misordered, setting, Settings
 
 
@@ -379,6 +380,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         EstimationConfig,
         MountingSettings,
         RangeHintConfig,
+        ScanHintConfig,
         ScaleConfig,
         ProximityConfig,
         ConfidenceConfig,

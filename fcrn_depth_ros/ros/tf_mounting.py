@@ -15,6 +15,7 @@ from ..camera.mounting import CameraMounting, mounting_from_transform
 from ..errors import ConfigurationError
 from ..scale.odometry import CameraPlace, rotation_of
 from ..scale.range_hint import BeamPlace
+from ..scale.scan_hint import ScanPlace
 
 
 class TfMounting:
@@ -132,6 +133,30 @@ class TfMounting:
             return None
         to_optical = camera.rotation.T
         return BeamPlace(-to_optical @ camera.offset_m, to_optical[:, 0], is_level=False)
+
+    def scan_place(self, sensor_frame: str, image_frame: str) -> ScanPlace | None:
+        """
+        Look up where a laser scanner sits, whose angle 0 is the x axis of its frame.
+
+        Parameters
+        ----------
+        sensor_frame : str
+            Of the scanner's messages.
+        image_frame : str
+            Optical frame of the camera.
+
+        Returns
+        -------
+        ScanPlace or None
+            In the optical frame; None while TF does not connect the two frames.
+
+        """
+        camera = self.place(sensor_frame, image_frame)
+        if camera is None:
+            return None
+        to_optical = camera.rotation.T
+        origin_m = -to_optical @ camera.offset_m
+        return ScanPlace(origin_m, to_optical[:, 0], to_optical[:, 1], is_level=False)
 
     def close(self) -> None:
         """Destroy the subscriptions and the service that tf2_ros made on the node."""

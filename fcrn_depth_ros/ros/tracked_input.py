@@ -13,9 +13,10 @@ from rclpy.node import Node
 
 from . import quality_of_service as qos
 from ..scale.odometry import OdometryTrack
-from ..scale.range_hint import RangeHintTrack
+from ..scale.range_hint import HintTrack, RangeHintTrack
+from ..scale.scan_hint import ScanHint
 
-Track = TypeVar('Track', OdometryTrack, RangeHintTrack)
+Track = TypeVar('Track', OdometryTrack, RangeHintTrack, HintTrack[ScanHint])
 
 
 class TrackedInput(Generic[Track]):
@@ -32,7 +33,7 @@ class TrackedInput(Generic[Track]):
         Its name.
     read : callable
         Message -> what the track takes, and the frame that it is about.
-    track : OdometryTrack or RangeHintTrack
+    track : OdometryTrack or HintTrack
         Keeps the readings.
     trouble : str
         What a reading that cannot be used means, for the log.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .motion import MotionPoints, MotionReport, MotionWitness
 from .odometry import angle_of, CameraPose
 from .range_hint import RangeBeam, RangeReport, RangeWitness
+from .scan_hint import ScanBeams, ScanWitness
 from .witness import FactorTrack, judge, Judgement, Opinion, PatientFactor
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -28,6 +29,8 @@ _LEAST_FLOOR_POINTS = 8
 _FLOOR_WINDOW_LOG = 0.10
 # A beam lands in one place: its factor changes more with the way than that of the picture.
 _BEAM_DRIFT = 4.0
+# How much the network's factor in one place differs from that of the picture, and along a scan.
+_BEAM_LOCAL_SIGMA, _SCAN_LOCAL_SIGMA = 0.13, 0.08
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class ScaleReport:
         Height of the camera above the floor as its motion shows it; NaN where unknown.
     beam : RangeReport
         What a range sensor said about this very picture.
+    scan : RangeReport
+        What a laser scanner said about it.
 
     """
 
@@ -86,6 +91,7 @@ class ScaleReport:
     motion: MotionReport = MotionReport('no odometry')
     height_m: float = math.nan
     beam: RangeReport = RangeReport('no range hint')
+    scan: RangeReport = RangeReport('no scan hint')
 
     @property
     def factor(self) -> float:
@@ -125,7 +131,9 @@ class ScaleKeeper:
         self._track = FactorTrack('motion')
         self._height = FactorTrack('height')
         self._beam = RangeWitness()
-        self._beam_track = FactorTrack('range')
+        self._beam_track = FactorTrack('range', _BEAM_LOCAL_SIGMA)
+        self._scan = ScanWitness()
+        self._scan_track = FactorTrack('scan', _SCAN_LOCAL_SIGMA)
         self._patient = PatientFactor(config.scale_patience_s)
         self._config = config
         self.restart()
@@ -137,6 +145,8 @@ class ScaleKeeper:
         self._height.restart()
         self._beam.restart()
         self._beam_track.restart()
+        self._scan.restart()
+        self._scan_track.restart()
         self._patient.restart()
         self._last: tuple[float, CameraPose | None] | None = None
         self._height_of: CameraMounting | None = None
@@ -157,6 +167,7 @@ class ScaleKeeper:
         estimate: DepthEstimate,
         beam: RangeBeam | None = None,
         tilt: CameraMounting | None = None,
+        scan: ScanBeams | None = None,
     ) -> ScaleReport:
         """
         Take the next picture.
@@ -179,6 +190,8 @@ class ScaleKeeper:
             What a range sensor measured then.
         tilt : CameraMounting, optional
             Where the mounting is unknown, its angles as the floor's shape shows them.
+        scan : ScanBeams, optional
+            What a laser scanner measured then.
 
         Returns
         -------
@@ -202,16 +215,14 @@ class ScaleKeeper:
         elif not motion.silence:
             self._track.take(motion.log_factor, motion.sigma)
             self._measure_height(motion, mounting)
-        beam_report = self._beam.look(
-            beam,
-            estimate.depth_m,
-            estimate.intrinsics if estimate.is_camera_known else None,
-            mounting or tilt,
-        )
-        if beam_report.is_contrary:
-            self._beam_track.restart()
-        elif not beam_report.silence:
-            self._beam_track.take(beam_report.log_factor, beam_report.sigma)
+        camera = estimate.intrinsics if estimate.is_camera_known else None
+        beam_report = self._beam.look(beam, estimate.depth_m, camera, mounting or tilt)
+        scan_report = self._scan.look(scan, estimate.depth_m, camera, mounting or tilt)
+        for track, heard in ((self._beam_track, beam_report), (self._scan_track, scan_report)):
+            if heard.is_contrary:
+                track.restart()
+            elif not heard.silence:
+                track.take(heard.log_factor, heard.sigma)
         judgement = self._judge(estimate, mounting)
         wanted = judgement.log_factor if self._config.scale_correction else 0.0
         if wanted > 0.0:
@@ -221,7 +232,12 @@ class ScaleKeeper:
         if mounting is not None and (opinion := self._height.opinion()) is not None:
             height_m = mounting.height_m * math.exp(opinion.log_factor)
         return ScaleReport(
-            judgement, self._patient.apply(time_s, wanted), motion, height_m, beam_report
+            judgement,
+            self._patient.apply(time_s, wanted),
+            motion,
+            height_m,
+            beam_report,
+            scan_report,
         )
 
     def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
@@ -240,7 +256,8 @@ class ScaleKeeper:
                 turned_rad = angle_of(pose.rotation.T @ last.rotation)
             for track in (self._track, self._height):
                 track.drift(moved_m, turned_rad, passed_s)
-            self._beam_track.drift(_BEAM_DRIFT * moved_m, _BEAM_DRIFT * turned_rad, passed_s)
+            for track in (self._beam_track, self._scan_track):
+                track.drift(_BEAM_DRIFT * moved_m, _BEAM_DRIFT * turned_rad, passed_s)
         self._last = time_s, pose
 
     def _measure_height(self, motion: MotionReport, mounting: CameraMounting | None) -> None:
@@ -265,7 +282,7 @@ class ScaleKeeper:
                     self._config.scale_factor_sigma,
                 )
             )
-        for track in (self._track, self._beam_track):
+        for track in (self._track, self._beam_track, self._scan_track):
             if (seen := track.opinion()) is not None:
                 opinions.append(seen)
         judgement = judge(opinions)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 import math
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,9 +168,19 @@ class RangeBeam:
     place: BeamPlace
 
 
-class RangeHintTrack:
+class _Hint(Protocol):
+    @property
+    def stamp_ns(self) -> int | None: ...
+
+    def flaw(self) -> str: ...
+
+
+Hint = TypeVar('Hint', bound=_Hint)
+
+
+class HintTrack(Generic[Hint]):
     """
-    Recent messages of a range sensor; whatever cannot be true forgets those before.
+    Recent messages of a sensor of distance; whatever cannot be true forgets those before.
 
     Attributes
     ----------
@@ -179,10 +190,10 @@ class RangeHintTrack:
     """
 
     def __init__(self) -> None:
-        self._hints: deque[RangeHint] = deque(maxlen=_KEPT)
+        self._hints: deque[Hint] = deque(maxlen=_KEPT)
         self.fault = ''
 
-    def add(self, hint: RangeHint) -> None:
+    def add(self, hint: Hint) -> None:
         """Take one message."""
         self.fault = hint.flaw()
         if self.fault or hint.stamp_ns is None:
@@ -193,7 +204,7 @@ class RangeHintTrack:
             self.fault = 'time went back'
         self._hints.append(hint)
 
-    def at(self, stamp_ns: int) -> RangeHint | None:
+    def at(self, stamp_ns: int) -> Hint | None:
         """Return the message nearest in time to a picture; None where none is near enough."""
         nearest = min(
             self._hints, key=lambda hint: abs((hint.stamp_ns or 0) - stamp_ns), default=None
@@ -201,6 +212,9 @@ class RangeHintTrack:
         if nearest is None or abs((nearest.stamp_ns or 0) - stamp_ns) > _SAME_TIME_NS:
             return None
         return nearest
+
+
+RangeHintTrack = HintTrack[RangeHint]
 
 
 @dataclass(frozen=True)
@@ -234,7 +248,7 @@ class RangeWitness:
     def restart(self) -> None:
         """Forget every message."""
         self._stamp_ns = 0
-        self._value_m, self._drawn_m, self._count = math.nan, math.nan, 0
+        self._hang = HangWatch()
 
     def look(
         self,
@@ -283,50 +297,81 @@ class RangeWitness:
         pose = beam.place.in_optical_frame(mounting)
         if pose is None:
             return RangeReport('the tilt of the camera is unknown')
-        return self._compare(hint, pose, depth_m, intrinsics)
+        report = compare_beam(hint, pose, depth_m, intrinsics)
+        if not report.silence:
+            drawn_m = hint.distance_m / math.exp(report.log_factor)
+            if self._hang.hangs(hint.distance_m, drawn_m):
+                return RangeReport(
+                    'the value stands still, the picture does not', is_contrary=True
+                )
+        return report
 
-    def _compare(
-        self,
-        hint: RangeHint,
-        pose: tuple[NDArray[np.float64], NDArray[np.float64]],
-        depth_m: NDArray[np.floating],
-        intrinsics: CameraIntrinsics,
-    ) -> RangeReport:
-        origin_m, direction = pose
-        # About here the beam lands, whatever the scale: the sensor is near the camera.
-        target = origin_m + hint.distance_m * direction
-        if target[2] <= 0.0:
-            return RangeReport('outside the picture')
-        rays = intrinsics.rays().astype(np.float64)
-        column = target[0] / target[2] * intrinsics.fx_px + intrinsics.cx_px
-        row = target[1] / target[2] * intrinsics.fy_px + intrinsics.cy_px
-        if not (0 <= column < intrinsics.width_px and 0 <= row < intrinsics.height_px):
-            return RangeReport('outside the picture')
-        half_rad = hint.field_of_view_rad / 2 + _SLACK_RAD
-        cosine = (rays @ (target / np.linalg.norm(target))) / np.linalg.norm(rays, axis=2)
-        inside = cosine >= math.cos(half_rad)
-        points = rays[inside] * depth_m[inside].astype(np.float64)[:, None]
-        if np.count_nonzero(inside) < _LEAST_PIXELS or not np.isfinite(points).all():
-            return RangeReport('the depth is unknown there')
-        # |f p - origin| = distance, for each pixel.
-        along = points @ origin_m
-        square = (points**2).sum(axis=1)
-        root = along**2 - square * (origin_m @ origin_m - hint.distance_m**2)
-        if (root <= 0.0).any() or (square <= 0.0).any():
-            return RangeReport('the beam begins beyond what it meets')
-        factors = (along + np.sqrt(root)) / square
-        if (factors <= 0.0).any():
-            return RangeReport('the beam begins beyond what it meets')
-        low, centre, high = np.quantile(np.log(factors), (0.1, 0.5, 0.9)).tolist()
-        if self._hangs(hint.distance_m, hint.distance_m / math.exp(centre)):
-            return RangeReport('the value stands still, the picture does not', is_contrary=True)
-        if high - low > _MOST_SPREAD_LOG:
-            return RangeReport('it meets an edge')
-        if abs(centre) > _MOST_LOG_FACTOR:
-            return RangeReport('it and the picture differ beyond belief', is_contrary=True)
-        return RangeReport('', centre, math.hypot(_BEAM_SIGMA, (high - low) / 2))
 
-    def _hangs(self, value_m: float, drawn_m: float) -> bool:
+def compare_beam(
+    hint: RangeHint,
+    pose: tuple[NDArray[np.float64], NDArray[np.float64]],
+    depth_m: NDArray[np.floating],
+    intrinsics: CameraIntrinsics,
+) -> RangeReport:
+    """
+    Compare one beam with the depth where it lands.
+
+    Parameters
+    ----------
+    hint : RangeHint
+        It hits something.
+    pose : tuple of ndarray
+        Origin and direction of the beam, in the optical frame.
+    depth_m, intrinsics
+        As for :class:`RangeWitness`.
+
+    Returns
+    -------
+    RangeReport
+        See there.
+
+    """
+    origin_m, direction = pose
+    # About here the beam lands, whatever the scale: the sensor is near the camera.
+    target = origin_m + hint.distance_m * direction
+    if target[2] <= 0.0:
+        return RangeReport('outside the picture')
+    rays = intrinsics.rays().astype(np.float64)
+    column = target[0] / target[2] * intrinsics.fx_px + intrinsics.cx_px
+    row = target[1] / target[2] * intrinsics.fy_px + intrinsics.cy_px
+    if not (0 <= column < intrinsics.width_px and 0 <= row < intrinsics.height_px):
+        return RangeReport('outside the picture')
+    half_rad = hint.field_of_view_rad / 2 + _SLACK_RAD
+    cosine = (rays @ (target / np.linalg.norm(target))) / np.linalg.norm(rays, axis=2)
+    inside = cosine >= math.cos(half_rad)
+    points = rays[inside] * depth_m[inside].astype(np.float64)[:, None]
+    if np.count_nonzero(inside) < _LEAST_PIXELS or not np.isfinite(points).all():
+        return RangeReport('the depth is unknown there')
+    # |f p - origin| = distance, for each pixel.
+    along = points @ origin_m
+    square = (points**2).sum(axis=1)
+    root = along**2 - square * (origin_m @ origin_m - hint.distance_m**2)
+    if (root <= 0.0).any() or (square <= 0.0).any():
+        return RangeReport('the beam begins beyond what it meets')
+    factors = (along + np.sqrt(root)) / square
+    if (factors <= 0.0).any():
+        return RangeReport('the beam begins beyond what it meets')
+    low, centre, high = np.quantile(np.log(factors), (0.1, 0.5, 0.9)).tolist()
+    if high - low > _MOST_SPREAD_LOG:
+        return RangeReport('it meets an edge')
+    if abs(centre) > _MOST_LOG_FACTOR:
+        return RangeReport('it and the picture differ beyond belief', is_contrary=True)
+    return RangeReport('', centre, math.hypot(_BEAM_SIGMA, (high - low) / 2))
+
+
+class HangWatch:
+    """Find out that a sensor repeats one value while the picture changes."""
+
+    def __init__(self) -> None:
+        self._value_m, self._drawn_m, self._count = math.nan, math.nan, 0
+
+    def hangs(self, value_m: float, drawn_m: float) -> bool:
+        """Take what was measured and what the network drew there."""
         if value_m != self._value_m:
             self._value_m, self._drawn_m, self._count = value_m, drawn_m, 1
             return False

@@ -36,12 +36,21 @@ class Opinion:
         Logarithm of true depth over the network's.
     sigma : float
         Standard deviation of `log_factor`.
+    local_sigma : float
+        By how much the factor where it was measured may differ from that of the whole picture;
+        counts where others speak of another part of it.
 
     """
 
     witness: str
     log_factor: float
     sigma: float
+    local_sigma: float = 0.0
+
+    @property
+    def variance_among_others(self) -> float:
+        """Square of its uncertainty about the whole picture."""
+        return self.sigma**2 + self.local_sigma**2
 
     def __str__(self) -> str:
         return f'{self.witness} says {math.exp(self.log_factor):.2f} +- {self.sigma:.0%}'
@@ -87,11 +96,14 @@ class FactorTrack:
     ----------
     witness : str
         Name for its opinion.
+    local_sigma : float, optional
+        See :class:`Opinion`.
 
     """
 
-    def __init__(self, witness: str) -> None:
+    def __init__(self, witness: str, local_sigma: float = 0.0) -> None:
         self.witness = witness
+        self._local_sigma = local_sigma
         self.restart()
 
     def restart(self) -> None:
@@ -142,7 +154,7 @@ class FactorTrack:
         sigma = math.sqrt(self._variance + _LEAST_SIGMA**2)
         if sigma > 2.0 * MOST_VERIFIED_SIGMA:
             return None
-        return Opinion(self.witness, self._log_factor, sigma)
+        return Opinion(self.witness, self._log_factor, sigma, self._local_sigma)
 
 
 def judge(opinions: Sequence[Opinion]) -> Judgement:
@@ -173,7 +185,10 @@ def judge(opinions: Sequence[Opinion]) -> Judgement:
             f'{contrary[0]}, {contrary[1]}; {likelier} is likelier',
             given,
         )
-    weights = [opinion.sigma**-2 for opinion in given]
+    alone = len(given) == 1
+    weights = [
+        opinion.sigma**-2 if alone else 1.0 / opinion.variance_among_others for opinion in given
+    ]
     log_factor = sum(
         weight * opinion.log_factor for weight, opinion in zip(weights, given, strict=True)
     ) / sum(weights)
@@ -185,7 +200,9 @@ def judge(opinions: Sequence[Opinion]) -> Judgement:
 
 def _contradiction(pair: tuple[Opinion, Opinion]) -> float:
     """Return by how much two opinions differ, in units of what is allowed."""
-    allowed = _CONTRADICTION_SIGMAS * math.hypot(pair[0].sigma, pair[1].sigma)
+    allowed = _CONTRADICTION_SIGMAS * math.sqrt(
+        pair[0].variance_among_others + pair[1].variance_among_others
+    )
     return abs(pair[0].log_factor - pair[1].log_factor) / max(allowed, _CONTRADICTION_LOG)
 
 
@@ -196,7 +213,7 @@ def _likelier(pair: tuple[Opinion, Opinion], opinions: Sequence[Opinion]) -> str
         friends = sum(
             other is not opinion and _contradiction((opinion, other)) <= 1.0 for other in opinions
         )
-        return friends, -opinion.sigma
+        return friends, -opinion.variance_among_others
 
     return max(pair, key=support).witness
 

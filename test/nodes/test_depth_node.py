@@ -689,6 +689,26 @@ def test_a_range_hint_verifies_the_scale(start: Callable[..., RunningNode]) -> N
     assert 'range says' not in texts[0].data
 
 
+def test_a_scan_hint_verifies_the_scale(start: Callable[..., RunningNode]) -> None:
+    node = start(card={'mounting_input': 'mounting'}, camera_height_m=0.5)
+    texts = node.listen(String, 'depth/scale')
+    node.node.set_parameters(parameters({'frozen_frame_count': 0}))
+    pixels = blocks(200.0)
+    height = pixels.shape[0]
+    pixels[height // 3 : 2 * height // 3] = 200
+    for seed in range(4):
+        scan = LaserScan(header=image(picture()).header, angle_min=-0.3, angle_increment=0.02)
+        scan.header.stamp.sec, scan.header.stamp.nanosec = 5 + seed, 0
+        scan.range_min, scan.range_max = 0.05, 12.0
+        scan.ranges = [1.0 + 0.001 * seed] * 31
+        node.publish('scan_hint', scan)
+        node.wait_for(lambda second=5 + seed: node.node._scan_hint.at(second * 10**9))
+        send(node, pixels, stamp_s=5 + seed)
+        node.wait_for(lambda count=seed: len(texts) == count + 1)
+    assert 'scan says' in texts[-1].data, texts[-1].data
+    assert 'scan says' not in texts[0].data
+
+
 def test_a_calibrated_factor_scales_depth_and_range(start: Callable[..., RunningNode]) -> None:
     node = start()
     ranges = node.listen(Range, 'proximity/range')

@@ -63,6 +63,7 @@ def test_by_default_both_nodes_start_and_no_parameter_is_pinned(plan: Plan) -> N
         ('camera_info', 'camera_info'),
         ('odom', 'odom'),
         ('range_hint', 'range_hint'),
+        ('scan_hint', 'scan_hint'),
         ('mounting', 'mounting'),
     )
     assert processes['alert_node'].remappings == (
@@ -135,6 +136,7 @@ def test_topics_are_remapped(plan: Plan) -> None:
         cmd_vel_out_topic='/cmd_vel',
         odom_topic='/odometry/filtered',
         range_hint_topic='/sonar',
+        scan_hint_topic='/scan',
         mounting_topic='/mast/pose',
         rviz='true',
     )
@@ -144,6 +146,7 @@ def test_topics_are_remapped(plan: Plan) -> None:
         ('camera_info', '/front/camera_info'),
         ('odom', '/odometry/filtered'),
         ('range_hint', '/sonar'),
+        ('scan_hint', '/scan'),
         ('mounting', '/mast/pose'),
     )
     assert processes['alert_node'].remappings == (
