@@ -62,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument('--raw', action='store_true', help='raw VGA pictures instead of JPEG')
     made.add_argument('--ray', action='store_true', help='also on a Ray cluster (needs ray)')
     made.add_argument('--one', action='store_true', help='one job only: for long bags')
+    made.add_argument(
+        '--model',
+        metavar='FILE',
+        help='another network for the command, such as one that costs nothing: for the memory of '
+        'long bags',
+    )
     made.add_argument('--work', type=Path, help='folder with room for the bag and its copies')
     return made
 
@@ -164,6 +170,12 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield path.name, path.read_bytes()
 
 
+def network_s(folder: Path) -> float:
+    """Return for how long the network ran, by the command's own watch."""
+    times: Any = parquet.read_table(folder / 'pictures.parquet')['inference_ms']
+    return float(np.nansum(times.to_numpy())) / 1e3
+
+
 def same(first: Path, second: Path) -> bool:
     """Return whether two results are the same, file by file."""
     return all(a == b for a, b in zip(contents(first), contents(second), strict=True))
@@ -190,6 +202,8 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
         kinds['2 jobs'] = ['--jobs', '2']
     if arguments.ray:
         kinds['Ray, 2 workers'] = ['--ray', '--jobs', '2']
+    if arguments.model:
+        kinds = {name: [*words, '--model', arguments.model] for name, words in kinds.items()}
     runs = [run(name, bag, folder / name, words) for name, words in kinds.items()]
     after = bare_network()
     two = bare_networks(2)
@@ -204,20 +218,27 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
         'pictures/s',
         'of the bare network, start left out',
         'of as many processes of it',
+        'time in the network, start left out',
         'CPU of the bare network',
         'peak MB of a process',
         'same files as 1 job',
     )
     print(f'| {" | ".join(columns)} |\n|{"---|" * len(columns)}')
     more = count - round(arguments.rate)
+    start_network_s = network_s(start.folder)
     for each in runs:
         rest_s, rest_cpu_s = each.wall_s - start.wall_s, each.cpu_s - start.cpu_s
         share = more * wall_s / rest_s if rest_s > 0 else float('nan')
         beside = share if each.name == '1 job' else share / (two * wall_s)
+        # Whether the machine changes its speed between the runs does not matter to this.
+        inside = (
+            (network_s(each.folder) - start_network_s) / rest_s if rest_s > 0 else float('nan')
+        )
         cpu = more * cpu_s / rest_cpu_s if rest_cpu_s > 0 else float('nan')
         print(
             f'| {each.name} | {count / each.wall_s:.1f} | {share:.2f} | {beside:.2f} | '
-            f'{cpu:.2f} | {each.peak_mb:.0f} | {same(runs[0].folder, each.folder)} |'
+            f'{inside:.2f} | {cpu:.2f} | {each.peak_mb:.0f} | '
+            f'{same(runs[0].folder, each.folder)} |'
         )
     return 0
 

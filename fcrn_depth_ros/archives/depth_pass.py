@@ -25,7 +25,7 @@ from .cameras import CameraState, CameraStream, windows_before
 from .picture_rows import PictureRow, to_lines
 from .places import OutputPlace
 from .plan import BagOptions, BagPlan, Segment
-from .recording import CAMERA_INFO, COMPRESSED, IMAGE, ODOMETRY, Recording, TRANSFORMS
+from .recording import CAMERA_INFO, COMPRESSED, IMAGE, ODOMETRY, RANGE, Recording, TRANSFORMS
 from .transforms import TransformTree
 from .writing import BagWriter, with_arrays
 from ..camera.depth_encoding import to_millimetres
@@ -37,16 +37,19 @@ from ..estimation.stopwatch import Stage, Stopwatch
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionConfig, PerceptionPipeline
 from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
+from ..scale.range_hint import HintTrack, RangeBeam, RangeHint
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.contents import (
     camera_info_contents,
     depth_pixels,
     image_contents,
+    near_values,
     reading_contents,
     scan_contents,
     scan_of,
 )
 from ..wire.odometry_reading import odometry_reading
+from ..wire.range_hint_reading import range_hint_reading
 from ..wire.stamps import nanoseconds, NS_PER_S
 
 _SHEET_WIDTH_PX = 320
@@ -183,6 +186,9 @@ class _SegmentWork:
         self._odometry = OdometryTrack()
         self._robot_frame = ''
         self._odom_topics = [options.odom_topic] if options.odom_topic else []
+        self._range_hints: HintTrack[RangeHint] = HintTrack()
+        self._sensor_frame = ''
+        self._hint_topics = [options.range_hint_topic] if options.range_hint_topic else []
         if segment.start_ns is not None:
             before_ns = segment.start_ns - _TRANSFORMS_BEFORE_NS
             for _, _, data in recording.messages(
@@ -197,7 +203,7 @@ class _SegmentWork:
         """Work through the segment; also fills the pictures of the contact sheet."""
         pictures = {camera.stream.topic: camera for camera in self._cameras}
         infos = {c.stream.info_topic: c for c in self._cameras if c.stream.info_topic}
-        topics = [*pictures, *infos, *self._tf_topics, *self._odom_topics]
+        topics = [*pictures, *infos, *self._tf_topics, *self._odom_topics, *self._hint_topics]
         start_ns, stop_ns = self._segment.start_ns, self._segment.stop_ns
         due = {
             topic: [
@@ -218,6 +224,10 @@ class _SegmentWork:
                 message = self.recording.decode(data, ODOMETRY)
                 self._robot_frame = message.child_frame_id
                 self._odometry.add(odometry_reading(message))
+            elif connection.topic in self._hint_topics:
+                message = self.recording.decode(data, RANGE)
+                self._sensor_frame = message.header.frame_id
+                self._range_hints.add(range_hint_reading(message))
             else:
                 camera = pictures[connection.topic]
                 row, seen = self._observe(camera, time_ns, data)
@@ -269,6 +279,7 @@ class _SegmentWork:
             calibration=calibration,
             mounting=mounting,
             pose=self._pose(nanoseconds(stamp), message.header.frame_id, mounting),
+            beam=self._beam(nanoseconds(stamp), message.header.frame_id),
             content=memoryview(message.data).cast('B'),
         )
 
@@ -292,6 +303,15 @@ class _SegmentWork:
                 mounting, options.camera_x_m, options.camera_y_m, options.camera_yaw_deg
             )
         return place.pose(robot)
+
+    def _beam(self, stamp_ns: int, image_frame: str) -> RangeBeam | None:
+        hint = self._range_hints.at(stamp_ns)
+        if hint is None:
+            return None
+        if not self._options.floor_frame:
+            return RangeBeam(hint, self._options.range_hint.place())
+        place = self._transforms.beam_place(self._sensor_frame, image_frame)
+        return None if place is None else RangeBeam(hint, place)
 
     def _write_unknown(self, camera: _Camera, time_ns: int) -> None:
         self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=float('nan'))
@@ -322,6 +342,7 @@ class _SegmentWork:
         share, near = seen.proximity.proximity, seen.proximity.is_near(config)
         self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=share)
         self._send(camera, 'proximity/near', time_ns, 'std_msgs/msg/Bool', data=near)
+        self._send_image(camera, 'depth/near', time_ns, header, near_values(seen, config), 'mono8')
         if seen.is_metric:
             self._write_depth(camera, time_ns, header, seen)
         sent = {} if reading is None else {n: float(np.float32(reading[n])) for n in _IN_ROW}

@@ -14,7 +14,7 @@ from typing import Any
 
 from .cameras import CameraStream, find_cameras
 from .places import input_place
-from .recording import ODOMETRY, Recording, TRANSFORMS
+from .recording import ODOMETRY, RANGE, Recording, TRANSFORMS
 from .. import __version__
 from ..alert.machine import AlertConfig
 from ..camera.mounting import CameraMounting
@@ -24,6 +24,7 @@ from ..estimation.onnx_model import embedded_model_path, SessionConfig
 from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
 from ..perception.scan_frame import scan_frame_of
+from ..scale.range_hint import RangeHintConfig
 
 _NS_PER_S = 1_000_000_000
 # Columns of the contact sheet.
@@ -69,6 +70,10 @@ class BagOptions:
         Length of a segment in seconds.
     odom_topic : str
         Odometry of the robot, a witness of scale; empty where none is listened to.
+    range_hint_topic : str
+        Range sensor beside the camera, another witness; empty where none is listened to.
+    range_hint : RangeHintConfig
+        Where that sensor sits, unless its place comes from the transforms.
     camera_x_m, camera_y_m, camera_yaw_deg : float
         Place of the camera on the robot, unless it comes from the transforms.
 
@@ -92,6 +97,8 @@ class BagOptions:
     clock: str = 'recorded'
     segment_s: float = 30.0
     odom_topic: str = ''
+    range_hint_topic: str = ''
+    range_hint: RangeHintConfig = field(default_factory=RangeHintConfig)
     camera_x_m: float = 0.0
     camera_y_m: float = 0.0
     camera_yaw_deg: float = 0.0
@@ -99,7 +106,8 @@ class BagOptions:
     @property
     def remembers_scale(self) -> bool:
         """Whether the scale of a picture depends on all pictures before it."""
-        return bool(self.odom_topic) or self.perception.scale.scale_factor_sigma > 0.0
+        listens = bool(self.odom_topic or self.range_hint_topic)
+        return listens or self.perception.scale.scale_factor_sigma > 0.0
 
     @property
     def model_path(self) -> Path:
@@ -208,12 +216,8 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
     with Recording(place) as recording:
         cameras = tuple(find_cameras(recording, options.image_topics))
         _check_outputs(recording, cameras, options)
-        odometry = recording.topics_of(ODOMETRY)
-        if options.odom_topic and options.odom_topic not in odometry:
-            raise ToolInputError(
-                f'odometry of {place} must be among {sorted(odometry)} (nav_msgs/Odometry), got '
-                f'{options.odom_topic}; correct --odom-topic'
-            )
+        _check_witness(recording, options.odom_topic, ODOMETRY, '--odom-topic')
+        _check_witness(recording, options.range_hint_topic, RANGE, '--range-hint-topic')
         # One that remembers cannot begin in the middle.
         segment_s = math.inf if options.remembers_scale else options.segment_s
         static: tuple[bytes, ...] = ()
@@ -248,6 +252,15 @@ def _cut(first_ns: int, span_ns: int, segment_s: float, pictures: int) -> tuple[
     )
 
 
+def _check_witness(recording: Recording, topic: str, message_type: str, option: str) -> None:
+    present = recording.topics_of(message_type)
+    if topic and topic not in present:
+        raise ToolInputError(
+            f'{message_type} of {recording.place} must be among {sorted(present)}, got {topic}; '
+            f'correct {option}'
+        )
+
+
 def _check_outputs(
     recording: Recording, cameras: tuple[CameraStream, ...], options: BagOptions
 ) -> None:
@@ -270,6 +283,7 @@ OUTPUT_NAMES = (
     'depth/image_rect/compressedDepth',
     'depth/floor',
     'depth/confidence',
+    'depth/near',
     'depth/scan',
     'proximity',
     'proximity/near',

@@ -17,7 +17,7 @@ from ..errors import ToolInputError
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO, TRANSFORMS = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
-ODOMETRY = 'nav_msgs/msg/Odometry'
+ODOMETRY, RANGE = 'nav_msgs/msg/Odometry', 'sensor_msgs/msg/Range'
 BAG_FILES = ('.mcap', '.db3', '.bag')
 INSTALL = "pip install 'fcrn_depth_ros[bags]'"
 

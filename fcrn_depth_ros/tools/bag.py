@@ -24,6 +24,7 @@ from ..errors import FcrnDepthError, ToolInputError
 from ..estimation.onnx_model import PROVIDERS, SessionConfig
 from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
+from ..scale.range_hint import RangeHintConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +92,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='TOPIC',
         help='nav_msgs/Odometry of the robot: a witness of scale, as for depth_node. The bag is '
         'then one segment, because the scale of a picture depends on all before it',
+    )
+    parser.add_argument(
+        '--range-hint-topic',
+        default='',
+        metavar='TOPIC',
+        help='sensor_msgs/Range of a sensor beside the camera: another witness, of which the '
+        'same holds',
     )
     parser.add_argument(
         '--clock',
@@ -197,6 +205,8 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
         clock=arguments.clock,
         segment_s=arguments.segment_seconds,
         odom_topic=arguments.odom_topic,
+        range_hint_topic=arguments.range_hint_topic,
+        range_hint=configured(RangeHintConfig, depth).checked(),
         camera_x_m=float(depth.get('camera_x_m', 0.0)),
         camera_y_m=float(depth.get('camera_y_m', 0.0)),
         camera_yaw_deg=float(depth.get('camera_yaw_deg', 0.0)),

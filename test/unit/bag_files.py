@@ -26,7 +26,7 @@ STORES = {2: get_typestore(Stores.LATEST), 1: get_typestore(Stores.ROS1_NOETIC)}
 CLIP = Path(__file__).parents[2] / 'fcrn_depth_ros' / 'demo_clip'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 INFO, TF = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
-ODOMETRY = 'nav_msgs/msg/Odometry'
+ODOMETRY, RANGE = 'nav_msgs/msg/Odometry', 'sensor_msgs/msg/Range'
 # Recorded so long after the stamp.
 DELAY_NS = 20_000_000
 Message = tuple[str, int, str, Any]
@@ -96,6 +96,18 @@ class Messages:
             child_frame_id='base_link',
             pose=self.make(with_pose, pose=pose, covariance=np.zeros(36)),
             twist=self.make(with_twist, twist=twist, covariance=np.zeros(36)),
+        )
+
+    def range_hint(self, stamp_ns: int, distance_m: float) -> Any:
+        return self.make(
+            RANGE,
+            header=self.header(stamp_ns, 'sonar'),
+            radiation_type=0,
+            field_of_view=0.1,
+            min_range=0.02,
+            max_range=6.0,
+            range=distance_m,
+            variance=0.0,
         )
 
     def transform(

@@ -36,6 +36,7 @@ ROOT = Path(__file__).parents[3]
 NEW = {
     'depth/camera_info',
     'depth/image_rect',
+    'depth/near',
     'depth/scan',
     'proximity',
     'proximity/near',
@@ -392,12 +393,23 @@ def test_odometry_in_the_bag_is_a_witness_of_scale(
     assert len(list((tmp_path / 'odom' / 'drive').glob('*.mcap'))) == 1
 
 
-def test_odometry_that_is_not_there_costs_the_bag(
-    tmp_path: Path, bag: Callable[..., int], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    'option, words',
+    [
+        ('--odom-topic', "nav_msgs/msg/Odometry of {} must be among ['/odom']"),
+        ('--range-hint-topic', 'sensor_msgs/msg/Range of {} must be among []'),
+    ],
+)
+def test_a_witness_that_is_not_there_costs_the_bag(
+    tmp_path: Path,
+    bag: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    words: str,
 ) -> None:
     source = write_bag(tmp_path / 'drive', along_a_wall())
-    assert bag(source, '--out', tmp_path / 'out', '--odom-topic', '/odometry') == 1
-    assert "must be among ['/odom']" in capsys.readouterr().out
+    assert bag(source, '--out', tmp_path / 'out', option, '/nowhere') == 1
+    assert words.format(source) in capsys.readouterr().out
 
 
 def test_a_calibrated_factor_holds_from_segment_to_segment(
