@@ -196,15 +196,14 @@ def _measure(arguments: argparse.Namespace, folder: Path) -> int:
     count = write_bag(bag, arguments.seconds, arguments.rate, arguments.raw)
     write_bag(short, 1.0, arguments.rate, arguments.raw)
     before = bare_network()
-    start = run('start', short, folder / 'start', ['--jobs', '1'])
+    network = ['--model', arguments.model] if arguments.model else []
+    start = run('start', short, folder / 'start', ['--jobs', '1', *network])
     kinds = {'1 job': ['--jobs', '1']}
     if not arguments.one:
         kinds['2 jobs'] = ['--jobs', '2']
     if arguments.ray:
         kinds['Ray, 2 workers'] = ['--ray', '--jobs', '2']
-    if arguments.model:
-        kinds = {name: [*words, '--model', arguments.model] for name, words in kinds.items()}
-    runs = [run(name, bag, folder / name, words) for name, words in kinds.items()]
+    runs = [run(name, bag, folder / name, [*words, *network]) for name, words in kinds.items()]
     after = bare_network()
     two = bare_networks(2)
     wall_s, cpu_s = ((a + b) / 2 for a, b in zip(before, after, strict=True))
