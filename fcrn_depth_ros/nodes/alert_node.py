@@ -5,8 +5,9 @@
 Distance in; stop, gated velocity and beeps out: the wiring of alert_node.
 
 The decision is made in `alert/machine.py`; here it is kept on time. Whatever comes in is judged at
-once, a timer on a steady clock lets time pass, and when the decision is a stop, zero velocity goes
-out before anything else is done. All callbacks share one thread; only the buzzer has its own.
+once, a heartbeat on a steady clock lets time pass, and when the decision is a stop, zero velocity
+goes out before anything else is done. The heartbeat has a thread of its own, so that it goes on, as
+a stop, where the middleware hangs in the executor's; `callback_lock` lets one of them work at a time.
 
 No message ends this node: what a callback raises is a stop with the reason `internal error`.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 import traceback
 from typing import Any
@@ -38,6 +40,7 @@ from ..ros.buzzers import BuzzerThread, make_buzzer
 from ..ros.callbacks import guarded, guarded_service
 from ..ros.diagnostic_keys import ALERT, status_name
 from ..ros.diagnostics import diagnostic_array, Level
+from ..ros.heartbeat import Heartbeat
 from ..ros.lifecycle import SelfStartingNode
 from ..ros.memory_points import memory_points_message
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
@@ -89,12 +92,13 @@ class AlertNode(SelfStartingNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('alert_node', **kwargs)
+        self.callback_lock = threading.RLock()
         # First what `shut_down` needs: it is called for a node that refuses its settings, too.
         self._is_configured = self._is_active = False
         self._velocity: VelocityTopics | None = None
         self._outputs: dict[str, Any] = {}
         self._inputs: list[Any] = []
-        self._timers_while_active: list[Any] = []
+        self._heartbeat: Heartbeat | None = None
         self._buzzer: BuzzerThread | None = None
         self._buzzer_failure = ''
         self._logged_problem = ''
@@ -190,9 +194,9 @@ class AlertNode(SelfStartingNode):
                     qos_overriding_options=qos.overridable(),
                 )
             )
-        self._timers_while_active = [
-            self.create_timer(1 / settings.heartbeat_rate_hz, self._beat, clock=_steady_clock()),
-        ]
+        self._heartbeat = Heartbeat(
+            1 / settings.heartbeat_rate_hz, self._beat_while_active, settings.realtime_priority
+        )
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -223,20 +227,22 @@ class AlertNode(SelfStartingNode):
         self._release()
 
     def _stop_for_good(self) -> None:
-        if not self._is_active:
-            return
-        self._is_active = False
-        # Inactive, nothing is received: that must not count as silence, nor be latched.
-        self._machine.reconfigure(time.monotonic(), self._config, self._contradiction)
-        self._send_velocity(ZERO_VELOCITY)
-        self._publish('stop', Bool(data=True))
-        self._show(AlertState.STOP, 'STOP: alert_node is no longer active')
-        self._send_sound(SILENCE)
-        for timer in self._timers_while_active:
-            self.destroy_timer(timer)
+        with self.callback_lock:
+            if not self._is_active:
+                return
+            self._is_active = False
+            # Inactive, nothing is received: that must not count as silence, nor be latched.
+            self._machine.reconfigure(time.monotonic(), self._config, self._contradiction)
+            self._send_velocity(ZERO_VELOCITY)
+            self._publish('stop', Bool(data=True))
+            self._show(AlertState.STOP, 'STOP: alert_node is no longer active')
+            self._send_sound(SILENCE)
+        # Without the lock: a beat may be waiting for it.
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+            self._heartbeat = None
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
-        self._timers_while_active.clear()
         self._inputs.clear()
         for sender in (self._velocity, self._outputs.get('stop')):
             try:
@@ -381,13 +387,18 @@ class AlertNode(SelfStartingNode):
     # Outputs -------------------------------------------------------------------------------
 
     @guarded
+    def _beat_while_active(self) -> None:
+        if self._is_active:
+            self._beat()
+
+    @guarded
     def _beat(self) -> None:
         now_s = time.monotonic()
         self._machine.advance(now_s)
         self._act()
         self._publish('stop', Bool(data=self._machine.decision.stop))
         self._send_sound(self._beeper.sound(now_s, self._machine.decision))
-        # Not a timer of its own: each time that the executor waits costs more than this.
+        # Not a timer of its own: each time that the executor waits costs more than this does.
         if now_s >= self._graph_due_s:
             self._graph_due_s = now_s + _GRAPH_PERIOD_S
             self._follow_graph()

@@ -5,12 +5,14 @@
 The last line of defence: what a callback raises reaches its node, and never the executor.
 
 An exception that leaves a callback ends `spin`, and with it the process. A node whose callbacks
-are guarded decides by itself what an unforeseen error means.
+are guarded decides by itself what an unforeseen error means. One of them runs at a time, whichever
+thread calls it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 import functools
 import sys
 import traceback
@@ -18,7 +20,9 @@ from typing import Any, Protocol
 
 
 class Guarded(Protocol):
-    """A node with guarded callbacks."""
+    """A node with guarded callbacks, which hold `callback_lock` while they run."""
+
+    callback_lock: AbstractContextManager[Any]
 
     def on_internal_error(self, where: str, error: Exception) -> None:
         """Take an unforeseen exception of the callback `where`."""
@@ -42,10 +46,11 @@ def guarded(callback: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(callback)
     def safe(self: Guarded, *args: Any) -> None:
-        try:
-            callback(self, *args)
-        except Exception as error:
-            _report(self, callback.__name__, error)
+        with self.callback_lock:
+            try:
+                callback(self, *args)
+            except Exception as error:
+                _report(self, callback.__name__, error)
 
     return safe
 
@@ -68,12 +73,13 @@ def guarded_service(callback: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(callback)
     def safe(self: Guarded, request: Any, response: Any) -> Any:
-        try:
-            return callback(self, request, response)
-        except Exception as error:
-            _report(self, callback.__name__, error)
-            response.success, response.message = False, f'internal error: {error!r}'
-            return response
+        with self.callback_lock:
+            try:
+                return callback(self, request, response)
+            except Exception as error:
+                _report(self, callback.__name__, error)
+                response.success, response.message = False, f'internal error: {error!r}'
+                return response
 
     return safe
 

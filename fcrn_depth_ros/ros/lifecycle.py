@@ -28,9 +28,9 @@ _GOALS = {
     'on_cleanup': 'unconfigured',
     'on_shutdown': 'finalized',
 }
-# These make publishers and subscriptions. The others do not wait for a guard to start: they stop
-# a robot.
-_GUARDED = ('on_configure', 'on_activate')
+# These make and release publishers. The others do not wait for a guard to start: they stop a
+# robot.
+_GUARDED = ('on_configure', 'on_activate', 'on_cleanup')
 
 Callback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
 
@@ -40,7 +40,7 @@ class SelfStartingNode(LifecycleNode):
     A lifecycle node that can take itself to active, where no manager does.
 
     The transition callbacks of every subclass are logged, with the traceback of an exception,
-    and a process whose configuration or activation hangs is aborted.
+    and a process whose configuration, activation or cleanup hangs is aborted.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

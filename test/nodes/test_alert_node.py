@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -20,6 +21,7 @@ from geometry_msgs.msg import Twist, TwistStamped, Vector3
 from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from running_node import parameters, RunningNode
@@ -646,6 +648,7 @@ def test_shutting_down_takes_less_than_a_second(alert):
 BUZZER_SCRIPT = """
 import os, sys, threading
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from fcrn_depth_ros.nodes.alert_node import AlertNode
 rclpy.init()
@@ -682,6 +685,31 @@ def scan_with_a_post(node, distance_m):
     message.ranges[25] = distance_m
     message.header.stamp = node.get_clock().now().to_msg()
     return message
+
+
+@with_parameters(source_timeout_s=0.3, release_count=1)
+def test_the_heartbeat_goes_on_as_a_stop_where_the_executor_hangs(alert):
+    """Nothing is received any more: that is silence, which the heartbeat notices."""
+    alert.see_until(5.0, 'CLEAR')
+    hanging = threading.Event()
+    alert.node.create_timer(0.01, lambda: hanging.wait(20.0))
+    executor = SingleThreadedExecutor()
+    executor.add_node(alert.node)
+    stuck = threading.Thread(target=executor.spin_once)
+    stuck.start()
+    listener = SingleThreadedExecutor()
+    listener.add_node(alert.peer)
+    alert.stops.clear()
+    deadline_s = time.monotonic() + 10.0
+    while time.monotonic() < deadline_s and not (
+        alert.state == 'STALE' and [stop.data for stop in alert.stops[-3:]] == [True] * 3
+    ):
+        listener.spin_once(timeout_sec=0.05)
+    assert stuck.is_alive()
+    hanging.set()
+    stuck.join()
+    assert alert.state == 'STALE'
+    assert [stop.data for stop in alert.stops[-3:]] == [True] * 3
 
 
 @with_parameters(footprint_radius_m=0.2, camera_x_m=0.1)

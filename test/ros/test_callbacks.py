@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 from fcrn_depth_ros.ros.callbacks import guarded, guarded_service
@@ -18,6 +19,7 @@ class Node:
         self.error = error
         self.second_error = second_error
         self.reported = []
+        self.callback_lock = threading.Lock()
 
     def on_internal_error(self, where, error):
         self.reported.append((where, error))
@@ -75,3 +77,22 @@ def test_what_ends_a_process_is_not_held_up(error):
 def test_the_names_stay():
     assert Node.on_message.__name__ == 'on_message'
     assert Node.on_request.__name__ == 'on_request'
+
+
+def test_a_callback_holds_the_lock_of_its_node_and_gives_it_back():
+    node = Node()
+    with node.callback_lock:
+        waiting = threading.Thread(target=node.on_message, args=('later',))
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive() and not node.reported
+    waiting.join()
+    assert node.reported == ['later']
+    assert not node.callback_lock.locked()
+
+
+def test_a_callback_that_fails_gives_the_lock_back():
+    node = Node(error=ValueError('bad'), second_error=ValueError('worse'))
+    node.on_message('')
+    node.on_request(None, SimpleNamespace())
+    assert not node.callback_lock.locked()

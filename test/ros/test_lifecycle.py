@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fcrn_depth_ros.ros.lifecycle import SelfStartingNode
@@ -112,6 +113,27 @@ def test_an_exception_is_logged_with_its_traceback_and_with_what_follows(
     assert 'activate failed unexpectedly:' in log
     assert 'raise result\nRuntimeError: out of luck' in log
     assert messages(log)[-1] == last
+
+
+def test_what_makes_and_releases_publishers_is_watched(
+    node: ScriptedNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = []
+
+    @contextmanager
+    def must_end(task: str) -> Iterator[None]:
+        watched.append(task)
+        yield
+
+    monkeypatch.setattr('fcrn_depth_ros.ros.lifecycle.must_end', must_end)
+    node.start()
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert watched == [
+        'configure of the node',
+        'activate of the node',
+        'cleanup of the node',
+    ]
 
 
 def test_destroying_a_node_shuts_it_down() -> None:
