@@ -6,8 +6,9 @@ Distance in; stop, gated velocity and beeps out: the wiring of alert_node.
 
 The decision is made in `alert/machine.py`; here it is kept on time. Whatever comes in is judged at
 once, a heartbeat on a steady clock lets time pass, and when the decision is a stop, zero velocity
-goes out before anything else is done. The heartbeat has a thread of its own, so that it goes on, as
-a stop, where the middleware hangs in the executor's; `callback_lock` lets one of them work at a time.
+goes out before anything else is done. The heartbeat has a thread of its own: where the executor's
+thread hangs in the middleware, it notices the silence and goes on as a stop. `callback_lock` lets
+one of the two work at a time.
 
 No message ends this node: what a callback raises is a stop with the reason `internal error`.
 """
