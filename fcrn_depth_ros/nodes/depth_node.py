@@ -41,6 +41,7 @@ from ..ros.depth_status import assess, StatusKeeper
 from ..ros.depth_worker import DepthWorker
 from ..ros.diagnostic_keys import DEPTH_ESTIMATION, status_name
 from ..ros.diagnostics import diagnostic_array
+from ..ros.free_memory import give_back_free_memory
 from ..ros.hang_guard import LOADING_LIMIT_S, must_end
 from ..ros.image_decoding import compressed_image_decoder
 from ..ros.input_hints import compressed_topic, InputHints
@@ -298,6 +299,7 @@ class DepthNode(SelfStartingNode):
             self._scan_transform.close()
         self._pipeline = self._outputs = self._camera_info = None
         self._tf_mounting = self._pose_mounting = self._scan_transform = None
+        give_back_free_memory()
         self._status.update(
             lifecycle_state=lifecycle_state, model='', model_choice='', provider=''
         )
