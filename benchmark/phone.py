@@ -9,7 +9,8 @@ How soon a phone lets its owner feel what its camera sees: the whole chain, in a
 The camera of the browser is a file made from the bundled clip: far pictures and near ones, in
 turn, the near ones with a mark in a corner. The page takes them as it takes those of a phone, and
 its calls of `navigator.vibrate` are recorded. A time is from the moment when the page can take the
-first near picture to the first call that says so. Needs chromium.
+first near picture to the first call that says so, and then by stages, as topics show them. Needs
+chromium.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from playwright.sync_api import BrowserContext, CDPSession, expect, Page, sync_playwright
 
 from .page_nodes import address_of_page, chromium, running_node
+from .phone_stages import listening, report, stages_of
 from .processes import own_environment, ROOT, TrialError
 
 CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
@@ -40,12 +42,14 @@ GOAL_INFERENCES, GOAL_MS = 3.0, 150.0
 _MARK_PX, _MARK_BGR = 28, (255, 0, 255)
 _PATIENCE_MS = 120_000
 _STILL_MS = 500.0
+_LOOK_MS = 1000  # each look takes time from what is measured
 # Records when near pictures begin and end in the video, and each vibration.
 RECORDER = """
 const log = { seen: [], felt: [] };
+const now = () => performance.timeOrigin + performance.now();
 const tell = () => { document.documentElement.dataset.phoneLog = JSON.stringify(log); };
 navigator.vibrate = (pattern) => {
-  log.felt.push([performance.now(), pattern]);
+  log.felt.push([now(), pattern]);
   tell();
   return true;
 };
@@ -56,7 +60,7 @@ const look = (video) => {
   pen.drawImage(video, 4, 4, 12, 12, 0, 0, 1, 1);
   const [red, green, blue] = pen.getImageData(0, 0, 1, 1).data;
   const marked = red > 170 && blue > 170 && green < 100;
-  if (marked !== isNear) { isNear = marked; log.seen.push([performance.now(), marked]); tell(); }
+  if (marked !== isNear) { isNear = marked; log.seen.push([now(), marked]); tell(); }
   video.requestVideoFrameCallback(() => look(video));
 };
 addEventListener('DOMContentLoaded', () => {
@@ -132,23 +136,31 @@ class PhonePage:
         return row.first.text_content() or ''
 
     def log(self) -> tuple[list[tuple[float, bool]], list[tuple[float, object]]]:
-        """Return when near pictures began and ended, and what was felt when; milliseconds."""
+        """Return when near pictures began and ended, and what was felt when; ms since 1970."""
         text = self.page.locator('html').get_attribute('data-phone-log') or '{}'
         found = json.loads(text)
         return found.get('seen', []), found.get('felt', [])
 
     def await_near(self, count: int) -> None:
         """Wait until the near pictures have begun and ended so often."""
-        for _ in range(int(_PATIENCE_MS / 100)):
-            if sum(not is_near for _, is_near in self.log()[0]) >= count:
+        before, waited_ms = 0, 0
+        while waited_ms < _PATIENCE_MS:
+            ended = sum(not is_near for _, is_near in self.log()[0])
+            if ended >= count:
                 return
-            self.page.wait_for_timeout(100)
+            waited_ms = 0 if ended > before else waited_ms + _LOOK_MS
+            before = ended
+            self.page.wait_for_timeout(_LOOK_MS)
         raise TrialError('near pictures must come and go, got none in time')
 
 
 @contextmanager
 def phone_page(
-    folder: Path, phase_s: float, depth: Sequence[str] = (), alert: Sequence[str] = ()
+    folder: Path,
+    phase_s: float,
+    environment: dict[str, str],
+    depth: Sequence[str] = (),
+    alert: Sequence[str] = (),
 ) -> Iterator[PhonePage]:
     """
     Start depth_node, alert_node and dashboard, and open the page.
@@ -159,6 +171,8 @@ def phone_page(
         For logs and the camera file.
     phase_s : float
         As for :func:`write_camera_file`.
+    environment : dict
+        Of the nodes.
     depth, alert : sequence of str
         More parameters of the nodes.
 
@@ -173,7 +187,6 @@ def phone_page(
         raise TrialError('chromium must be installed, got none; apt install chromium')
     camera = folder / 'camera.mjpeg'
     write_camera_file(camera, phase_s)
-    environment = own_environment(folder, is_tuned=True)
     wanted = ['image_transport:=compressed', 'use_mounting_topic:=true', 'publish_tf:=false']
     with ExitStack() as stack:
 
@@ -215,9 +228,9 @@ def phone_page(
 
 def times_to_feel(
     seen: Sequence[tuple[float, bool]], felt: Sequence[tuple[float, object]]
-) -> list[float]:
+) -> list[tuple[float, float]]:
     """
-    Return how long each near phase took to be felt.
+    Return when each near phase began, and how long it took to be felt.
 
     Parameters
     ----------
@@ -229,9 +242,9 @@ def times_to_feel(
 
     Returns
     -------
-    list of float
-        Milliseconds, +Inf where nothing near was felt before the pictures ended. A phase that
-        began while something was still felt is left out.
+    list of (float, float)
+        Milliseconds; the second is +Inf where nothing near was felt before the pictures ended. A
+        phase that began while something was still felt is left out.
 
     """
     found = []
@@ -243,7 +256,7 @@ def times_to_feel(
             for at_ms, pattern in felt
             if begun_ms <= at_ms <= ended_ms and isinstance(pattern, list) and len(pattern) == 1
         ]
-        found.append(min(times_ms, default=float('inf')))
+        found.append((begun_ms, min(times_ms, default=float('inf'))))
     return found
 
 
@@ -254,26 +267,28 @@ def main() -> int:
     parser.add_argument('--phase', type=float, default=3.0, help='seconds of each phase')
     options = parser.parse_args()
     try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            phone_page(Path(folder), options.phase) as phone,
-        ):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            environment = own_environment(folder, is_tuned=True)
+            heard = stack.enter_context(listening(NAMESPACE, environment))
+            phone = stack.enter_context(phone_page(folder, options.phase, environment))
             phone.tilt(8.0)
             phone.begin(0.5, 27.84)
             phone.await_mounting('pitch 8')
             before = len(phone.log()[0])
             phone.await_near(options.cycles + sum(not near for _, near in phone.log()[0]) + 1)
             seen, felt = phone.log()
-            times_ms = times_to_feel(seen[before:], felt)
+            phases = times_to_feel(seen[before:], felt)
             inference_ms = float(phone.diagnostic('inference p50 (ms)'))
             rate = phone.diagnostic('output rate (Hz)')
             complaints = phone.complaints
     except TrialError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    if not times_ms:
+    if not phases:
         print('error: a near phase must begin while nothing is felt, got none', file=sys.stderr)
         return 1
+    times_ms = [took_ms for _, took_ms in phases]
     p50_ms, p95_ms = (np.percentile(times_ms, share, method='higher') for share in (50, 95))
     goal_ms = GOAL_INFERENCES * inference_ms + GOAL_MS
     print(
@@ -282,6 +297,10 @@ def main() -> int:
         f'{GOAL_INFERENCES:g} x {inference_ms:.0f} ms of inference + {GOAL_MS:g} ms; '
         f'depth at {rate or "?"} Hz'
     )
+    rows_ms = [row for begun_ms, took_ms in phases if (row := stages_of(begun_ms, took_ms, heard))]
+    print(f'where it goes ({len(rows_ms)} phases):')
+    for line in report(rows_ms) if rows_ms else ():
+        print(line)
     for complaint in complaints:
         print(f'console: {complaint}')
     return 0 if p95_ms < goal_ms and not complaints else 1

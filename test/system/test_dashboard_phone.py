@@ -8,7 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.page_nodes import chromium
-from benchmark.phone import phone_page, times_to_feel, write_camera_file
+from benchmark.phone import CLIP, NEAR, phone_page, times_to_feel, write_camera_file
+from benchmark.phone_stages import Heard, is_marked, report, STAGES, stages_of
+from benchmark.processes import own_environment
+import cv2
+import numpy as np
 import pytest
 
 # A busy machine is not what is tested.
@@ -20,7 +24,8 @@ def test_a_phone_is_felt_where_something_is_near_and_its_tilt_is_the_mounting(
 ) -> None:
     if chromium() is None:
         pytest.skip('needs chromium (apt install chromium)')
-    with phone_page(tmp_path, 2.0, alert=PATIENT) as phone:
+    environment = own_environment(tmp_path, is_tuned=True)
+    with phone_page(tmp_path, 2.0, environment, alert=PATIENT) as phone:
         phone.tilt(20.0)
         phone.begin(0.5, 27.84)
         phone.await_mounting('pitch 20')
@@ -54,4 +59,36 @@ def test_a_near_phase_counts_from_its_first_picture_to_the_first_pulse(
     felt: list[tuple[float, object]], times_ms: list[float]
 ) -> None:
     seen = [(0.0, False), (1000.0, True), (2000.0, False)]
-    assert times_to_feel(seen, felt) == times_ms
+    assert times_to_feel(seen, felt) == [(1000.0, time_ms) for time_ms in times_ms]
+
+
+HEARD = Heard([1010.0, 1070.0], [(990.0, 1050.0), (1070.0, 1200.0), (1070.0, 1330.0)], [1331.0])
+
+
+def test_the_stages_of_a_phase_are_its_time() -> None:
+    row = stages_of(1000.0, 340.0, HEARD)
+    assert row == pytest.approx([10.0, 60.0, 130.0, 130.0, 1.0, 9.0])
+    assert list(report([row] * 3))[2] == f'  then {STAGES[2]}: p50 130 ms, p95 130 ms'
+
+
+@pytest.mark.parametrize(
+    'heard',
+    [
+        Heard([], HEARD.readings_ms, HEARD.alerts_ms),
+        Heard(HEARD.near_ms, HEARD.readings_ms[:2], HEARD.alerts_ms),
+        Heard(HEARD.near_ms, HEARD.readings_ms, [999.0, 1341.0]),
+    ],
+)
+def test_a_phase_of_which_something_was_not_heard_has_no_stages(heard: Heard) -> None:
+    assert stages_of(1000.0, 340.0, heard) is None
+
+
+def test_the_mark_of_near_pictures_is_seen_as_the_page_sends_them(tmp_path: Path) -> None:
+    path = tmp_path / 'camera.mjpeg'
+    write_camera_file(path, 1 / 30)
+    first, second = path.read_bytes().split(b'\xff\xd8\xff\xe0')[1:]
+    for data, is_near in ((first, False), (second, True)):
+        data = np.frombuffer(b'\xff\xd8\xff\xe0' + data, np.uint8)
+        assert is_marked(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_8)) is is_near
+    unmarked = cv2.imread(str(sorted(CLIP.glob('*.jpg'))[NEAR[0]]), cv2.IMREAD_REDUCED_COLOR_8)
+    assert not is_marked(unmarked)
