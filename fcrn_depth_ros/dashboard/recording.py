@@ -33,6 +33,8 @@ TOPICS: dict[str, type] = {
     'proximity/range': Range,
     'proximity/memory': PointCloud2,
     'proximity/scale_verified': Bool,
+    'depth/scale': String,
+    'depth/scale/state': UInt8,
     'alert/level': UInt8,
     'alert/state': String,
     'stop': Bool,
@@ -44,7 +46,14 @@ except ModuleNotFoundError:  # the ROS 2 wheels of PyPI lack it
     pass
 else:
     TOPICS |= {'/tf': TFMessage, '/tf_static': TFMessage}
-LATCHED = ('proximity/scale_verified', 'alert/level', 'alert/state', '/tf_static')
+LATCHED = (
+    'proximity/scale_verified',
+    'depth/scale',
+    'depth/scale/state',
+    'alert/level',
+    'alert/state',
+    '/tf_static',
+)
 TYPE_NAMES = {
     message_type: f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'
     for message_type in (*TOPICS.values(), CompressedImage)

@@ -32,6 +32,7 @@ from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
 from ..errors import FcrnDepthError, ImageFormatError
 from ..ros import quality_of_service as qos
+from ..ros.depth_outputs import SCALE_STATES
 from ..wire.contents import near_mask
 from ..wire.stamps import nanoseconds
 
@@ -223,6 +224,8 @@ class RobotView:
         self._range: Range | None = None
         self._range_s = -math.inf
         self._scale_verified: bool | None = None
+        self._scale_state: int | None = None
+        self._scale_text = ''
         self._scan: LaserScan | None = None
         self._scan_s = -math.inf
         self._diagnostics: dict[str, tuple[float, DiagnosticStatus]] = {}
@@ -239,6 +242,8 @@ class RobotView:
             (Bool, 'proximity/near', self._on_near, newest),
             (Range, 'proximity/range', self._on_range, newest),
             (Bool, 'proximity/scale_verified', self._on_scale, qos.latched()),
+            (UInt8, 'depth/scale/state', self._on_scale_state, qos.latched()),
+            (String, 'depth/scale', self._on_scale_text, qos.latched()),
             (Bool, 'stop', self._on_stop, newest),
             (UInt8, 'alert/level', self._on_level, qos.latched()),
             (String, 'alert/state', self._on_state, qos.latched()),
@@ -376,6 +381,12 @@ class RobotView:
     def _on_scale(self, message: Bool) -> None:
         self._scale_verified = message.data
 
+    def _on_scale_state(self, message: UInt8) -> None:
+        self._scale_state = message.data
+
+    def _on_scale_text(self, message: String) -> None:
+        self._scale_text = message.data
+
     def _on_stop(self, message: Bool) -> None:
         self._stop = message.data
         self._rates['stop'].count(time.monotonic())
@@ -423,6 +434,8 @@ class RobotView:
             'near': self._near,
             'range': self._range_values(now_s),
             'scale_verified': self._scale_verified,
+            'scale_contradicted': self._scale_state == SCALE_STATES['contradicted'],
+            'scale_text': self._scale_text,
             'scan': self._scan_values(now_s),
             'picture_hz': rates['picture'].hz(now_s),
             'depth_hz': rates['depth'].hz(now_s),

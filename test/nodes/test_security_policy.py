@@ -29,6 +29,8 @@ CLIP = ROOT / 'fcrn_depth_ros' / 'demo_clip'
 SHOWN = {
     'depth/image_rect',
     'depth/near',
+    'depth/scale',
+    'depth/scale/state',
     'depth/scan',
     'proximity',
     'proximity/near',

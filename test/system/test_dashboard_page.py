@@ -344,6 +344,21 @@ def test_several_robots_are_picked_by_namespace(shown: Shown) -> None:
     wait_for(lambda: shown.robots.watched == ['/two'], 'only the chosen one is watched')
 
 
+def test_what_vouches_for_the_scale_is_shown_and_a_contradiction_stands_out(shown: Shown) -> None:
+    page = shown.visit()
+    expect(page.locator('#scale-text')).to_have_text('Scale: verified within 11%.')
+    expect(page.locator('#scale-verified')).not_to_have_class('bad')
+    shown.robots.views['/'].changes = {
+        'scale_verified': False,
+        'scale_contradicted': True,
+        'scale_text': 'contradicted: motion 1.40, beam 0.90',
+    }
+    expect(page.locator('#scale-verified')).to_have_text('contradicted')
+    expect(page.locator('#scale-verified')).to_have_class('bad')
+    says = 'Scale: contradicted: motion 1.40, beam 0.90.'
+    expect(page.locator('#scale-text')).to_have_text(says)
+
+
 @pytest.mark.parametrize('theme', ['light', 'dark'])
 @pytest.mark.parametrize('size', SIZES)
 def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str) -> None:

@@ -121,6 +121,8 @@ class FakeView:
                 'age_s': 0.1,
             },
             'scale_verified': True,
+            'scale_contradicted': False,
+            'scale_text': 'verified within 11%',
             'scan': {
                 'angle_min': -0.58,
                 'angle_increment': 0.0145,

@@ -155,6 +155,8 @@ function show() {
   put('depth-rate', now ? `${now.depth_hz.toFixed(1)} Hz` : '–');
   put('latency', now?.latency_ms != null && now.depth_age_s < 2 ? `${Math.round(now.latency_ms)} ms` : '–');
   put('scale-verified', scaleText(now, isKnown ? range : null));
+  byId('scale-verified').classList.toggle('bad', Boolean(now?.scale_contradicted));
+  put('scale-text', now?.scale_text ? text('scaleSays', { what: now.scale_text }) : '');
   put('history-note', isKnown && range.sigma_m ? `± ${distance(range.sigma_m)}` : '');
   const recording = now?.recording;
   byId('recording').hidden = !recording;
@@ -167,6 +169,7 @@ function show() {
 }
 
 function scaleText(now, range) {
+  if (now?.scale_contradicted) return text('contradicted');
   if (!now || now.scale_verified === null) return '–';
   if (!now.scale_verified) return text('unverified');
   if (!range?.sigma_m || !range.m) return text('verified');

@@ -203,12 +203,16 @@ def test_the_status_tells_unknown_from_nothing(seen: Seen) -> None:
     seen.hear('proximity', Float32(data=0.1))
     seen.hear('proximity/range', Range(header=STAMP, range=0.8, max_range=10.0, variance=0.01))
     seen.hear('proximity/scale_verified', Bool(data=True))
+    seen.hear('depth/scale/state', UInt8(data=2))
+    seen.hear('depth/scale', String(data='contradicted: beam 0.9'))
     seen.hear('depth/scan', LaserScan(header=STAMP, ranges=[1.0, math.nan, math.inf]))
     status = seen.view.status()
     json.dumps(status, allow_nan=False)
     assert (status['word'], status['reason']) == ('CAUTION', '0.80 m away')
     assert status['range']['m'] == 0.8 and status['range']['sigma_m'] == 0.1
     assert status['range']['age_s'] == 1.0
+    assert status['scale_contradicted'] is True
+    assert status['scale_text'] == 'contradicted: beam 0.9'
     assert status['scan']['ranges'] == [1.0, None, -1]
     seen.hear('proximity', Float32(data=math.nan))
     assert seen.view.status()['word'] == 'BLIND'
