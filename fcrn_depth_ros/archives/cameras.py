@@ -17,6 +17,8 @@ from ..errors import ToolInputError
 _PREFERRED = ('image_rect_color', 'image_rect', 'image_raw', 'image_color', 'image')
 # 16 bits without colour are depth, infrared or disparity more often than a picture.
 _NO_COLORS = re.compile('(16|32|64)[USF]C|mono16')
+# What depth_node has drawn of a picture is none.
+_DRAWN = ('/depth/near', '/depth/image_color')
 _FIRST_WINDOW_NS = 500_000_000
 
 
@@ -126,6 +128,8 @@ def _one_for_each_namespace(
 ) -> Iterator[str]:
     spaces: dict[str, list[str]] = {}
     for topic in topics:
+        if base_topic(topic).endswith(_DRAWN):
+            continue
         if _shows_colors(recording, topic, types[topic]):
             spaces.setdefault(base_topic(topic).rpartition('/')[0], []).append(topic)
 

@@ -311,6 +311,22 @@ def test_every_camera_has_results_in_its_namespace(
         )
 
 
+@pytest.mark.parametrize('name', ['near', 'image_color'])
+def test_what_depth_node_drew_is_no_camera(
+    tmp_path: Path, bag: Callable[..., int], name: str
+) -> None:
+    made = Messages()
+    drawn = made.image(1_000_000_000, np.zeros((48, 64), np.uint8), 'mono8')
+    pictures = list(clip_messages(made, 3, namespace='/robot'))
+    extra = (f'/robot/depth/{name}', pictures[0][1], IMAGE, drawn)
+    source = write_bag(tmp_path / 'drive', [extra, *pictures])
+    assert bag(source, '--out', tmp_path / 'out', '--prefix', '/again') == 0
+    topics = {topic for topic, _, _ in contents(tmp_path / 'out' / 'drive')}
+    assert {topic for topic in topics if topic.endswith('alert/level')} == {
+        '/again/robot/alert/level'
+    }
+
+
 def test_camera_info_is_that_of_the_namespace(tmp_path: Path, bag: Callable[..., int]) -> None:
     known = list(clip_messages(Messages(), 3))
     write_bag(tmp_path / 'known', known)
