@@ -449,10 +449,20 @@ class AlertNode(SelfStartingNode):
             self._note_error('publishing on cmd_vel_out', error)
 
     def _send_sound(self, sound: Sound) -> None:
-        self._publish('buzzer', Bool(data=sound.on))
-        self._publish('buzzer/frequency', Float32(data=sound.frequency_hz))
+        self._publish_if_heard('buzzer', Bool(data=sound.on))
+        self._publish_if_heard('buzzer/frequency', Float32(data=sound.frequency_hz))
         if self._buzzer is not None:
             self._buzzer.play(sound)
+
+    def _publish_if_heard(self, topic: str, message: Any) -> None:
+        """Leave out what is sent with each beat and mostly has no listener."""
+        try:
+            is_heard = self._outputs[topic].get_subscription_count() > 0
+        except Exception as error:
+            self._note_error(f'counting the listeners of {topic}', error)
+            return
+        if is_heard:
+            self._publish(topic, message)
 
     def _publish(self, topic: str, message: Any) -> bool:
         try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+import functools
 import importlib.metadata
 import os
 import re
@@ -26,8 +27,12 @@ def ros_distro(environment: Mapping[str, str] = os.environ) -> str:
         `jazzy`, `kilted`, ...; `unknown` where nothing tells.
 
     """
-    if environment.get('ROS_DISTRO'):
-        return environment['ROS_DISTRO']
+    return environment.get('ROS_DISTRO') or _distro_of_wheels()
+
+
+@functools.cache
+def _distro_of_wheels() -> str:
+    """Read it once: every installed package is looked at."""
     for distribution in importlib.metadata.distributions():
         wheel = re.fullmatch(r'ros-(\w+)-rclpy', distribution.metadata['Name'] or '')
         if wheel:

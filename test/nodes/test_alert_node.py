@@ -712,6 +712,22 @@ def test_the_heartbeat_goes_on_as_a_stop_where_the_executor_hangs(alert):
     assert [stop.data for stop in alert.stops[-3:]] == [True] * 3
 
 
+def test_a_buzzer_that_nobody_hears_is_not_published(alert, monkeypatch):
+    """Its first listener gets the next beat."""
+    sent = []
+    buzzer = alert.node._outputs['buzzer']
+    publish = buzzer.publish
+    monkeypatch.setattr(
+        buzzer, 'publish', lambda message: (sent.append(message), publish(message))
+    )
+    stops = len(alert.stops)
+    alert.wait_for(lambda: len(alert.stops) > stops + 5, 'heartbeats')
+    assert not sent
+    beeps = alert.listen(Bool, 'buzzer')
+    alert.wait_for(lambda: beeps, 'a beep')
+    assert sent
+
+
 @with_parameters(footprint_radius_m=0.2, camera_x_m=0.1)
 def test_where_the_body_is_known_the_path_of_a_command_is_judged_and_remembered(alert):
     clouds = alert.listen(PointCloud2, 'proximity/memory')
