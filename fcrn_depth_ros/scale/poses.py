@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 import math
 from pathlib import Path
@@ -119,15 +120,8 @@ def read_tum_poses(path: Path) -> PoseRecording:
         It cannot be read, or a line of it is no pose.
 
     """
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, ValueError) as err:
-        raise ToolInputError(f'poses must be a readable file, got {path}: {err}') from err
     rows = []
-    for number, line in enumerate(lines, 1):
-        words = line.split('#')[0].replace(',', ' ').split()
-        if not words:
-            continue
+    for number, line, words in lines_of_words(path, 'poses'):
         try:
             values = [float(word) for word in words]
             if len(values) != 8 or not all(map(math.isfinite, values)):
@@ -145,6 +139,38 @@ def read_tum_poses(path: Path) -> PoseRecording:
     if not rows:
         raise ToolInputError(f'{path} must hold poses, got none; write poses in TUM format')
     return recorded_poses(rows)
+
+
+def lines_of_words(path: Path, what: str) -> Iterator[tuple[int, str, list[str]]]:
+    """
+    Read a text file of words, line by line.
+
+    Parameters
+    ----------
+    path : Path
+        Words are separated by blanks or commas; empty lines and what follows a # do not count.
+    what : str
+        What it is, for the error.
+
+    Yields
+    ------
+    tuple of int, str and list of str
+        Number of the line from 1, the line, and its words, at least one.
+
+    Raises
+    ------
+    ToolInputError
+        It cannot be read.
+
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, ValueError) as err:
+        raise ToolInputError(f'{what} must be a readable file, got {path}: {err}') from err
+    for number, line in enumerate(lines, 1):
+        words = line.split('#')[0].replace(',', ' ').split()
+        if words:
+            yield number, line, words
 
 
 def _nanoseconds(text: str) -> int:

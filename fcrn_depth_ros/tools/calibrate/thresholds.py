@@ -27,6 +27,7 @@ from ...perception.proximity import estimate_proximity, ProximityConfig
 from ...report.chart import CHART_SIZE, draw_chart, measurement_sheet, Series
 from ...report.drawing import draw_proximity, Picture
 from ...report.output_files import check_outputs, write_png
+from ...scale.poses import lines_of_words
 
 # Distances that are tried for near_distance_m.
 _NEAR_DISTANCES_M = tuple(round(0.2 * 1.15**step, 2) for step in range(24))
@@ -133,15 +134,8 @@ def read_labels(path: Path) -> list[Label]:
         It cannot be read, or a line of it is no label.
 
     """
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, ValueError) as err:
-        raise ToolInputError(f'--labels must be a readable file, got {path}: {err}') from err
     labels = []
-    for number, line in enumerate(lines, 1):
-        words = line.split('#')[0].replace(',', ' ').split()
-        if not words:
-            continue
+    for number, line, words in lines_of_words(path, '--labels'):
         try:
             labels.append(_label(words))
         except ValueError as err:
