@@ -26,6 +26,8 @@ MOUNTING_SIGMA = 0.15
 # The camera's height that the floor's triangulated points give may differ by this much.
 _HEIGHT_LOG = math.log(1.15)
 _LEAST_FLOOR_POINTS = 8
+# From here on motion says the opposite of a height that seems too great.
+_OPPOSED_SIGMAS = 1.5
 _FLOOR_WINDOW_LOG = 0.10
 # A beam lands in one place: its factor changes more with the way than that of the picture.
 _BEAM_DRIFT = 4.0
@@ -292,6 +294,7 @@ class ScaleKeeper:
             and mounting is not None
             and height is not None
             and abs(height.log_factor) > max(_HEIGHT_LOG, 2.5 * height.sigma)
+            and not self._stands_on_the_floor(height)
         ):
             found_m = mounting.height_m * math.exp(height.log_factor)
             return replace(
@@ -303,6 +306,20 @@ class ScaleKeeper:
                 f'{found_m:.2f} m; motion is likelier',
             )
         return judgement
+
+    def _stands_on_the_floor(self, height: Opinion) -> bool:
+        """
+        Return whether what seemed to be the floor must be something that stands on it.
+
+        A network that is told too great a height draws everything too far. Where motion says that
+        it draws too near, the height is not too great.
+        """
+        motion = self._track.opinion()
+        return (
+            height.log_factor < 0.0
+            and motion is not None
+            and motion.log_factor > _OPPOSED_SIGMAS * motion.sigma
+        )
 
 
 def _unscaled(

@@ -233,6 +233,20 @@ def test_a_wrong_height_is_found(error: float) -> None:
     assert all(report.factor <= 1.0 + 1e-6 for report in reports)
 
 
+@pytest.mark.parametrize(
+    ('told', 'factor', 'state'),
+    [
+        (1.35, 1.25, 'verified'),  # too far by the height, too near by everything else
+        (0.7, 0.85, 'contradicted'),  # what stands on the floor makes no camera higher
+    ],
+)
+def test_what_stands_on_the_floor_is_not_taken_for_it(
+    told: float, factor: float, state: str
+) -> None:
+    given = CameraMounting(MOUNTING.height_m * told, MOUNTING.pitch_deg)
+    assert keep(given, factor)[-1].judgement.state == state
+
+
 def test_correction_can_be_switched_off() -> None:
     reports = keep(None, 0.7, config=ScaleConfig(scale_correction=False))
     assert reports[-1].judgement.state == 'verified'
