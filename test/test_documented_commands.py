@@ -73,6 +73,7 @@ SCRIPTS = {
     'scripts/bench node': 'benchmark.node',
     'scripts/bench dashboard': 'benchmark.dashboard',
     'scripts/bench phone': 'benchmark.phone',
+    'scripts/bench witnesses': 'benchmark.witnesses',
     'scripts/bench bags': 'benchmark.bags',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
