@@ -717,9 +717,12 @@ def test_a_buzzer_that_nobody_hears_is_not_published(alert, monkeypatch):
     sent = []
     buzzer = alert.node._outputs['buzzer']
     publish = buzzer.publish
-    monkeypatch.setattr(
-        buzzer, 'publish', lambda message: (sent.append(message), publish(message))
-    )
+
+    def count_and_publish(message):
+        sent.append(message)
+        publish(message)
+
+    monkeypatch.setattr(buzzer, 'publish', count_and_publish)
     stops = len(alert.stops)
     alert.wait_for(lambda: len(alert.stops) > stops + 5, 'heartbeats')
     assert not sent

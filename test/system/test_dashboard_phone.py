@@ -67,6 +67,7 @@ HEARD = Heard([1010.0, 1070.0], [(990.0, 1050.0), (1070.0, 1200.0), (1070.0, 133
 
 def test_the_stages_of_a_phase_are_its_time() -> None:
     row = stages_of(1000.0, 340.0, HEARD)
+    assert row is not None
     assert row == pytest.approx([10.0, 60.0, 130.0, 130.0, 1.0, 9.0])
     assert list(report([row] * 3))[2] == f'  then {STAGES[2]}: p50 130 ms, p95 130 ms'
 
@@ -88,7 +89,7 @@ def test_the_mark_of_near_pictures_is_seen_as_the_page_sends_them(tmp_path: Path
     write_camera_file(path, 1 / 30)
     first, second = path.read_bytes().split(b'\xff\xd8\xff\xe0')[1:]
     for data, is_near in ((first, False), (second, True)):
-        data = np.frombuffer(b'\xff\xd8\xff\xe0' + data, np.uint8)
-        assert is_marked(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_8)) is is_near
+        jpeg = np.frombuffer(b'\xff\xd8\xff\xe0' + data, np.uint8)
+        assert is_marked(cv2.imdecode(jpeg, cv2.IMREAD_REDUCED_COLOR_8)) is is_near
     unmarked = cv2.imread(str(sorted(CLIP.glob('*.jpg'))[NEAR[0]]), cv2.IMREAD_REDUCED_COLOR_8)
     assert not is_marked(unmarked)
