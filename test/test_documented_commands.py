@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import functools
+import itertools
 import os
 from pathlib import Path
 import re
@@ -305,6 +306,16 @@ def check_lifecycle(words: list[str]) -> None:
     assert (verb, transition) == ('get', []) or (verb == 'set' and transition[0] in TRANSITIONS)
 
 
+def check_security(words: list[str]) -> None:
+    if not words:
+        return  # a mention of the verb
+    verb, *rest = words
+    assert verb in ('create_keystore', 'generate_artifacts')
+    for option, value in itertools.pairwise(rest):
+        if option == '-p':
+            assert (ROOT / value).is_file()
+
+
 def check_ros2(words: list[str], graph: dict[str, str]) -> None:
     kind, *rest = words
     if kind == 'launch':
@@ -325,6 +336,8 @@ def check_ros2(words: list[str], graph: dict[str, str]) -> None:
         check_lifecycle(rest)
     elif kind == 'bag':
         assert rest[0] in ('play', 'reindex', 'record')
+    elif kind == 'security':
+        check_security(rest)
     else:
         pytest.fail(f'ros2 {kind} is new here: check it')
 
