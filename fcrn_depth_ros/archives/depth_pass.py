@@ -37,7 +37,7 @@ from ..estimation.stopwatch import Stage, Stopwatch
 from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionConfig, PerceptionPipeline
 from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
-from ..scale.range_hint import HintTrack, RangeBeam, RangeHint
+from ..scale.range_hint import BeamPlace, HintTrack, RangeBeam, RangeHint
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.contents import (
     camera_info_contents,
@@ -310,8 +310,8 @@ class _SegmentWork:
             return None
         if not self._options.floor_frame:
             return RangeBeam(hint, self._options.range_hint.place())
-        place = self._transforms.beam_place(self._sensor_frame, image_frame)
-        return None if place is None else RangeBeam(hint, place)
+        camera = self._transforms.place(self._sensor_frame, image_frame)
+        return RangeBeam(hint, None if camera is None else BeamPlace.beside(camera))
 
     def _write_unknown(self, camera: _Camera, time_ns: int) -> None:
         self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=float('nan'))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..camera.mounting import CameraMounting, mounting_from_transform
 from ..scale.odometry import CameraPlace
-from ..scale.range_hint import BeamPlace
 
 
 class TransformTree:
@@ -57,12 +56,12 @@ class TransformTree:
 
     def place(self, robot_frame: str, image_frame: str) -> CameraPlace | None:
         """
-        Return where a camera sits on the robot.
+        Return where a camera sits on the robot, or beside a sensor.
 
         Parameters
         ----------
         robot_frame : str
-            Frame whose pose odometry states.
+            Frame whose pose odometry states, or of the sensor's messages.
         image_frame : str
             Optical frame of the camera.
 
@@ -74,14 +73,6 @@ class TransformTree:
         """
         pose = self._pose(robot_frame, image_frame) if robot_frame else None
         return None if pose is None else CameraPlace(pose[:3, 3], pose[:3, :3])
-
-    def beam_place(self, sensor_frame: str, image_frame: str) -> BeamPlace | None:
-        """Return where a range sensor sits, which looks along its x axis; None as `place`."""
-        camera = self.place(sensor_frame, image_frame)
-        if camera is None:
-            return None
-        to_optical = camera.rotation.T
-        return BeamPlace(-to_optical @ camera.offset_m, to_optical[:, 0], is_level=False)
 
     def _pose(self, frame: str, image_frame: str) -> NDArray[np.float64] | None:
         """Return the pose of the image in another frame, (4, 4)."""

@@ -65,8 +65,8 @@ from ..ros.scan_hint_input import ScanHintInput
 from ..ros.scan_transform import ScanTransform
 from ..ros.tf_mounting import TfMounting
 from ..scale.odometry import CameraPose
-from ..scale.range_hint import RangeBeam, RangeHintConfig
-from ..scale.scan_hint import ScanBeams, ScanHintConfig
+from ..scale.range_hint import BeamPlace, RangeBeam, RangeHintConfig
+from ..scale.scan_hint import ScanBeams, ScanHintConfig, ScanPlace
 from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0
@@ -381,8 +381,8 @@ class DepthNode(SelfStartingNode):
                 return None
             if self._tf_mounting is None:
                 return RangeBeam(hint, settings.get(RangeHintConfig).place())
-            place = self._tf_mounting.beam_place(sensor.frame, arrived.message.header.frame_id)
-            return None if place is None else RangeBeam(hint, place)
+            camera = self._tf_mounting.place(sensor.frame, arrived.message.header.frame_id)
+            return RangeBeam(hint, None if camera is None else BeamPlace.beside(camera))
 
         def scan_at(stamp_ns: int) -> ScanBeams | None:
             sensor = self._scan_hint
@@ -391,8 +391,8 @@ class DepthNode(SelfStartingNode):
                 return None
             if self._tf_mounting is None:
                 return ScanBeams(hint, settings.get(ScanHintConfig).place())
-            image_frame = arrived.message.header.frame_id
-            return ScanBeams(hint, self._tf_mounting.scan_place(sensor.frame, image_frame))
+            camera = self._tf_mounting.place(sensor.frame, arrived.message.header.frame_id)
+            return ScanBeams(hint, None if camera is None else ScanPlace.beside(camera))
 
         return read_frame(arrived, self._decode, mounting, pose_at, beam_at, scan_at)
 

@@ -10,11 +10,11 @@ from rclpy.node import Node
 
 from .tracked_input import TrackedInput
 from ..odometry import OdometryReading
-from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
+from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack, RobotPose
 from ..wire.odometry_reading import odometry_reading
 
 
-class OdometryInput(TrackedInput[OdometryTrack]):
+class OdometryInput(TrackedInput[RobotPose]):
     """
     Listens to `odom`; `frame` is the one whose pose the odometry states.
 
@@ -45,8 +45,7 @@ class OdometryInput(TrackedInput[OdometryTrack]):
             None where odometry says nothing about that time.
 
         """
-        with self._lock:
-            robot = self._track.at(stamp_ns)
+        robot = self.at(stamp_ns)
         return None if robot is None else place.pose(robot)
 
 

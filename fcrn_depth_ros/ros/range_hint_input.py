@@ -13,7 +13,7 @@ from ..scale.range_hint import RangeHint, RangeHintTrack
 from ..wire.range_hint_reading import range_hint_reading
 
 
-class RangeHintInput(TrackedInput[RangeHintTrack]):
+class RangeHintInput(TrackedInput[RangeHint]):
     """
     Listens to `range_hint`.
 
@@ -28,11 +28,6 @@ class RangeHintInput(TrackedInput[RangeHintTrack]):
         super().__init__(
             node, Range, 'range_hint', _read, RangeHintTrack(), 'range_hint is not used'
         )
-
-    def at(self, stamp_ns: int) -> RangeHint | None:
-        """Return what was measured when a picture was taken; None where nothing was."""
-        with self._lock:
-            return self._track.at(stamp_ns)
 
 
 def _read(message: Range) -> tuple[RangeHint, str]:

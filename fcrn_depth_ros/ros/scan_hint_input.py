@@ -14,7 +14,7 @@ from ..scale.scan_hint import ScanHint
 from ..wire.scan_hint_reading import scan_hint_reading
 
 
-class ScanHintInput(TrackedInput[HintTrack[ScanHint]]):
+class ScanHintInput(TrackedInput[ScanHint]):
     """
     Listens to `scan_hint`.
 
@@ -29,11 +29,6 @@ class ScanHintInput(TrackedInput[HintTrack[ScanHint]]):
         super().__init__(
             node, LaserScan, 'scan_hint', _read, HintTrack[ScanHint](), 'scan_hint is not used'
         )
-
-    def at(self, stamp_ns: int) -> ScanHint | None:
-        """Return what was measured when a picture was taken; None where nothing was."""
-        with self._lock:
-            return self._track.at(stamp_ns)
 
 
 def _read(message: LaserScan) -> tuple[ScanHint, str]:

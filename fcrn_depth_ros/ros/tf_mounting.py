@@ -14,8 +14,6 @@ from rclpy.time import Time
 from ..camera.mounting import CameraMounting, mounting_from_transform
 from ..errors import ConfigurationError
 from ..scale.odometry import CameraPlace, rotation_of
-from ..scale.range_hint import BeamPlace
-from ..scale.scan_hint import ScanPlace
 
 
 class TfMounting:
@@ -83,12 +81,12 @@ class TfMounting:
 
     def place(self, robot_frame: str, image_frame: str) -> CameraPlace | None:
         """
-        Look up where a camera sits on the robot.
+        Look up where a camera sits on the robot, or beside a sensor.
 
         Parameters
         ----------
         robot_frame : str
-            Frame whose pose odometry states.
+            Frame whose pose odometry states, or of the sensor's messages.
         image_frame : str
             Optical frame of the camera.
 
@@ -110,53 +108,6 @@ class TfMounting:
             np.array([position.x, position.y, position.z]),
             rotation_of((rotation.x, rotation.y, rotation.z, rotation.w)),
         )
-
-    def beam_place(self, sensor_frame: str, image_frame: str) -> BeamPlace | None:
-        """
-        Look up where a range sensor sits, which looks along the x axis of its frame.
-
-        Parameters
-        ----------
-        sensor_frame : str
-            Of the sensor's messages.
-        image_frame : str
-            Optical frame of the camera.
-
-        Returns
-        -------
-        BeamPlace or None
-            In the optical frame; None while TF does not connect the two frames.
-
-        """
-        camera = self.place(sensor_frame, image_frame)
-        if camera is None:
-            return None
-        to_optical = camera.rotation.T
-        return BeamPlace(-to_optical @ camera.offset_m, to_optical[:, 0], is_level=False)
-
-    def scan_place(self, sensor_frame: str, image_frame: str) -> ScanPlace | None:
-        """
-        Look up where a laser scanner sits, whose angle 0 is the x axis of its frame.
-
-        Parameters
-        ----------
-        sensor_frame : str
-            Of the scanner's messages.
-        image_frame : str
-            Optical frame of the camera.
-
-        Returns
-        -------
-        ScanPlace or None
-            In the optical frame; None while TF does not connect the two frames.
-
-        """
-        camera = self.place(sensor_frame, image_frame)
-        if camera is None:
-            return None
-        to_optical = camera.rotation.T
-        origin_m = -to_optical @ camera.offset_m
-        return ScanPlace(origin_m, to_optical[:, 0], to_optical[:, 1], is_level=False)
 
     def close(self) -> None:
         """Destroy the subscriptions and the service that tf2_ros made on the node."""

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import threading
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rclpy.node import Node
 
 from . import quality_of_service as qos
-from ..scale.odometry import OdometryTrack
-from ..scale.range_hint import HintTrack, RangeHintTrack
-from ..scale.scan_hint import ScanHint
 
-Track = TypeVar('Track', OdometryTrack, RangeHintTrack, HintTrack[ScanHint])
+Kept = TypeVar('Kept', covariant=True)
 
 
-class TrackedInput(Generic[Track]):
+class _Track(Protocol[Kept]):
+    fault: str
+
+    def add(self, reading: Any, /) -> None: ...
+
+    def at(self, stamp_ns: int) -> Kept | None: ...
+
+
+class TrackedInput(Generic[Kept]):
     """
     Listens to a topic, and warns when a reading cannot be used.
 
@@ -51,11 +56,11 @@ class TrackedInput(Generic[Track]):
         message_type: type,
         topic: str,
         read: Callable[[Any], tuple[Any, str]],
-        track: Track,
+        track: _Track[Kept],
         trouble: str,
     ) -> None:
         self._node, self._read, self._trouble = node, read, trouble
-        self._track: Track = track
+        self._track = track
         self._lock = threading.Lock()
         self.frame = ''
         self._subscription = node.create_subscription(
@@ -69,6 +74,11 @@ class TrackedInput(Generic[Track]):
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
+
+    def at(self, stamp_ns: int) -> Kept | None:
+        """Return what was measured when a picture was taken; None where nothing was."""
+        with self._lock:
+            return self._track.at(stamp_ns)
 
     def _on_message(self, message: Any) -> None:
         reading, self.frame = self._read(message)

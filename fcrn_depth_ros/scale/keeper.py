@@ -322,15 +322,6 @@ class ScaleKeeper:
         )
 
 
-def _unscaled(
-    inverse_floor_depth: NDArray[np.float32], ratio: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Divide; where the ratio is unknown, so is the depth, and any floor will do."""
-    with np.errstate(invalid='ignore'):
-        divided = inverse_floor_depth / ratio
-    return np.where(np.isfinite(divided), divided, inverse_floor_depth)
-
-
 def floor_height(points: MotionPoints, mounting: CameraMounting) -> float | None:
     """
     Find the camera's height above the floor in triangulated points.

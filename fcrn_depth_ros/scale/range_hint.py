@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .odometry import CameraPlace
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import level_axes
@@ -148,6 +149,12 @@ class BeamPlace:
     direction: NDArray[np.float64]
     is_level: bool = True
 
+    @classmethod
+    def beside(cls, camera: CameraPlace) -> BeamPlace:
+        """Return the place of a beam along the x axis of the frame in which a camera sits."""
+        to_optical = camera.rotation.T
+        return cls(-to_optical @ camera.offset_m, to_optical[:, 0], is_level=False)
+
     def in_optical_frame(
         self, mounting: CameraMounting | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
@@ -162,10 +169,10 @@ class BeamPlace:
 
 @dataclass(frozen=True)
 class RangeBeam:
-    """A message of a range sensor at the time of a picture, and where its sensor sits."""
+    """A message of a range sensor at the time of a picture, and its place, None where unknown."""
 
     hint: RangeHint
-    place: BeamPlace
+    place: BeamPlace | None
 
 
 class _Hint(Protocol):
@@ -230,6 +237,8 @@ class RangeReport:
         Logarithm of true depth over that of the network, and its standard deviation.
     is_contrary : bool
         The beam and the picture cannot both be true: what was measured before is in doubt.
+    value_m : float
+        What was compared with the picture; NaN where nothing was.
 
     """
 
@@ -237,10 +246,29 @@ class RangeReport:
     log_factor: float = math.nan
     sigma: float = math.nan
     is_contrary: bool = False
+    value_m: float = math.nan
 
 
-class RangeWitness:
-    """Compare a beam with the depth where it lands, picture after picture."""
+class _Place(Protocol):
+    @property
+    def is_level(self) -> bool: ...
+
+
+class _Sensed(Protocol):
+    @property
+    def hint(self) -> _Hint: ...
+
+    @property
+    def place(self) -> _Place | None: ...
+
+
+Sensed = TypeVar('Sensed', bound=_Sensed)
+
+
+class HintWitness(Generic[Sensed]):
+    """Compare what a sensor of distance measures with the depth, picture after picture."""
+
+    sensor = ''
 
     def __init__(self) -> None:
         self.restart()
@@ -252,7 +280,7 @@ class RangeWitness:
 
     def look(
         self,
-        beam: RangeBeam | None,
+        sensed: Sensed | None,
         depth_m: NDArray[np.floating],
         intrinsics: CameraIntrinsics | None,
         mounting: CameraMounting | None,
@@ -262,7 +290,7 @@ class RangeWitness:
 
         Parameters
         ----------
-        beam : RangeBeam or None
+        sensed : RangeBeam, ScanBeams or None
             At the time of the picture.
         depth_m : ndarray of float, shape (H, W)
             What the network made of it.
@@ -277,9 +305,9 @@ class RangeWitness:
             See there.
 
         """
-        if beam is None:
-            return RangeReport('no range hint')
-        hint = beam.hint
+        if sensed is None:
+            return RangeReport(f'no {self.sensor}')
+        hint = sensed.hint
         if hint.flaw() or hint.stamp_ns is None:
             self.restart()
             return RangeReport(hint.flaw(), is_contrary=True)
@@ -290,21 +318,47 @@ class RangeWitness:
         if hint.stamp_ns == self._stamp_ns:
             return RangeReport('no news')
         self._stamp_ns = hint.stamp_ns
-        if not hint.hits:
-            return RangeReport('nothing within its reach')
+        if sensed.place is None:
+            return RangeReport('TF does not connect its frame with that of the picture')
         if intrinsics is None:
             return RangeReport('no camera_info')
-        pose = beam.place.in_optical_frame(mounting)
-        if pose is None:
+        if sensed.place.is_level and mounting is None:
             return RangeReport('the tilt of the camera is unknown')
-        report = compare_beam(hint, pose, depth_m, intrinsics)
-        if not report.silence:
-            drawn_m = hint.distance_m / math.exp(report.log_factor)
-            if self._hang.hangs(hint.distance_m, drawn_m):
-                return RangeReport(
-                    'the value stands still, the picture does not', is_contrary=True
-                )
+        report = self._compare(sensed, depth_m, intrinsics, mounting)
+        if math.isfinite(report.value_m) and self._hang.hangs(
+            report.value_m, report.value_m / math.exp(report.log_factor)
+        ):
+            return RangeReport('the value stands still, the picture does not', is_contrary=True)
         return report
+
+    def _compare(
+        self,
+        sensed: Sensed,
+        depth_m: NDArray[np.floating],
+        intrinsics: CameraIntrinsics,
+        mounting: CameraMounting | None,
+    ) -> RangeReport:
+        """Compare one message, whose place is known, with the depth."""
+        raise NotImplementedError
+
+
+class RangeWitness(HintWitness[RangeBeam]):
+    """Compare a beam with the depth where it lands."""
+
+    sensor = 'range hint'
+
+    def _compare(
+        self,
+        sensed: RangeBeam,
+        depth_m: NDArray[np.floating],
+        intrinsics: CameraIntrinsics,
+        mounting: CameraMounting | None,
+    ) -> RangeReport:
+        if not sensed.hint.hits:
+            return RangeReport('nothing within its reach')
+        pose = None if sensed.place is None else sensed.place.in_optical_frame(mounting)
+        assert pose is not None
+        return compare_beam(sensed.hint, pose, depth_m, intrinsics)
 
 
 def compare_beam(
@@ -323,7 +377,7 @@ def compare_beam(
     pose : tuple of ndarray
         Origin and direction of the beam, in the optical frame.
     depth_m, intrinsics
-        As for :class:`RangeWitness`.
+        As for :class:`HintWitness`.
 
     Returns
     -------
@@ -361,7 +415,8 @@ def compare_beam(
         return RangeReport('it meets an edge')
     if abs(centre) > _MOST_LOG_FACTOR:
         return RangeReport('it and the picture differ beyond belief', is_contrary=True)
-    return RangeReport('', centre, math.hypot(_BEAM_SIGMA, (high - low) / 2))
+    sigma = math.hypot(_BEAM_SIGMA, (high - low) / 2)
+    return RangeReport('', centre, sigma, value_m=hint.distance_m)
 
 
 class HangWatch:

@@ -16,7 +16,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .range_hint import BeamPlace, compare_beam, HangWatch, RangeHint, RangeReport
+from .odometry import CameraPlace
+from .range_hint import BeamPlace, compare_beam, HintWitness, RangeHint, RangeReport
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..settings import setting, Settings
@@ -126,6 +127,13 @@ class ScanPlace:
     left: NDArray[np.float64]
     is_level: bool = True
 
+    @classmethod
+    def beside(cls, camera: CameraPlace) -> ScanPlace:
+        """Return the place of a scan whose angle 0 is the x axis of a frame with a camera."""
+        to_optical = camera.rotation.T
+        origin_m = -to_optical @ camera.offset_m
+        return cls(origin_m, to_optical[:, 0], to_optical[:, 1], is_level=False)
+
     def beam(self, angle_rad: float) -> BeamPlace:
         """Return the place of one beam."""
         direction = math.cos(angle_rad) * self.ahead + math.sin(angle_rad) * self.left
@@ -140,69 +148,20 @@ class ScanBeams:
     place: ScanPlace | None
 
 
-class ScanWitness:
-    """Compare scans with the depth where they land, picture after picture."""
+class ScanWitness(HintWitness[ScanBeams]):
+    """Compare scans with the depth where their beams land."""
 
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget every message."""
-        self._stamp_ns = 0
-        self._hang = HangWatch()
-
-    def look(
-        self,
-        scan: ScanBeams | None,
-        depth_m: NDArray[np.floating],
-        intrinsics: CameraIntrinsics | None,
-        mounting: CameraMounting | None,
-    ) -> RangeReport:
-        """
-        Take the next picture.
-
-        Parameters
-        ----------
-        scan : ScanBeams or None
-            At the time of the picture.
-        depth_m, intrinsics, mounting
-            As for :class:`~fcrn_depth_ros.scale.range_hint.RangeWitness`.
-
-        Returns
-        -------
-        RangeReport
-            See there.
-
-        """
-        if scan is None:
-            return RangeReport('no scan hint')
-        hint = scan.hint
-        if hint.flaw() or hint.stamp_ns is None:
-            self.restart()
-            return RangeReport(hint.flaw(), is_contrary=True)
-        if hint.stamp_ns < self._stamp_ns:
-            self.restart()
-            self._stamp_ns = hint.stamp_ns
-            return RangeReport('time went back', is_contrary=True)
-        if hint.stamp_ns == self._stamp_ns:
-            return RangeReport('no news')
-        self._stamp_ns = hint.stamp_ns
-        if scan.place is None:
-            return RangeReport('TF does not connect its frame with that of the picture')
-        if intrinsics is None:
-            return RangeReport('no camera_info')
-        if scan.place.is_level and mounting is None:
-            return RangeReport('the tilt of the camera is unknown')
-        return self._compare(hint, scan.place, depth_m, intrinsics, mounting)
+    sensor = 'scan hint'
 
     def _compare(
         self,
-        hint: ScanHint,
-        place: ScanPlace,
+        sensed: ScanBeams,
         depth_m: NDArray[np.floating],
         intrinsics: CameraIntrinsics,
         mounting: CameraMounting | None,
     ) -> RangeReport:
+        hint, place = sensed.hint, sensed.place
+        assert place is not None
         beams = _beams_in_view(hint, place, intrinsics, mounting)
         if not len(beams):
             return RangeReport('nothing within its reach in the picture')
@@ -219,12 +178,13 @@ class ScanWitness:
         if len(logs) < _LEAST_BEAMS:
             return RangeReport('too few of its beams land on what the picture shows plainly')
         low, centre, high = np.quantile(logs, (0.1, 0.5, 0.9)).tolist()
-        value_m = float(np.median(values_m))
-        if self._hang.hangs(value_m, value_m / math.exp(centre)):
-            return RangeReport('the value stands still, the picture does not', is_contrary=True)
-        if high - low > _MOST_SPREAD_LOG:
-            return RangeReport('its beams disagree about the picture')
-        return RangeReport('', centre, math.hypot(_COMMON_SIGMA, (high - low) / 2))
+        disagree = high - low > _MOST_SPREAD_LOG
+        return RangeReport(
+            'its beams disagree about the picture' if disagree else '',
+            centre,
+            math.hypot(_COMMON_SIGMA, (high - low) / 2),
+            value_m=float(np.median(values_m)),
+        )
 
 
 def _angle(hint: ScanHint, index: int) -> float:
