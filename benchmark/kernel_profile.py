@@ -33,6 +33,7 @@ from onnx import helper, TensorProto
 import onnxruntime
 
 from .machine import integer_instructions, processor, versions
+from .operations import conv_gflop
 
 _GEMM_SIZE = 1024
 _LAYERS = 8
@@ -74,22 +75,6 @@ class Profile:
     def conv_gflops(self) -> float:
         """Work of the convolutions a second."""
         return 1e3 * self.conv_gflop / self.conv_ms if self.conv_ms else float('nan')
-
-
-def conv_gflop(model: onnx.ModelProto) -> float:
-    """Return the work of a network's convolutions: two operations a multiplication."""
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    shapes = {
-        value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
-        for value in [*inferred.value_info, *inferred.output, *inferred.input]
-    }
-    shapes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
-    total = 0
-    for node in inferred.node:
-        if node.op_type == 'Conv':
-            _, *taps = shapes[node.input[1]]
-            total += 2 * int(np.prod(shapes[node.output[0]])) * int(np.prod(taps))
-    return total / 1e9
 
 
 def aggregate(events: Iterable[Mapping[str, Any]], runs: int, gflop: float) -> Profile:

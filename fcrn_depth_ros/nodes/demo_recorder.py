@@ -259,6 +259,8 @@ class DemoRecorder(Node):
             f'+ {"unknown" if dropped is None else dropped} dropped'
             + (f' ({reasons})' if reasons else '')
         )
+        if times := record.times():
+            _print(times)
         if dropped is None or record.unaccounted_count():
             _print(
                 f'{record.unaccounted_count()} images are not accounted for: they were lost on '

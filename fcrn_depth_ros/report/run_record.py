@@ -254,6 +254,19 @@ class RunRecord:
             'ros_distro': ros_distro,
         }
 
+    def times(self) -> str:
+        """Say how late depth was, and how much of that the network took; empty where unknown."""
+        latency = _percentiles(list(self._latency_ms.values()), (50, 95))
+        account = self._account or DepthNodeAccount()
+        late_ms, least_ms = latency['p95'], account.inference_p95_ms
+        if late_ms is None or not least_ms > 0:
+            return ''
+        return (
+            f'latency p50 {latency["p50"]:.1f}, p95 {late_ms:.1f} ms; inference alone p50 '
+            f'{account.inference_p50_ms:.1f}, p95 {least_ms:.1f} ms: '
+            f'{late_ms / least_ms:.2f} times its p95'
+        )
+
     def unaccounted_count(self) -> int:
         """Count published frames that were neither processed nor counted as dropped."""
         return self.published_count - self.processed_count - (self.dropped_count or 0)

@@ -145,6 +145,7 @@ def test_a_recording_becomes_a_report(
     assert cv2.VideoCapture(str(video)).read()[0]
     assert 'camera mounting 0.5 m, pitch 8 deg, roll 0 deg' in output
     assert f'published {FRAMES} pictures' in output
+    assert 'times its p95' in output
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

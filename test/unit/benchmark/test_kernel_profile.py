@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.kernel_profile import aggregate, conv_gflop, measure
+from benchmark.kernel_profile import aggregate, measure
 import onnx
-from onnx import helper, TensorProto
 import pytest
 from tiny_models import write_model
 
@@ -31,17 +30,6 @@ def test_kernels_are_summed_and_the_longest_layer_comes_first() -> None:
     assert found.layers[0] == ('b', 'Conv', 'float 1x8x4x4', 5.0)
     assert (found.total_ms, found.conv_ms) == (8.0, 7.0)
     assert found.conv_gflops == pytest.approx(2.0)
-
-
-def test_the_work_of_a_convolution() -> None:
-    values = [
-        helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, 8, 8]),
-        helper.make_tensor_value_info('y', TensorProto.FLOAT, [1, 5, 8, 8]),
-    ]
-    kernel = helper.make_tensor('w', TensorProto.FLOAT, [5, 3, 3, 3], [0.0] * 135)
-    node = helper.make_node('Conv', ['x', 'w'], ['y'], pads=[1, 1, 1, 1])
-    graph = helper.make_graph([node], 'g', values[:1], values[1:], [kernel])
-    assert conv_gflop(helper.make_model(graph)) * 1e9 == 2 * 64 * 5 * 27
 
 
 def test_a_file_is_profiled(tmp_path: Path) -> None:

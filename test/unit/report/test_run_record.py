@@ -103,6 +103,23 @@ def test_a_time_that_depth_node_has_not_measured_is_null() -> None:
     assert record.dropped_count == 0
 
 
+def test_times_compare_latency_with_inference() -> None:
+    record = RunRecord(ProximityConfig())
+    for number in range(1, 102):
+        record.add_depth(START + number * SECOND, START + number * SECOND + number * MS)
+    assert record.times() == ''  # depth_node has not told yet
+    record.add_account(DepthNodeAccount(inference_p50_ms=40.0, inference_p95_ms=48.0))
+    assert record.times() == (
+        'latency p50 51.0, p95 96.0 ms; inference alone p50 40.0, p95 48.0 ms: 2.00 times its p95'
+    )
+
+
+def test_times_without_depth_are_not_told() -> None:
+    record = RunRecord(ProximityConfig())
+    record.add_account(DepthNodeAccount(inference_p50_ms=40.0, inference_p95_ms=48.0))
+    assert record.times() == ''
+
+
 def test_unknown_proximity_does_not_spoil_the_mean() -> None:
     record = RunRecord(ProximityConfig())
     for share in (0.2, math.nan, 0.4):
