@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image, Range
 from std_msgs.msg import Float32, String, UInt8
 
@@ -51,6 +52,8 @@ _POLL_S = 0.2
 _LAST_WORDS_AFTER_S = 0.5
 _LAST_WORDS_TIMEOUT_S = 10.0
 _QUEUE = 120
+# What depth_node publishes of every picture: an account is complete only where these arrive.
+_RESULTS = ('depth/near', 'depth/image_rect', 'proximity', 'proximity/range')
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,10 @@ class DemoRecorder(Node):
     """
     The node `demo_recorder`.
 
-    It has depth_node's parameters of proximity too, for the captions.
+    It has depth_node's parameters of proximity too, for the captions. It subscribes to `image`,
+    for which image_source waits, once depth_node's outputs are connected: pictures that went out
+    before would be missing in the account. Where they never are, it subscribes after half of
+    `first_image_timeout_s`.
 
     Parameters
     ----------
@@ -116,7 +122,8 @@ class DemoRecorder(Node):
         self._depth_status_name = status_name(f'{namespace}/depth_node', DEPTH_ESTIMATION)
         self._depth_node_level = Level.OK
         self._depth_node_text = ''
-        self._subscribe()
+        self._pictures: Subscription[Image] | None = None
+        self._results = self._subscribe()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_PROGRESS_PERIOD_S, self._show_progress, clock=steady)
         self.create_timer(_POLL_S, self._look_for_the_end, clock=steady)
@@ -136,14 +143,9 @@ class DemoRecorder(Node):
             self._print_error()
             self.exit_status = 1
 
-    def _subscribe(self) -> None:
-        reliability = (
-            ReliabilityPolicy.RELIABLE if self._config.reliable else ReliabilityPolicy.BEST_EFFORT
-        )
-        pictures = QoSProfile(depth=_QUEUE, reliability=reliability)
+    def _subscribe(self) -> list[Subscription[Any]]:
         results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         subscriptions: tuple[tuple[type, str, Callable[..., None], QoSProfile], ...] = (
-            (Image, 'image', self._on_image, pictures),
             # Published before the depth, it is taken before it.
             (Image, 'depth/near', self._on_near, results),
             (Image, 'depth/image_rect', self._on_depth, results),
@@ -153,8 +155,22 @@ class DemoRecorder(Node):
             (String, 'alert/state', self._on_state, qos.latched()),
             (DiagnosticArray, '/diagnostics', self._on_diagnostics, results),
         )
-        for message_type, topic, callback, profile in subscriptions:
-            self.create_subscription(message_type, topic, callback, profile)
+        made = {
+            topic: self.create_subscription(message_type, topic, callback, profile)
+            for message_type, topic, callback, profile in subscriptions
+        }
+        return [made[topic] for topic in _RESULTS]
+
+    def _subscribe_to_pictures(self) -> None:
+        patience_s = self._config.first_image_timeout_s / 2.0
+        connected = all(results.get_publisher_count() for results in self._results)
+        if self._pictures is not None or not (connected or self._elapsed_s() > patience_s):
+            return
+        reliability = (
+            ReliabilityPolicy.RELIABLE if self._config.reliable else ReliabilityPolicy.BEST_EFFORT
+        )
+        profile = QoSProfile(depth=_QUEUE, reliability=reliability)
+        self._pictures = self.create_subscription(Image, 'image', self._on_image, profile)
 
     def _on_image(self, message: Image) -> None:
         if not self._record.published_count:
@@ -230,6 +246,7 @@ class DemoRecorder(Node):
         )
 
     def _look_for_the_end(self) -> None:
+        self._subscribe_to_pictures()
         now_s = time.monotonic()
         published = self.count_publishers('image') > 0
         camera_left = self._camera_seen and not published
