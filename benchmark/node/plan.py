@@ -20,6 +20,8 @@ from .pictures import INPUTS, USUAL_INPUTS
 OURS, TUTORIAL, FLOOR = 'depth_node', 'tutorial node', 'without ROS'
 # depth_node with a record of each inference, for the overhead.
 RECORDED = 'depth_node (recorded)'
+# No work at all: what is left is the way of the messages.
+RELAY = 'relay'
 TRANSPORTS = ('tuned', 'default')
 _BASE_RATE_HZ = 30.0
 # Slow enough that no picture waits for the one before.
@@ -35,7 +37,7 @@ class Trial:
     Attributes
     ----------
     contestant : str
-        OURS, TUTORIAL, FLOOR or RECORDED.
+        OURS, TUTORIAL, FLOOR, RECORDED or RELAY.
     model : Path
         ONNX file.
     camera : str
@@ -65,7 +67,7 @@ class Plan:
     Attributes
     ----------
     overhead : tuple of Trial
-        RECORDED and FLOOR for each input.
+        RECORDED, RELAY and FLOOR for each input.
     compared : tuple of Trial
         OURS, TUTORIAL and FLOOR under each load; the first two are those that
         `against_tutorial` compares. The last is the second with the session's own defaults.
@@ -187,7 +189,7 @@ def plan(arguments: argparse.Namespace) -> Plan:
     overhead = [
         Trial(contestant, base[0], camera, _OVERHEAD_RATE_HZ, base[3], transport)
         for camera in arguments.inputs
-        for contestant, transport in ((RECORDED, base[4]), (FLOOR, ''))
+        for contestant, transport in ((RECORDED, base[4]), (RELAY, base[4]), (FLOOR, ''))
     ]
     return Plan(
         tuple(overhead),

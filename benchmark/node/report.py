@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import io
 from typing import Any
 
-from .plan import FLOOR, OURS, Plan, RECORDED, Trial, TUTORIAL
+from .plan import FLOOR, OURS, Plan, RECORDED, RELAY, Trial, TUTORIAL
 from .summary import Measurement, percentiles, soak, summarize
 
 Rounds = Mapping[Trial, Sequence[Measurement]]
@@ -38,7 +38,8 @@ def build_report(
     dict
         JSON values. `overhead_ms.<input>.{p50,p95}`: latency from the stamp of the picture to
         the arrival of its depth in another process, less the inference of that very frame;
-        `overhead_without_ros_ms` is the same of the pieces alone. `against_tutorial`: p95 of the
+        `overhead_without_ros_ms` is the same of the pieces alone, `overhead_of_relay_ms` that of a
+        node that does nothing. `against_tutorial`: p95 of the
         latency of the tutorial node over ours, CPU time a frame of ours over its, and the
         pictures it lost, all under the basic load with each node's usual transport;
         `against_tutorial_by_default`: the same with the defaults of ONNX Runtime's session.
@@ -58,6 +59,7 @@ def build_report(
         'rounds': plan.rounds,
         'overhead_ms': _overheads(plan, rounds, RECORDED),
         'overhead_without_ros_ms': _overheads(plan, rounds, FLOOR),
+        'overhead_of_relay_ms': _overheads(plan, rounds, RELAY),
         'stages_ms': _stages(plan, rounds),
         'against_tutorial': _against_tutorial(rows.get(plan.ours), rows.get(plan.tutorial)),
         'against_tutorial_by_default': _against_tutorial(
@@ -115,12 +117,13 @@ def format_markdown(report: Mapping[str, Any]) -> str:
         '',
         'Overhead in ms: stamp of the picture to its depth in another process, less inference.',
         '',
-        '| input | p50 | p95 | p50 without ROS | p95 without ROS |',
-        '|---|---|---|---|---|',
+        '| input | p50 | p95 | p50 without ROS | p95 | p50 of a relay that does nothing | p95 |',
+        '|---|---|---|---|---|---|---|',
     ]
     for camera, found in report['overhead_ms'].items():
         floor = report['overhead_without_ros_ms'].get(camera, {})
-        cells = [found['p50'], found['p95'], floor.get('p50'), floor.get('p95')]
+        relay = report['overhead_of_relay_ms'].get(camera, {})
+        cells = [pair.get(key) for pair in (found, floor, relay) for key in ('p50', 'p95')]
         lines.append(f'| {camera} | {" | ".join(map(_cell, cells))} |')
     lines += ['', *_stage_table(report['stages_ms'])]
     lines += [

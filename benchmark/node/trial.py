@@ -15,7 +15,7 @@ from fcrn_depth_ros.estimation.stopwatch import Stage
 from fcrn_depth_ros.ros import diagnostic_keys as keys
 
 from .pictures import INPUTS, mounting
-from .plan import FLOOR, RECORDED, Trial, TUTORIAL
+from .plan import FLOOR, RECORDED, RELAY, Trial, TUTORIAL
 from .summary import Measurement, percentiles, Sample
 from ..processes import END_LIMIT_S, own_environment, running, START_LIMIT_S, TrialError
 
@@ -70,6 +70,8 @@ def node_command(trial: Trial, record: Path) -> list[str]:
         command = ['benchmark.tutorial_node', '--model', str(trial.model)]
         command += ['--threads', str(trial.threads)]
         return command + ['--compressed'] * is_compressed
+    if trial.contestant == RELAY:
+        return ['benchmark.relay_node', '--input', trial.camera]
     place = mounting()
     parameters = {
         'model_file': trial.model,
@@ -131,10 +133,16 @@ def _run_node(trial: Trial, seconds: float, folder: Path) -> Measurement:
         frames_ns=frames_ns,
         cpu_s=now.cpu_s - before.cpu_s,
         peak_mb=peak_mb,
-        inference_s=dict(json.loads(record.read_text())) if record.is_file() else {},
+        inference_s=_inference_s(trial, record, stamps_ns),
         stages_ms=_stages_of_diagnostics(values),
         samples=samples,
     )
+
+
+def _inference_s(trial: Trial, record: Path, stamps_ns: Sequence[int]) -> dict[int, float]:
+    if trial.contestant == RELAY:
+        return dict.fromkeys(stamps_ns, 0.0)
+    return dict(json.loads(record.read_text())) if record.is_file() else {}
 
 
 def _run_floor(trial: Trial, seconds: float, folder: Path) -> Measurement:

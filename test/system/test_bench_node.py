@@ -32,6 +32,7 @@ def test_every_contestant_is_measured(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / 'out.json').read_text())
     assert report['overhead_ms']['vga_raw']['p50'] > 0.0
+    assert report['overhead_of_relay_ms']['vga_raw']['p50'] > 0.0
     assert report['against_tutorial']['latency_p95_ratio'] > 0.0
     assert report['soak']['p99_first_ms'] > 0.0
     # The tutorial node twice: with our number of threads, and with ONNX Runtime's own choice.

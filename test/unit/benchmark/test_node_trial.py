@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmark.node.pictures import INPUTS, intrinsics, number, picture_data
-from benchmark.node.plan import RECORDED, TUTORIAL
+from benchmark.node.plan import RECORDED, RELAY, TUTORIAL
 from benchmark.node.trial import environment, node_command, run
 from benchmark.node.usage import usage
 from benchmark.processes import TrialError
@@ -32,6 +32,11 @@ def test_a_compressed_camera_reaches_either_node(tmp_path: Path) -> None:
 def test_the_recorded_node_gets_its_file(tmp_path: Path) -> None:
     command = node_command(replace(TRIAL, contestant=RECORDED), tmp_path / 'record')
     assert command[:3] == ['benchmark.node.recorded_node', str(tmp_path / 'record'), '--ros-args']
+
+
+def test_the_relay_gets_the_camera(tmp_path: Path) -> None:
+    trial = replace(TRIAL, contestant=RELAY, camera='hd_raw')
+    assert node_command(trial, tmp_path) == ['benchmark.relay_node', '--input', 'hd_raw']
 
 
 def test_a_transport_of_the_shell_does_not_reach_the_trials(
