@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 import itertools
+import math
 import os
 import threading
 import time
@@ -24,14 +25,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Range
 from std_msgs.msg import UInt8
 
-STAGES = (
-    'published',
-    'taken by depth_node',
-    'its reading',
-    'the next reading',
-    'the alert',
-    'the vibration',
-)
+STAGES = ('published', 'taken by depth_node', 'its reading', 'the vibration')
 _CLEAR = 0
 
 
@@ -129,12 +123,16 @@ def stages_of(begun_ms: float, took_ms: float, heard: Heard) -> list[float] | No
     felt_ms = begun_ms + took_ms
     near_ms = [at_ms for at_ms in heard.near_ms if begun_ms <= at_ms <= felt_ms]
     readings_ms = [reading for reading in heard.readings_ms if reading[0] in near_ms]
-    alerts_ms = [at_ms for at_ms in heard.alerts_ms if begun_ms <= at_ms <= felt_ms]
-    if not near_ms or len(readings_ms) < 2 or not alerts_ms:
+    if not readings_ms:
         return None
-    (taken_ms, first_ms), (_, second_ms), *_ = readings_ms
-    times_ms = [near_ms[0], taken_ms, first_ms, second_ms, alerts_ms[0], felt_ms]
-    return [after - before for before, after in itertools.pairwise([begun_ms, *times_ms])]
+    times_ms = [begun_ms, near_ms[0], *readings_ms[0], felt_ms]
+    return [after - before for before, after in itertools.pairwise(times_ms)]
+
+
+def until_alert(begun_ms: float, ended_ms: float, heard: Heard) -> float:
+    """Return how long alert_node took to leave CLEAR in a near phase; +Inf where it did not."""
+    alerts_ms = [at_ms - begun_ms for at_ms in heard.alerts_ms if begun_ms <= at_ms <= ended_ms]
+    return min(alerts_ms, default=math.inf)
 
 
 def report(rows_ms: Sequence[Sequence[float]]) -> Iterator[str]:

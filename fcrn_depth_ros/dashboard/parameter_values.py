@@ -89,10 +89,11 @@ class ParameterValues:
     @property
     def is_relative(self) -> bool:
         """Return whether depth_node measures relative nearness, without metres."""
-        return bool(self._value('proximity_mode') == 'relative')
+        return bool(self.value('depth_node', 'proximity_mode') == 'relative')
 
-    def _value(self, name: str) -> Any:
-        parameter = self.nodes.get('depth_node', {}).get(name)
+    def value(self, node: str, name: str) -> Any:
+        """Return the value of a parameter as last reported; None before."""
+        parameter = self.nodes.get(node, {}).get(name)
         return None if parameter is None else parameter.value
 
     def as_json(self, robot: str) -> dict[str, Any]:

@@ -22,11 +22,12 @@ from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image, LaserScan, Range
+from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, String, UInt8
 
 from .frames import confidence_part, depth_part, jpeg, near_part, pack
 from .parameter_values import ParameterValues
+from .remembered import remembered
 from .verdict import Heard, judge, Word
 from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
@@ -192,7 +193,8 @@ class RobotView:
     on_frame : callable
         Called in the executor's thread when a frame waits.
     on_word : callable
-        Called in the executor's thread when the word has changed.
+        Called in the executor's thread when the word has changed, or a reading has come below the
+        distance of caution.
 
     """
 
@@ -206,6 +208,7 @@ class RobotView:
         self._node, self.namespace = node, namespace
         self._on_frame, self._on_word = on_frame, on_word
         self._word: Word | None = None
+        self._is_close = False
         self.parameters = ParameterValues()
         self._lock = threading.Lock()
         self._waiting: WaitingFrame | None = None
@@ -228,6 +231,8 @@ class RobotView:
         self._scale_text = ''
         self._scan: LaserScan | None = None
         self._scan_s = -math.inf
+        self._memory: PointCloud2 | None = None
+        self._memory_s = -math.inf
         self._diagnostics: dict[str, tuple[float, DiagnosticStatus]] = {}
         self._subscriptions: dict[str, Any] = {}
         self._picture_topic = ''
@@ -238,6 +243,7 @@ class RobotView:
             (Image, 'depth/near', self._on_near_pixels, qos.sensor_input()),
             (Image, 'depth/image_rect', self._on_depth, newest),
             (LaserScan, 'depth/scan', self._on_scan, newest),
+            (PointCloud2, 'proximity/memory', self._on_memory, newest),
             (Float32, 'proximity', self._on_proximity, newest),
             (Bool, 'proximity/near', self._on_near, newest),
             (Range, 'proximity/range', self._on_range, newest),
@@ -366,6 +372,9 @@ class RobotView:
     def _on_scan(self, message: LaserScan) -> None:
         self._scan, self._scan_s = message, time.monotonic()
 
+    def _on_memory(self, message: PointCloud2) -> None:
+        self._memory, self._memory_s = message, time.monotonic()
+
     def _on_proximity(self, message: Float32) -> None:
         self._proximity, self._proximity_s = message.data, time.monotonic()
         self._look_at_word()
@@ -377,6 +386,12 @@ class RobotView:
         now_s = time.monotonic()
         self._rates['range'].count(now_s)
         self._range, self._range_s = message, now_s
+        # A phone lets the first such reading be felt; alert_node waits for the next.
+        caution_m = self.parameters.value('alert_node', 'caution_distance_m')
+        is_close = isinstance(caution_m, float) and message.range < caution_m
+        if is_close and not self._is_close:
+            self._on_word()
+        self._is_close = is_close
 
     def _on_scale(self, message: Bool) -> None:
         self._scale_verified = message.data
@@ -437,6 +452,7 @@ class RobotView:
             'scale_contradicted': self._scale_state == SCALE_STATES['contradicted'],
             'scale_text': self._scale_text,
             'scan': self._scan_values(now_s),
+            'memory': self._memory_values(now_s),
             'picture_hz': rates['picture'].hz(now_s),
             'depth_hz': rates['depth'].hz(now_s),
             'picture_age_s': _number(rates['picture'].age_s(now_s)),
@@ -480,6 +496,16 @@ class RobotView:
             'ranges': [-1 if value == math.inf else _number(value) for value in message.ranges],
             'received_age_s': _number(now_s - self._scan_s),
         }
+
+    def _memory_values(self, now_s: float) -> dict[str, Any] | None:
+        message = self._memory
+        if message is None:
+            return None
+        place = [
+            self.parameters.value('alert_node', name)
+            for name in ('camera_x_m', 'camera_y_m', 'camera_yaw_deg')
+        ]
+        return {**remembered(message, place), 'received_age_s': _number(now_s - self._memory_s)}
 
     def diagnostics(self) -> dict[str, Any]:
         """Return the latest status of each node, as JSON values."""

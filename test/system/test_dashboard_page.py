@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 import re
 import shutil
+import threading
 from typing import Any
 
 from fake_robots import FakeRobots, wait_for
@@ -37,6 +38,9 @@ DIALOG_OVERLAPS = """(() => {
   const shown = boxes.filter((b) => b.height > 0);
   return shown.filter((b, i) => i && b.top < shown[i - 1].bottom - 1).length;
 })()"""
+# Buttons whose text is wider than they are.
+CLIPPED = """[...document.querySelectorAll('main button')]
+  .filter((b) => b.scrollWidth > b.clientWidth + 1).map((b) => b.textContent)"""
 
 
 def chromium() -> str:
@@ -97,7 +101,7 @@ class Shown:
         self.server = DashboardServer(self.robots, rules, control, 15.0, self._make_phone)
         self.robots.on_frame = self.server.frame_waits
         self.url = f'http://127.0.0.1:{self.server.start("127.0.0.1", 0, None)}/'
-        self.context = browser.new_context(locale='en-GB', **context)
+        self.context = browser.new_context(**{'locale': 'en-GB', **context})
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE_MS)
         self.complaints: list[str] = []
@@ -290,6 +294,75 @@ def test_old_pictures_and_a_lost_connection_never_look_live(shown: Shown) -> Non
     expect(page.locator('.depth .view')).to_have_class(re.compile('old'))
 
 
+# Keeps how the page looks at the very moment when its word changes.
+LOOKS = """
+addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+  const { dataset } = document.documentElement;
+  const old = [...document.querySelectorAll('.camera .view, .depth .view')]
+    .every((view) => view.classList.contains('old'));
+  const nearest = document.getElementById('nearest').textContent;
+  dataset.looks = `${dataset.looks ?? ''}${document.body.dataset.word} ${nearest} ${old};`;
+}).observe(document.body, { attributeFilter: ['data-word'] }));
+"""
+
+
+def test_silence_is_a_lost_connection_within_a_second_of_the_pages_own_clock(
+    shown: Shown,
+) -> None:
+    silence, ends = threading.Event(), threading.Event()
+    view = shown.robots.views['/']
+    status = view.status
+
+    def status_or_silence() -> dict[str, Any]:
+        if silence.is_set():
+            ends.wait(60.0)
+        return status()
+
+    view.status = status_or_silence
+    shown.page.add_init_script(LOOKS)
+    shown.page.clock.install(time=0)
+    page = shown.visit()
+    page.clock.pause_at(3_600_000)  # from now on its time passes where the test lets it
+    try:
+        expect(page.locator('#word')).to_have_text('Clear')
+        # The connection stays open, and what is under way still comes.
+        silence.set()
+        page.wait_for_timeout(500)
+        page.clock.run_for(650)
+        expect(page.locator('#word')).to_have_text('Clear')
+        page.clock.run_for(250)
+        expect(page.locator('#word')).to_have_text('Connection lost')
+        expect(page.locator('.camera .over')).to_have_text(re.compile('No live picture · .* old'))
+        looks = page.locator('html').get_attribute('data-looks') or ''
+        # Never live under that word, not even for a moment.
+        assert looks.endswith('CLEAR 1.84 m false;LOST – true;') or looks.endswith(
+            'LOST – true;CLEAR 1.84 m true;LOST – true;'
+        )
+    finally:
+        silence.clear()
+        ends.set()
+    expect(page.locator('#word')).to_have_text('Clear')
+    assert not shown.complaints
+
+
+def test_what_is_remembered_is_drawn_while_it_is_fresh(shown: Shown) -> None:
+    view = shown.robots.views['/']
+    page = shown.visit()
+    note, canvas = page.locator('#around-note'), page.locator('#around')
+    expect(canvas).to_have_attribute('aria-label', re.compile('^Scan from above'))
+    # What is seen now is the scan's, what is older is remembered.
+    points = [[0.0, 0.6, 0.4, 0.0], [0.3, -0.4, 3.0, 0.1], [-1.0, 0.2, 8.0, 0.3]]
+    memory = {'points': points, 'received_age_s': 0.1}
+    view.changes = {'memory': memory}
+    expect(note).to_have_text('2 remembered, nearest 0.50 m')
+    expect(canvas).to_have_attribute('aria-label', re.compile('2 remembered, nearest 0.50 m'))
+    view.changes = {'memory': {**memory, 'received_age_s': 1.1}}
+    expect(note).to_have_text('')
+    view.changes = {'memory': {'problem': 'another cloud', 'received_age_s': 0.1}}
+    expect(note).to_have_text('another cloud')
+    assert not shown.complaints
+
+
 # Records what is felt.
 PHONE = """
 window.felt = [];
@@ -335,10 +408,52 @@ def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
     # Each at once, and not with the repeating of what was felt before.
     answers = 'CAUTION [70] STOP [230] BLIND [60,80,60,80,350]'
     expect(html).to_have_attribute('data-answers', re.compile(re.escape(answers)))
+    # A first reading below the caution distance is felt before alert_node says a word, and again.
+    view.changes = {}
+    expect(html).to_have_attribute('data-answers', re.compile('CLEAR [^ ]*$'))
+    near = {'m': 1.19, 'max_m': 10.0, 'sigma_m': 0.1, 'received_age_s': 0.0, 'age_s': 0.1}
+    view.changes = {'range': near}
+    expect(html).to_have_attribute('data-felt', '[70]')
+    expect(page.locator('#word')).to_have_text('Clear')
     view.changes = {}
     page.get_by_role('button', name='Stop', exact=True).click()
     expect(html).to_have_attribute('data-felt', '0')
     assert not shown.complaints
+
+
+@pytest.fixture
+def large_german(browser: Browser) -> Iterator[Shown]:
+    size = {'width': 360, 'height': 740}
+    shown = Shown(browser, viewport=size, locale='de-DE', bypass_csp=True)
+    yield shown
+    shown.close()
+
+
+def test_another_language_and_large_type_fit_a_phone(large_german: Shown) -> None:
+    memory = {'points': [[0.5, 0.5, 3.0, 0.1]], 'received_age_s': 0.1}
+    large_german.robots.views['/'].changes = {'memory': memory}
+    page = large_german.visit()
+    expect(page.locator('#around-note')).to_have_text('1 gemerkt, nächstes 0,71 m')
+    page.get_by_role('button', name='Große Schrift').click()
+    expect(page.locator('html')).to_have_attribute('lang', 'de')
+    expect(page.locator('#word')).to_have_text('Frei')
+    expect(page.locator('#nearest')).to_have_text('1,84 m')
+    # What a node says comes in English, and a screen reader is told so.
+    expect(page.locator('#reason')).to_have_attribute('lang', 'en')
+    expect(page.locator('#announcement span')).to_have_attribute('lang', 'en')
+    for width, height in SIZES.values():
+        page.set_viewport_size({'width': width, 'height': height})
+        assert page.evaluate('document.documentElement.scrollWidth - innerWidth') <= 0
+        assert page.evaluate(CLIPPED) == []
+    page.set_viewport_size({'width': 360, 'height': 740})
+    page.get_by_role('button', name='Diese Kamera nutzen').click()
+    assert page.evaluate(DIALOG_OVERFLOW) <= 0
+    assert page.evaluate(DIALOG_OVERLAPS) == 0
+    expect(page.locator('#phone-title')).to_be_focused()
+    large_german.server.stop()
+    expect(page.locator('#reason')).to_have_text(re.compile('^Seit .* s kommt nichts'))
+    expect(page.locator('#reason')).not_to_have_attribute('lang', 'en')
+    assert not [text for text in large_german.complaints if 'WebSocket' not in text]
 
 
 def test_several_robots_are_picked_by_namespace(shown: Shown) -> None:
@@ -378,9 +493,10 @@ def _look_at_it(page: Page, name: str) -> None:
         page.screenshot(path=f'{folder}/{name}.png')
 
 
+@pytest.mark.parametrize('language', ['en', 'de'])
 @pytest.mark.parametrize('theme', ['light', 'dark'])
 @pytest.mark.parametrize('size', SIZES)
-def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str) -> None:
+def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str, language: str) -> None:
     if not AXE.is_file():
         pytest.skip('needs axe-core (npm install --no-save axe-core)')
     width, height = SIZES[size]
@@ -389,19 +505,25 @@ def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str) -> N
         viewport={'width': width, 'height': height},
         color_scheme=theme,
         reduced_motion='reduce',
+        locale=language,
         bypass_csp=True,  # axe is put into the page
     )
+    points = [[0.3, -0.4, 3.0, 0.1], [-0.9, 0.5, 8.0, 0.3], [0.5, 1.1, 1.0, 0.05]]
+    shown.robots.views['/'].changes = {'memory': {'points': points, 'received_age_s': 0.1}}
     try:
         page = shown.visit()
+        if language == 'de':
+            page.locator('#large').click()
         expect(page.locator('#parameter-list details')).not_to_have_count(0)
         expect(page.locator('#diagnostics details')).to_have_count(1)
         overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')
         assert overflow <= 0
         page.add_script_tag(path=AXE)
-        _look_at_it(page, f'{size}-{theme}')
-        page.get_by_role('button', name='Use this camera').click()
+        expect(page.locator('#around-note')).not_to_be_empty()
+        _look_at_it(page, f'{size}-{theme}-{language}')
+        page.locator('#phone-open').click()
         assert page.evaluate(DIALOG_OVERFLOW) <= 0
         assert page.evaluate(DIALOG_OVERLAPS) == 0
-        _look_at_it(page, f'{size}-{theme}-phone')
+        _look_at_it(page, f'{size}-{theme}-{language}-phone')
     finally:
         shown.close()

@@ -130,6 +130,7 @@ class FakeView:
                 'ranges': [1.8 + abs(i - 40) / 30 for i in range(81)],
                 'received_age_s': 0.05,
             },
+            'memory': None,
             'picture_hz': 15.0,
             'depth_hz': 15.0,
             'picture_age_s': 0.05,

@@ -64,6 +64,7 @@ export class Diagnostics {
     message.className = 'message';
     summary.append(level, title, message);
     const table = document.createElement('table');
+    table.lang = message.lang = 'en';
     const body = table.createTBody();
     details.append(summary, table);
     return { details, level, message, body };

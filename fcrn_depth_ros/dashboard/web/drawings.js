@@ -7,6 +7,11 @@ import { distance, text } from './text.js';
 
 const MINUTE_MS = 60_000;
 const GAP_MS = 450;
+const REACH_M = 4;
+const BEHIND_M = 1.5; // shown where something is remembered, which may be beside or behind
+const CELL_M = 0.1;
+const SEEN_NOW_S = 0.5;
+const FORGOTTEN_S = 10;
 
 function prepare(canvas) {
   const ratio = Math.min(devicePixelRatio || 1, 2);
@@ -21,8 +26,9 @@ function prepare(canvas) {
   context.clearRect(0, 0, width, height);
   const style = getComputedStyle(document.body);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
-  context.font = `${document.body.classList.contains('large') ? 17 : 12}px ${style.fontFamily}`;
-  return { context, width, height, color };
+  const size = document.body.classList.contains('large') ? 17 : 12;
+  context.font = `${size}px ${style.fontFamily}`;
+  return { context, width, height, color, size };
 }
 
 /** The nearest distance over the last minute: unknown is hatched, never a low or a high line. */
@@ -39,10 +45,10 @@ export class History {
   forget() { this.#samples = []; }
 
   draw(thresholds) {
-    const { context, width, height, color } = prepare(this.#canvas);
+    const { context, width, height, color, size } = prepare(this.#canvas);
     if (width < 40) return;
     const now = performance.now();
-    const left = 34; const right = width - 6; const top = 8; const bottom = height - 20;
+    const left = 2.8 * size; const right = width - 6; const top = 8; const bottom = height - 8 - size;
     const known = this.#samples.filter((sample) => sample.metres !== null);
     const highest = Math.max(2.5, (thresholds.caution ?? 1) * 1.6, ...known.map((s) => Math.min(s.metres, 6)));
     const x = (at) => right - ((now - at) / MINUTE_MS) * (right - left);
@@ -54,12 +60,12 @@ export class History {
       context.beginPath(); context.moveTo(left, y(metres)); context.lineTo(right, y(metres)); context.stroke();
       context.fillStyle = color('faint');
       context.textAlign = 'right';
-      context.fillText(`${metres} m`, left - 6, Math.max(8, y(metres)));
+      context.fillText(`${metres} m`, left - 6, Math.max(0.7 * size, y(metres)));
     }
     context.textAlign = 'center';
     for (const seconds of [60, 45, 30, 15, 0]) {
       context.textAlign = seconds === 60 ? 'left' : seconds === 0 ? 'right' : 'center';
-      context.fillText(seconds ? `−${seconds} s` : text('now'), x(now - seconds * 1000), bottom + 11);
+      context.fillText(seconds ? `−${seconds} s` : text('now'), x(now - seconds * 1000), bottom + 5 + size / 2);
     }
     context.save();
     context.beginPath();
@@ -78,7 +84,7 @@ export class History {
       context.setLineDash([]);
       context.fillStyle = color(`${key}-text`);
       context.textAlign = 'left';
-      context.fillText(`${text(label)} ${distance(thresholds[key])}`, left + 6, y(thresholds[key]) - 8);
+      context.fillText(`${text(label)} ${distance(thresholds[key])}`, left + 6, y(thresholds[key]) - 0.67 * size);
     }
     const metres = known.map((sample) => sample.metres);
     this.#canvas.setAttribute('aria-label', text('historyAlt', {
@@ -165,18 +171,21 @@ export class History {
   }
 }
 
-/** The scan from above, the camera at the bottom, ahead is up. */
+/** The scan and what is remembered from above, the camera at the bottom, ahead is up. */
 export class Around {
   #canvas = document.getElementById('around');
 
-  draw(scan, thresholds, isOld) {
-    const { context, width, height, color } = prepare(this.#canvas);
+  draw(scan, memory, thresholds, isOld) {
+    const { context, width, height, color, size } = prepare(this.#canvas);
     if (width < 40) return;
     // A range of null is unknown, a negative one means that nothing is there.
     const note = document.getElementById('around-note');
-    const reach = 4;
-    const middle = { x: width / 2, y: height - 20 };
-    const pixels = Math.min((height - 34) / reach, (width / 2 - 8) / (reach * Math.sin(0.62)));
+    const reach = REACH_M;
+    const isFresh = (part) => part && !isOld && part.received_age_s !== null && part.received_age_s < 1;
+    const kept = isFresh(memory) ? memory.points ?? [] : null;
+    const behind = kept ? BEHIND_M : 0;
+    const pixels = Math.min((height - 22 - size) / (reach + behind), (width / 2 - 8) / (reach * Math.sin(0.62)));
+    const middle = { x: width / 2, y: height - 20 - behind * pixels };
     context.textBaseline = 'middle';
     context.textAlign = 'center';
     for (let metres = 1; metres <= reach; metres++) {
@@ -186,9 +195,9 @@ export class Around {
       context.arc(middle.x, middle.y, metres * pixels, -Math.PI * 0.86, -Math.PI * 0.14);
       context.stroke();
       context.fillStyle = color('faint');
-      context.fillText(`${metres} m`, middle.x, middle.y - metres * pixels - 8);
+      context.fillText(`${metres} m`, middle.x, Math.max(0.6 * size, middle.y - metres * pixels - 0.67 * size));
     }
-    const fresh = scan && !isOld && scan.received_age_s !== null && scan.received_age_s < 1;
+    const fresh = isFresh(scan);
     let nearest = null;
     if (fresh) {
       const place = (range, i) => {
@@ -231,12 +240,36 @@ export class Around {
         context.setLineDash([]);
       }
     }
+    const past = (kept ?? []).filter(([, , age]) => age > SEEN_NOW_S);
+    this.#drawMemory(context, color, past, middle, pixels);
     context.fillStyle = color('text');
     context.beginPath();
     context.moveTo(middle.x, middle.y - 9); context.lineTo(middle.x + 8, middle.y + 7); context.lineTo(middle.x, middle.y + 3); context.lineTo(middle.x - 8, middle.y + 7);
     context.closePath();
     context.fill();
-    note.textContent = fresh ? '' : text('noScan');
-    this.#canvas.setAttribute('aria-label', fresh ? text('aroundAlt', { distance: distance(nearest) }) : text('noScan'));
+    const says = fresh ? [text('aroundAlt', { distance: distance(nearest) })] : [text('noScan')];
+    // Of what is remembered the nearest comes first.
+    if (past.length) says.push(text('remembers', { count: past.length, distance: distance(Math.hypot(past[0][0], past[0][1])) }));
+    note.textContent = isFresh(memory) && memory.problem ? memory.problem : past.length || !fresh ? says.at(-1) : '';
+    this.#canvas.setAttribute('aria-label', says.join(' '));
+  }
+
+  /** Squares, not dots: they are not seen now. They pale with their age; a ring is the doubt. */
+  #drawMemory(context, color, points, middle, pixels) {
+    context.lineWidth = 1.6;
+    for (const [ahead, left, age, doubt] of points) {
+      const x = middle.x - left * pixels;
+      const y = middle.y - ahead * pixels;
+      const half = Math.max(2.5, CELL_M / 2 * pixels);
+      context.globalAlpha = Math.max(0.35, 1 - 0.65 * age / FORGOTTEN_S);
+      context.strokeStyle = color('stale-text');
+      context.strokeRect(x - half, y - half, 2 * half, 2 * half);
+      if (doubt * pixels <= half) continue;
+      context.globalAlpha = 0.3;
+      context.beginPath();
+      context.arc(x, y, doubt * pixels, 0, 7);
+      context.stroke();
+    }
+    context.globalAlpha = 1;
   }
 }

@@ -12,11 +12,12 @@ const NEAREST_M = 0.3;
 const CLEAR_MS = 3000;
 const BLIND_MS = 1500;
 
-/** Give what to do for a look: kind, pause until the next one, pitch, side. */
-export function feeling({ state, isKnown, metres, side }) {
+/** Give what to do for a look: kind, pause until the next one, pitch, side. A first reading below
+    the caution distance is felt before alert_node, which waits for the next one, says a word. */
+export function feeling({ state, isKnown, metres, caution, side }) {
   if (state === 'DISABLED') return { kind: 'blind', pauseMs: BLIND_MS };
   if (!['CLEAR', 'CAUTION', 'STOP'].includes(state)) return { kind: 'blind', pauseMs: BLIND_MS };
-  if (state === 'CLEAR') return { kind: 'clear', pauseMs: CLEAR_MS };
+  if (state === 'CLEAR' && !(isKnown && metres < caution)) return { kind: 'clear', pauseMs: CLEAR_MS };
   if (!isKnown && state !== 'STOP') return { kind: 'blind', pauseMs: BLIND_MS };
   const near = isKnown ? Math.min(Math.max(metres, NEAREST_M), FARTHEST_M) : NEAREST_M;
   const share = (FARTHEST_M - near) / (FARTHEST_M - NEAREST_M);
@@ -42,13 +43,18 @@ export class Feeler {
   #timer = 0;
   #speaks = false;
   #vibrates = false;
+  #kind = '';
+  #felt = null;
   isOn = false;
 
   constructor() {
-    document.addEventListener('look', ({ detail }) => { this.#look = detail; });
+    document.addEventListener('look', ({ detail }) => {
+      this.#look = detail;
+      if (this.isOn && this.#feeling().kind !== this.#kind) this.#now();
+    });
     document.addEventListener('state', ({ detail }) => {
       if (!this.isOn) return;
-      this.#now();
+      if (this.#felt !== this.#look) this.#now();
       if (this.#speaks) this.#say(detail);
     });
   }
@@ -76,16 +82,23 @@ export class Feeler {
     this.#audio = null;
   }
 
-  #now() {
-    clearTimeout(this.#timer);
-    if (!this.isOn) return;
+  #feeling() {
     const look = this.#look;
-    const felt = feeling({
+    return feeling({
       state: look?.state ?? 'CONNECTING',
       isKnown: look?.isKnown ?? false,
       metres: look?.status?.range?.m,
+      caution: look?.thresholds.caution,
       side: sideOfNearest(look?.status?.scan),
     });
+  }
+
+  #now() {
+    clearTimeout(this.#timer);
+    if (!this.isOn) return;
+    const felt = this.#feeling();
+    this.#kind = felt.kind;
+    this.#felt = this.#look;
     this.#vibrate(felt.kind);
     this.#sound(felt);
     this.#timer = setTimeout(() => this.#now(), felt.pauseMs);

@@ -10,10 +10,12 @@ import { readFrame } from './frame.js';
 import { Parameters } from './parameters.js';
 import { Phone } from './phone.js';
 import { Pictures } from './pictures.js';
-import { distance, fillIn, percent, span, text, word } from './text.js';
+import { decimal, distance, fillIn, percent, span, text, word } from './text.js';
 
 const PICTURE_OLD_S = 1;
 const TICK_MS = 200;
+const NODES_SPEAK = 'en';
+const BEHIND_DIALOG_MS = 400; // between pictures that are hardly seen: a phone has enough to do
 
 fillIn();
 const byId = (id) => document.getElementById(id);
@@ -99,11 +101,12 @@ connection.addEventListener('frame', ({ detail }) => {
         console.warn('a frame could not be shown', error);
       }
     }
+    if (phone.isOpen) await new Promise((resolve) => { setTimeout(resolve, BEHIND_DIALOG_MS); });
     connection.send({ type: 'shown' });
   });
 });
 
-connection.addEventListener('closed', () => show());
+connection.addEventListener('closed', () => tick());
 
 // ---- What is shown ----------------------------------------------------------------------------
 
@@ -115,22 +118,30 @@ function thresholds() {
 function verdict() {
   if (!connection.everOpen) {
     return connection.quietSeconds > 2
-      ? ['LOST', text('lostReason', { seconds: connection.quietSeconds.toFixed(1) })]
+      ? ['LOST', text('lostReason', { seconds: decimal(connection.quietSeconds, 1) })]
       : ['CONNECTING', text('connecting')];
   }
-  if (connection.isLost) return ['LOST', text('lostReason', { seconds: connection.quietSeconds.toFixed(1) })];
+  if (connection.isLost) return ['LOST', text('lostReason', { seconds: decimal(connection.quietSeconds, 1) })];
   if (!robots.length) return ['NO_ROBOT', text('noRobotReason')];
   if (!status?.word || status.robot !== robot) return ['CONNECTING', text('connecting')];
-  return [status.word, status.reason];
+  return [status.word, status.reason, true];
 }
 
-function put(id, value) {
+function put(id, value, isOfNode = false) {
   const element = byId(id);
   if (element.textContent !== value) element.textContent = value;
+  if (isOfNode) element.lang = NODES_SPEAK; else element.removeAttribute('lang');
+}
+
+function announce(state, reason, isOfNode) {
+  const why = document.createElement('span');
+  why.textContent = reason;
+  if (isOfNode) why.lang = NODES_SPEAK;
+  byId('announcement').replaceChildren(`${word(state)}: `, why);
 }
 
 function show() {
-  const [state, reason] = verdict();
+  const [state, reason, isOfNode] = verdict();
   const signs = { CONNECTING: 'LOST', NO_ROBOT: 'NO_ALERT' };
   const isNew = state !== shownWord;
   if (isNew) {
@@ -138,10 +149,10 @@ function show() {
     document.body.dataset.word = state;
     byId('sign').setAttribute('href', `#sign-${signs[state] ?? state}`);
     put('word', word(state));
-    put('announcement', `${word(state)}: ${reason}`);
+    announce(state, reason, isOfNode);
     document.title = `${word(state)} · ${text('title')}`;
   }
-  put('reason', reason);
+  put('reason', reason, isOfNode);
   const isLive = !['LOST', 'CONNECTING', 'NO_ROBOT'].includes(state);
   const now = isLive ? status : null;
   const range = now?.range;
@@ -151,8 +162,8 @@ function show() {
   const noted = now?.proximity ?? null;
   put('near-note', noted === null ? '' : text('nearShare', { share: percent(noted) }));
   pictures.describe(state, noted);
-  put('picture-rate', now ? `${now.picture_hz.toFixed(1)} Hz` : '–');
-  put('depth-rate', now ? `${now.depth_hz.toFixed(1)} Hz` : '–');
+  put('picture-rate', now ? `${decimal(now.picture_hz, 1)} Hz` : '–');
+  put('depth-rate', now ? `${decimal(now.depth_hz, 1)} Hz` : '–');
   put('latency', now?.latency_ms != null && now.depth_age_s < 2 ? `${Math.round(now.latency_ms)} ms` : '–');
   put('scale-verified', scaleText(now, isKnown ? range : null));
   byId('scale-verified').classList.toggle('bad', Boolean(now?.scale_contradicted));
@@ -182,7 +193,10 @@ function tick() {
   if (document.hidden) return;
   ticks += 1;
   if (ticks % 2) history.draw(thresholds());
-  else around.draw(status?.robot === robot ? status.scan : null, thresholds(), connection.isLost);
+  else {
+    const { scan, memory } = status?.robot === robot ? status : {};
+    around.draw(scan, memory, thresholds(), connection.isLost);
+  }
 }
 setInterval(tick, TICK_MS);
 document.addEventListener('visibilitychange', tick);
@@ -221,7 +235,7 @@ const call = (service, on = true) => ask({ type: 'call', service, on });
 async function ask(message) {
   const answer = await connection.ask(message);
   const says = byId('answer');
-  says.textContent = answer.message ?? text('noAnswer');
+  put('answer', answer.message ?? text('noAnswer'), answer.message !== null);
   says.classList.toggle('bad', !answer.ok);
   return answer.ok;
 }

@@ -33,7 +33,7 @@ class Row {
     this.#says = make('p', { className: 'says', id: `${id}-says` });
     this.#says.setAttribute('role', 'status');
     const label = make('label', { htmlFor: id }, parameter.name);
-    const meaning = make('p', { className: 'meaning', id: `${id}-meaning` },
+    const meaning = make('p', { className: 'meaning', id: `${id}-meaning`, lang: 'en' },
       parameter.description);
     this.#field = this.#makeField(id, parameter);
     this.#field.setAttribute('aria-describedby', `${id}-meaning ${id}-says`);

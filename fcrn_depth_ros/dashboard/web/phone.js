@@ -58,7 +58,12 @@ export class Phone {
 
   open() {
     this.#dialog.showModal();
+    // From its beginning, not from its first field.
+    document.getElementById('phone-title').focus();
   }
+
+  /** Whether its dialog is before the page. */
+  get isOpen() { return this.#dialog.open; }
 
   #element(tag, properties = {}, ...children) {
     const element = Object.assign(document.createElement(tag), properties);
@@ -87,7 +92,7 @@ export class Phone {
     const close = make('button', { type: 'button', className: 'quiet', textKey: 'close' });
     close.addEventListener('click', () => this.#dialog.close());
     this.#dialog.append(
-      make('h2', { id: 'phone-title', textKey: 'phoneTitle' }),
+      make('h2', { id: 'phone-title', tabIndex: -1, textKey: 'phoneTitle' }),
       make('p', { textKey: 'phoneIntro', className: 'meaning' }),
       make('code', { textContent: 'ros2 launch fcrn_depth_ros depth.launch.py namespace:=phone image_transport:=compressed use_mounting_topic:=true publish_tf:=false' }),
       make('div', { className: 'preview' }, this.#video, make('i'), make('i')),

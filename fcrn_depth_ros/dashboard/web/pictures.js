@@ -103,7 +103,7 @@ export class Pictures {
     const step = TICKS.find((tick) => width / tick <= 6) ?? width / 4;
     for (let metres = Math.ceil(this.#min / step) * step; metres <= this.#max + 1e-6; metres += step) {
       const label = document.createElement('span');
-      label.textContent = `${+metres.toFixed(2)} m`;
+      label.textContent = `${(+metres.toFixed(2)).toLocaleString(document.documentElement.lang)} m`;
       label.style.left = `${((metres - this.#min) / width) * 100}%`;
       ticks.append(label);
     }

@@ -26,18 +26,23 @@ export function fillIn(root = document) {
   }
 }
 
+/** Write a number with so many places, as the language does. */
+export function decimal(value, places) {
+  return value.toLocaleString(wanted, { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false });
+}
+
 /** Write a distance. */
 export function distance(metres, most = Infinity) {
   if (metres === null || metres === undefined) return text('noDistance');
-  if (metres >= most) return `> ${most.toFixed(0)} m`;
-  return `${metres.toFixed(metres < 10 ? 2 : 1)} m`;
+  if (metres >= most) return `> ${decimal(most, 0)} m`;
+  return `${decimal(metres, metres < 10 ? 2 : 1)} m`;
 }
 
 /** Write a time span. */
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return '–';
   if (seconds < 1) return `${Math.max(0, Math.round(seconds * 100) * 10)} ms`;
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min`;
+  return seconds < 60 ? `${decimal(seconds, 1)} s` : `${Math.floor(seconds / 60)} min`;
 }
 
 export const percent = (share) => `${Math.round(share * 100)} %`;

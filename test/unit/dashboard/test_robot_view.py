@@ -12,11 +12,14 @@ import zlib
 
 from builtin_interfaces.msg import Time
 from fake_robots import all_parameters
+from fcrn_depth_ros.alert.memory import RememberedPoints
+from fcrn_depth_ros.dashboard.parameter_values import ParameterValues
 from fcrn_depth_ros.dashboard.robot_view import RobotView
+from fcrn_depth_ros.ros.memory_points import memory_points_message
 from fcrn_depth_ros.ros.messages import depth_image_message, image_message
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, LaserScan, Range
+from sensor_msgs.msg import CompressedImage, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, Header, String, UInt8
 
 NOW_S = 100
@@ -228,6 +231,28 @@ def test_a_change_of_the_word_is_told_at_once_with_its_own_reason(seen: Seen) ->
     for share in (0.5, math.nan, math.nan):
         seen.hear('proximity', Float32(data=share))
     assert seen.words == ['CLEAR', 'STOP', 'BLIND']
+
+
+def test_a_first_reading_below_caution_is_told_at_once(seen: Seen) -> None:
+    for metres in (1.3, 1.2, 1.19, 0.5, 1.3, 1.1):
+        seen.hear('proximity/range', Range(header=STAMP, range=metres, max_range=10.0))
+    assert len(seen.words) == 2  # 1.19 and 1.1: each the first one
+    seen.view.parameters = ParameterValues()
+    seen.hear('proximity/range', Range(header=STAMP, range=2.0, max_range=10.0))
+    seen.hear('proximity/range', Range(header=STAMP, range=0.2, max_range=10.0))
+    assert len(seen.words) == 2
+
+
+def test_what_is_remembered_is_in_the_status_with_its_age(seen: Seen) -> None:
+    assert seen.view.status()['memory'] is None
+    found = RememberedPoints(np.array([[1.0, 0.5]]), *np.array([[0.1], [0.0], [2.0]]))
+    seen.view.parameters.change('alert_node', 'camera_x_m', 0.25)
+    seen.hear('proximity/memory', memory_points_message(STAMP, found))
+    memory = seen.view.status()['memory']
+    assert memory['points'] == [[0.75, 0.5, 2.0, 0.1]] and memory['received_age_s'] < 60.0
+    seen.hear('proximity/memory', PointCloud2(width=1))
+    memory = seen.view.status()['memory']
+    assert 'points' not in memory and 'proximity/memory must hold' in memory['problem']
 
 
 def test_closing_leaves_no_subscription(seen: Seen) -> None:

@@ -1,7 +1,8 @@
 // Copyright 2026 the fcrn_depth_ros authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Every text of the page. A translation is a copy of this file under the name of its language.
+// Every text of the page. A translation is a copy of this file under the name of its language, as
+// de.js is.
 // What nodes say (reasons, refusals, descriptions of parameters) comes from them as it is.
 
 export default {
@@ -52,9 +53,9 @@ export default {
   around: 'Around, from above',
   aroundAlt: 'Scan from above. Nearest {distance}.',
   noScan: 'No scan',
+  remembers: '{count} remembered, nearest {distance}',
   history: 'Nearest distance, last minute',
   historyAlt: 'Nearest distance over the last minute. Now {distance}; lowest {lowest}.',
-  unknownSpan: 'unknown',
   stopLine: 'stop',
   cautionLine: 'caution',
   now: 'now',
@@ -76,7 +77,6 @@ export default {
   resetYes: 'Reset the stop',
   cancel: 'Cancel',
   noAnswer: 'No answer: the connection was lost.',
-  done: 'Done.',
   pictureRate: 'Camera',
   depthRate: 'Depth',
   latency: 'Latency',
@@ -92,9 +92,6 @@ export default {
   noParameters: 'No node has reported its parameters yet.',
   noMatch: 'No parameter has that in its name or meaning.',
   refused: 'Refused: {reason}',
-  setTo: '{name} is {value}.',
-  on: 'on',
-  off: 'off',
   diagnostics: 'Diagnostics',
   noDiagnostics: 'No diagnostics have come yet.',
   diagnosticLevels: ['OK', 'Warning', 'Error', 'Stale'],
