@@ -153,11 +153,10 @@ def depth_to_scan(
     if mounting is None and floor_plane is not None:
         mounting = _steady(floor_plane.mounting())
         least_height_m = min(least_height_m, LOWEST_OBSTACLE_SHARE * mounting.height_m)
-    rays = intrinsics.rays()
-    ahead, leftward, upward = (axis.astype(np.float32) for axis in level_axes(mounting))
+    # Bearings do not depend on the height, which may change with each picture.
+    bins = _bins(intrinsics, None if mounting is None else replace(mounting, height_m=1.0))
     if evidence is not None:
         depth_m = evidence.distance_m
-    points = rays * depth_m[:, :, np.newaxis]
     seen = np.isfinite(depth_m)
     if mounting is None:
         half_band = max(1, round(config.scan_band * depth_m.shape[0])) / 2
@@ -165,13 +164,11 @@ def depth_to_scan(
         seen &= rows[:, np.newaxis]
         obstacles = seen
     else:
-        height = points @ upward + mounting.height_m
+        height = depth_m * bins.rise + np.float32(mounting.height_m)
         obstacles = seen & (height >= least_height_m) & (height <= config.scan_height_max_m)
     if evidence is not None and evidence.floor is not None:
         obstacles = obstacles & ~evidence.floor
-    distances = np.hypot(points @ ahead, points @ leftward)
-    # Bearings do not depend on the height, which may change with each picture.
-    bins = _bins(intrinsics, None if mounting is None else replace(mounting, height_m=1.0))
+    distances = depth_m * bins.distance
     index = bins.index
     ranges = np.full(bins.count, np.nan, dtype=np.float32)
     free = seen if unsure is None else seen & ~unsure
@@ -192,23 +189,41 @@ def _steady(mounting: CameraMounting) -> CameraMounting:
 
 @dataclass(frozen=True)
 class _Bins:
-    """Which range of the scan each pixel belongs to."""
+    """
+    Which range of the scan each pixel belongs to, and where a point of depth 1 lies.
+
+    Attributes
+    ----------
+    angle_min_rad, increment_rad : float
+        First bearing and step.
+    index : ndarray of int64, shape (H, W)
+        Of the range.
+    count : int
+        How many ranges there are.
+    distance, rise : ndarray of float32, shape (H, W)
+        Along the floor, and above the camera.
+
+    """
 
     angle_min_rad: float
     increment_rad: float
     index: np.ndarray
     count: int
+    distance: np.ndarray
+    rise: np.ndarray
 
 
 @lru_cache(maxsize=4)
 def _bins(intrinsics: CameraIntrinsics, mounting: CameraMounting | None) -> _Bins:
     rays = intrinsics.rays()
-    ahead, leftward, _ = (axis.astype(np.float32) for axis in level_axes(mounting))
-    bearings = np.arctan2(rays @ leftward, rays @ ahead)
+    ahead, leftward, upward = (rays @ axis.astype(np.float32) for axis in level_axes(mounting))
+    bearings = np.arctan2(leftward, ahead)
     # One step is the angle of a pixel at the centre, the widest one, so that no bearing between
     # two columns stays empty.
     increment = 1.0 / intrinsics.fx_px
     angle_min = float(bearings.min())
     index = np.round((bearings - angle_min) / increment).astype(np.int64)
-    index.flags.writeable = False
-    return _Bins(angle_min, increment, index, int(index.max()) + 1)
+    distance = np.hypot(ahead, leftward)
+    for kept in (index, distance, upward):
+        kept.flags.writeable = False
+    return _Bins(angle_min, increment, index, int(index.max()) + 1, distance, upward)
