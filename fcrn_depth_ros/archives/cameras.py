@@ -20,6 +20,8 @@ _NO_COLORS = re.compile('(16|32|64)[USF]C|mono16')
 # What depth_node has drawn of a picture is none.
 _DRAWN = ('/depth/near', '/depth/image_color')
 _FIRST_WINDOW_NS = 500_000_000
+# Encapsulation (4 bytes) and stamp (8 bytes), with which a message that has a header begins.
+_AFTER_STAMP = 12
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ class CameraState:
     def __init__(self, recording: Recording, camera: CameraStream, start_ns: int | None) -> None:
         self._recording = recording
         self.info: Any = None
+        self._content = b''
         content = camera.first_info
         if camera.info_topic and start_ns is not None:
             content = self._last_before(camera.info_topic, start_ns) or content
@@ -202,8 +205,10 @@ class CameraState:
             self.hear(content)
 
     def hear(self, content: bytes) -> None:
-        """Take the next CameraInfo."""
-        self.info = self._recording.decode(content, CAMERA_INFO)
+        """Take the next CameraInfo; one that differs in its stamp alone is the same."""
+        if content[_AFTER_STAMP:] != self._content[_AFTER_STAMP:]:
+            self.info = self._recording.decode(content, CAMERA_INFO)
+            self._content = bytes(content)
 
     def _last_before(self, topic: str, start_ns: int) -> bytes:
         last = b''

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,15 @@ from .cameras import CameraState, CameraStream, windows_before
 from .picture_rows import PictureRow, to_lines
 from .places import OutputPlace
 from .plan import BagOptions, BagPlan, Segment
-from .recording import CAMERA_INFO, COMPRESSED, IMAGE, ODOMETRY, RANGE, Recording, TRANSFORMS
+from .recording import (
+    COMPRESSED,
+    LASER_SCAN,
+    ODOMETRY,
+    POSE,
+    RANGE,
+    Recording,
+    TRANSFORMS,
+)
 from .transforms import TransformTree
 from .writing import BagWriter, with_arrays
 from ..camera.depth_encoding import to_millimetres
@@ -38,6 +47,7 @@ from ..perception.observation import CameraFrame, Observation
 from ..perception.pipeline import PerceptionConfig, PerceptionPipeline
 from ..scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from ..scale.range_hint import BeamPlace, HintTrack, RangeBeam, RangeHint
+from ..scale.scan_hint import ScanBeams, ScanHint, ScanPlace
 from ..wire.camera_info import calibration_from_camera_info, is_uncalibrated
 from ..wire.contents import (
     camera_info_contents,
@@ -49,8 +59,11 @@ from ..wire.contents import (
     scan_of,
 )
 from ..wire.odometry_reading import odometry_reading
+from ..wire.pose_mounting import KEPT, PoseMounting
 from ..wire.range_hint_reading import range_hint_reading
+from ..wire.scan_hint_reading import scan_hint_reading
 from ..wire.stamps import nanoseconds, NS_PER_S
+from ..wire.topics import DEPTH_TOPICS
 
 _SHEET_WIDTH_PX = 320
 # tf2 keeps ten seconds; what moves is published again within them.
@@ -185,25 +198,72 @@ class _SegmentWork:
         self._tf_topics = recording.topics_of(TRANSFORMS) if options.floor_frame else {}
         self._odometry = OdometryTrack()
         self._robot_frame = ''
-        self._odom_topics = [options.odom_topic] if options.odom_topic else []
         self._range_hints: HintTrack[RangeHint] = HintTrack()
         self._sensor_frame = ''
-        self._hint_topics = [options.range_hint_topic] if options.range_hint_topic else []
+        self._scan_hints: HintTrack[ScanHint] = HintTrack()
+        self._scanner_frame = ''
+        self._poses = PoseMounting()
+        self._hear: dict[str, Callable[[bytes], None]] = dict.fromkeys(
+            self._tf_topics, self._hear_transforms
+        )
+        for topic, hear in (
+            (options.odom_topic, self._hear_odometry),
+            (options.range_hint_topic, self._hear_range),
+            (options.scan_hint_topic, self._hear_scan),
+            (options.mounting_topic, self._hear_pose),
+        ):
+            if topic:
+                self._hear[topic] = hear
         if segment.start_ns is not None:
             before_ns = segment.start_ns - _TRANSFORMS_BEFORE_NS
             for _, _, data in recording.messages(
                 [*self._tf_topics, ''], before_ns, segment.start_ns
             ):
-                self._transforms.hear(recording.decode(data, TRANSFORMS))
+                self._hear_transforms(data)
+            self._remember_poses(segment.start_ns)
         self._cameras = [
             _Camera(self, stream, segment.start_ns, options) for stream in plan.cameras
         ]
+
+    def _remember_poses(self, start_ns: int) -> None:
+        """Take as many poses from before the segment as would be kept."""
+        topic = self._options.mounting_topic
+        if not topic:
+            return
+        for begin_ns, is_beginning in windows_before(self.recording, start_ns):
+            before = self.recording.messages([topic], begin_ns, start_ns)
+            poses = [data for _, _, data in before]
+            if is_beginning or len(poses) >= KEPT:
+                for data in poses:
+                    self._hear_pose(data)
+                return
+
+    def _hear_transforms(self, data: bytes) -> None:
+        self._transforms.hear(self.recording.decode(data, TRANSFORMS))
+
+    def _hear_odometry(self, data: bytes) -> None:
+        message = self.recording.decode(data, ODOMETRY)
+        self._robot_frame = message.child_frame_id
+        self._odometry.add(odometry_reading(message))
+
+    def _hear_range(self, data: bytes) -> None:
+        message = self.recording.decode(data, RANGE)
+        self._sensor_frame = message.header.frame_id
+        self._range_hints.add(range_hint_reading(message))
+
+    def _hear_scan(self, data: bytes) -> None:
+        message = self.recording.decode(data, LASER_SCAN)
+        self._scanner_frame = message.header.frame_id
+        self._scan_hints.add(scan_hint_reading(message))
+
+    def _hear_pose(self, data: bytes) -> None:
+        self._poses.take(self.recording.decode(data, POSE))
 
     def rows(self, moments: dict[str, NDArray[Any]]) -> Iterator[PictureRow]:
         """Work through the segment; also fills the pictures of the contact sheet."""
         pictures = {camera.stream.topic: camera for camera in self._cameras}
         infos = {c.stream.info_topic: c for c in self._cameras if c.stream.info_topic}
-        topics = [*pictures, *infos, *self._tf_topics, *self._odom_topics, *self._hint_topics]
+        topics = [*pictures, *infos, *self._hear]
         start_ns, stop_ns = self._segment.start_ns, self._segment.stop_ns
         due = {
             topic: [
@@ -218,16 +278,8 @@ class _SegmentWork:
         for connection, time_ns, data in self.recording.messages(topics, start_ns, stop_ns):
             if connection.topic in infos:
                 infos[connection.topic].state.hear(data)
-            elif connection.topic in self._tf_topics:
-                self._transforms.hear(self.recording.decode(data, TRANSFORMS))
-            elif connection.topic in self._odom_topics:
-                message = self.recording.decode(data, ODOMETRY)
-                self._robot_frame = message.child_frame_id
-                self._odometry.add(odometry_reading(message))
-            elif connection.topic in self._hint_topics:
-                message = self.recording.decode(data, RANGE)
-                self._sensor_frame = message.header.frame_id
-                self._range_hints.add(range_hint_reading(message))
+            elif connection.topic in self._hear:
+                self._hear[connection.topic](data)
             else:
                 camera = pictures[connection.topic]
                 row, seen = self._observe(camera, time_ns, data)
@@ -271,7 +323,7 @@ class _SegmentWork:
         calibration = None
         if info is not None and not is_uncalibrated(info):
             calibration = calibration_from_camera_info(info, width, height)
-        mounting = self._mounting(message.header.frame_id)
+        mounting = self._mounting(nanoseconds(stamp), message.header.frame_id)
         return CameraFrame(
             image_rgb=image_rgb,
             stamp_ns=nanoseconds(stamp),
@@ -280,10 +332,13 @@ class _SegmentWork:
             mounting=mounting,
             pose=self._pose(nanoseconds(stamp), message.header.frame_id, mounting),
             beam=self._beam(nanoseconds(stamp), message.header.frame_id),
+            scan=self._scan(nanoseconds(stamp), message.header.frame_id),
             content=memoryview(message.data).cast('B'),
         )
 
-    def _mounting(self, image_frame: str) -> CameraMounting | None:
+    def _mounting(self, stamp_ns: int, image_frame: str) -> CameraMounting | None:
+        if self._options.mounting_topic:
+            return self._poses.look_up(stamp_ns)
         if self._options.floor_frame:
             return self._transforms.mounting(self._options.floor_frame, image_frame)
         return self._options.mounting
@@ -313,9 +368,18 @@ class _SegmentWork:
         camera = self._transforms.place(self._sensor_frame, image_frame)
         return RangeBeam(hint, None if camera is None else BeamPlace.beside(camera))
 
+    def _scan(self, stamp_ns: int, image_frame: str) -> ScanBeams | None:
+        hint = self._scan_hints.at(stamp_ns)
+        if hint is None:
+            return None
+        if not self._options.floor_frame:
+            return ScanBeams(hint, self._options.scan_hint.place())
+        camera = self._transforms.place(self._scanner_frame, image_frame)
+        return ScanBeams(hint, None if camera is None else ScanPlace.beside(camera))
+
     def _write_unknown(self, camera: _Camera, time_ns: int) -> None:
-        self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=float('nan'))
-        self._send(camera, 'proximity/near', time_ns, 'std_msgs/msg/Bool', data=True)
+        self._send(camera, 'proximity', time_ns, data=float('nan'))
+        self._send(camera, 'proximity/near', time_ns, data=True)
 
     def _write(
         self,
@@ -335,13 +399,19 @@ class _SegmentWork:
                 camera,
                 'proximity/range',
                 time_ns,
-                'sensor_msgs/msg/Range',
                 header=self._writer.header(seen.picture_stamp_ns, scan_frame),
                 **reading,
             )
         share, near = seen.proximity.proximity, seen.proximity.is_near(config)
-        self._send(camera, 'proximity', time_ns, 'std_msgs/msg/Float32', data=share)
-        self._send(camera, 'proximity/near', time_ns, 'std_msgs/msg/Bool', data=near)
+        scale = seen.scale
+        self._send(camera, 'depth/scale/factor', time_ns, data=scale.factor)
+        self._send(camera, 'depth/scale/sigma', time_ns, data=scale.relative_sigma)
+        if not math.isnan(seen.time_to_collision_s):
+            self._send(
+                camera, 'proximity/time_to_collision', time_ns, data=seen.time_to_collision_s
+            )
+        self._send(camera, 'proximity', time_ns, data=share)
+        self._send(camera, 'proximity/near', time_ns, data=near)
         self._send_image(camera, 'depth/near', time_ns, header, near_values(seen, config), 'mono8')
         if seen.is_metric:
             self._write_depth(camera, time_ns, header, seen)
@@ -353,8 +423,12 @@ class _SegmentWork:
             nearest_m=seen.nearest_m,
             proximity=share,
             near=near,
-            scale_verified=seen.scale.verified,
-            scale_sigma=seen.scale.relative_sigma,
+            scale_verified=scale.verified,
+            scale_sigma=scale.relative_sigma,
+            scale_state=scale.state,
+            scale_text=str(scale),
+            scale_factor=scale.factor,
+            time_to_collision_s=seen.time_to_collision_s,
             range_m=sent.get('range', float('nan')),
             range_max_m=sent.get('max_range', float('nan')),
             range_variance_m2=sent.get('variance', float('nan')),
@@ -370,7 +444,6 @@ class _SegmentWork:
             camera,
             'depth/camera_info',
             time_ns,
-            CAMERA_INFO,
             header=header,
             **with_arrays(camera_info_contents(seen.intrinsics)),
         )
@@ -379,7 +452,6 @@ class _SegmentWork:
                 camera,
                 'depth/image_rect/compressedDepth',
                 time_ns,
-                COMPRESSED,
                 header=header,
                 format='16UC1; compressedDepth png',
                 data=_compressed_depth(seen.depth_m),
@@ -398,7 +470,6 @@ class _SegmentWork:
             camera,
             'depth/scan',
             time_ns,
-            'sensor_msgs/msg/LaserScan',
             header=self._writer.header(
                 nanoseconds(header.stamp), options.scan_frame(header.frame_id)
             ),
@@ -416,13 +487,12 @@ class _SegmentWork:
     ) -> None:
         contents = image_contents(pixels, encoding)
         data = pixels.view(np.uint8).ravel()
-        self._send(camera, name, time_ns, IMAGE, header=header, **contents, data=data)
+        self._send(camera, name, time_ns, header=header, **contents, data=data)
 
-    def _send(
-        self, camera: _Camera, name: str, time_ns: int, message_type: str, **fields: Any
-    ) -> None:
+    def _send(self, camera: _Camera, name: str, time_ns: int, **fields: Any) -> None:
         topic = self._options.output_topic(camera.stream, name)
-        self._writer.write(topic, time_ns, message_type, **fields)
+        # What is no topic of depth_node's itself is one of its image_transport plugins.
+        self._writer.write(topic, time_ns, DEPTH_TOPICS.get(name, COMPRESSED), **fields)
 
 
 _IN_ROW = ('range', 'max_range', 'variance')

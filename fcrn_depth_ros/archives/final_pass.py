@@ -35,6 +35,8 @@ from .writing import BagWriter, METADATA_VERSION
 from ..alert.machine import AlertState
 from ..report.contact_sheet import contact_sheet, DepthColors, SheetMoment, TimelinePoint
 from ..report.drawing import colorize_depth
+from ..wire.scale_news import News, ScaleNews
+from ..wire.topics import ALERT_TOPICS, LATCHED
 
 RUN_FILE = 'run.json'
 _NS_PER_S = 1e9
@@ -105,7 +107,7 @@ def judge(options: BagOptions, plan: BagPlan, place: OutputPlace) -> BagSummary:
     replays = {
         c.topic: AlertReplay(options.alert, plan.start_ns, options.clock) for c in plan.cameras
     }
-    verified: dict[str, bool] = {}
+    news = {camera.topic: ScaleNews() for camera in plan.cameras}
     timelines: dict[str, list[TimelinePoint]] = {camera.topic: [] for camera in plan.cameras}
     spaces = {camera.topic: camera for camera in plan.cameras}
     with place.scratch() as scratch:
@@ -117,19 +119,13 @@ def judge(options: BagOptions, plan: BagPlan, place: OutputPlace) -> BagSummary:
                 for row in from_lines(place.read(part_names(segment)[-1])):
                     replay, camera = replays[row.topic], spaces[row.topic]
                     for change in replay.hear(row):
-                        for name, kind, data in (
-                            ('alert/level', 'std_msgs/msg/UInt8', change.level),
-                            ('alert/state', 'std_msgs/msg/String', change.state),
-                        ):
+                        values = change.level, change.state
+                        for (name, kind), data in zip(ALERT_TOPICS.items(), values, strict=True):
                             topic = options.output_topic(camera, name)
                             extras.append((change.time_ns, topic, kind, data))
-                    is_news = verified.get(row.topic) != row.scale_verified
-                    if is_news and not row.rejected:
-                        verified[row.topic] = row.scale_verified
-                        topic = options.output_topic(camera, 'proximity/scale_verified')
-                        extras.append(
-                            (row.recorded_ns, topic, 'std_msgs/msg/Bool', row.scale_verified)
-                        )
+                    for name, data in () if row.rejected else _news(news[row.topic], row):
+                        topic = options.output_topic(camera, name)
+                        extras.append((row.recorded_ns, topic, LATCHED[name], data))
                     summary.count(row, replay.state)
                     judged.append((row, replay.state, replay.reason))
                     _draw_in(timelines[row.topic], row, replay.state, plan)
@@ -145,6 +141,10 @@ def judge(options: BagOptions, plan: BagPlan, place: OutputPlace) -> BagSummary:
             name = 'contact_sheet.png' if index == 0 else f'contact_sheet_{index + 1}.png'
             place.write(name, content.tobytes())
     return summary
+
+
+def _news(news: ScaleNews, row: PictureRow) -> Iterator[News]:
+    return news.of(row.stamp_ns, row.scale_verified, row.scale_state, row.scale_text)
 
 
 def _draw_in(timeline: list[TimelinePoint], row: PictureRow, state: str, plan: BagPlan) -> None:

@@ -39,6 +39,12 @@ class PictureRow:
         Whether the metres can be relied on.
     scale_sigma : float
         Relative uncertainty of the scale; NaN while it is unverified.
+    scale_state, scale_text : str
+        The scale verified, unverified or contradicted, and why.
+    scale_factor : float
+        By which the depth of the network was multiplied.
+    time_to_collision_s : float
+        From the growth of the picture; NaN where it says nothing.
     range_m, range_max_m, range_variance_m2 : float
         As `proximity/range` has them, in 32 bits; NaN where it was not published.
     quality : str
@@ -63,6 +69,10 @@ class PictureRow:
     near: bool = True
     scale_verified: bool = False
     scale_sigma: float = math.nan
+    scale_state: str = ''
+    scale_text: str = ''
+    scale_factor: float = math.nan
+    time_to_collision_s: float = math.nan
     range_m: float = math.nan
     range_max_m: float = math.nan
     range_variance_m2: float = math.nan

@@ -14,7 +14,7 @@ from typing import Any
 
 from .cameras import CameraStream, find_cameras
 from .places import input_place
-from .recording import ODOMETRY, RANGE, Recording, TRANSFORMS
+from .recording import LASER_SCAN, ODOMETRY, POSE, RANGE, Recording, TRANSFORMS
 from .. import __version__
 from ..alert.machine import AlertConfig
 from ..camera.mounting import CameraMounting
@@ -25,6 +25,8 @@ from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
 from ..perception.scan_frame import scan_frame_of
 from ..scale.range_hint import RangeHintConfig
+from ..scale.scan_hint import ScanHintConfig
+from ..wire.topics import ALERT_TOPICS, DEPTH_TOPICS
 
 _NS_PER_S = 1_000_000_000
 # Columns of the contact sheet.
@@ -74,6 +76,10 @@ class BagOptions:
         Range sensor beside the camera, another witness; empty where none is listened to.
     range_hint : RangeHintConfig
         Where that sensor sits, unless its place comes from the transforms.
+    scan_hint_topic, scan_hint : str, ScanHintConfig
+        A laser scanner, likewise.
+    mounting_topic : str
+        Where set, the mounting of each picture comes from stamped poses, for every camera.
     camera_x_m, camera_y_m, camera_yaw_deg : float
         Place of the camera on the robot, unless it comes from the transforms.
 
@@ -99,15 +105,19 @@ class BagOptions:
     odom_topic: str = ''
     range_hint_topic: str = ''
     range_hint: RangeHintConfig = field(default_factory=RangeHintConfig)
+    scan_hint_topic: str = ''
+    scan_hint: ScanHintConfig = field(default_factory=ScanHintConfig)
+    mounting_topic: str = ''
     camera_x_m: float = 0.0
     camera_y_m: float = 0.0
     camera_yaw_deg: float = 0.0
 
     @property
-    def remembers_scale(self) -> bool:
-        """Whether the scale of a picture depends on all pictures before it."""
-        listens = bool(self.odom_topic or self.range_hint_topic)
-        return listens or self.perception.scale.scale_factor_sigma > 0.0
+    def remembers(self) -> bool:
+        """Whether what a picture means depends on all pictures before it."""
+        listens = bool(self.odom_topic or self.range_hint_topic or self.scan_hint_topic)
+        calibrated = self.perception.scale.scale_factor_sigma > 0.0
+        return listens or calibrated or self.perception.looming.looming
 
     @property
     def model_path(self) -> Path:
@@ -216,10 +226,15 @@ def plan_bag(place: str, options: BagOptions) -> BagPlan:
     with Recording(place) as recording:
         cameras = tuple(find_cameras(recording, options.image_topics))
         _check_outputs(recording, cameras, options)
-        _check_witness(recording, options.odom_topic, ODOMETRY, '--odom-topic')
-        _check_witness(recording, options.range_hint_topic, RANGE, '--range-hint-topic')
+        for topic, kind, option in (
+            (options.odom_topic, ODOMETRY, '--odom-topic'),
+            (options.range_hint_topic, RANGE, '--range-hint-topic'),
+            (options.scan_hint_topic, LASER_SCAN, '--scan-hint-topic'),
+            (options.mounting_topic, POSE, '--mounting-topic'),
+        ):
+            _check_input(recording, topic, kind, option)
         # One that remembers cannot begin in the middle.
-        segment_s = math.inf if options.remembers_scale else options.segment_s
+        segment_s = math.inf if options.remembers else options.segment_s
         static: tuple[bytes, ...] = ()
         if options.floor_frame:
             topics = [t for t in recording.topics_of(TRANSFORMS) if t.endswith('tf_static')]
@@ -252,7 +267,7 @@ def _cut(first_ns: int, span_ns: int, segment_s: float, pictures: int) -> tuple[
     )
 
 
-def _check_witness(recording: Recording, topic: str, message_type: str, option: str) -> None:
+def _check_input(recording: Recording, topic: str, message_type: str, option: str) -> None:
     present = recording.topics_of(message_type)
     if topic and topic not in present:
         raise ToolInputError(
@@ -277,20 +292,12 @@ def _check_outputs(
                 )
 
 
+# Of depth_node's, but not written: for people, and made of the depth by anyone who wants it.
+NOT_WRITTEN = {'depth/image_color', 'depth/points'}
 OUTPUT_NAMES = (
-    'depth/camera_info',
-    'depth/image_rect',
+    *(topic for topic in DEPTH_TOPICS if topic not in NOT_WRITTEN),
     'depth/image_rect/compressedDepth',
-    'depth/floor',
-    'depth/confidence',
-    'depth/near',
-    'depth/scan',
-    'proximity',
-    'proximity/near',
-    'proximity/range',
-    'proximity/scale_verified',
-    'alert/level',
-    'alert/state',
+    *ALERT_TOPICS,
 )
 
 

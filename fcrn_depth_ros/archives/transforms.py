@@ -55,22 +55,7 @@ class TransformTree:
         )
 
     def place(self, robot_frame: str, image_frame: str) -> CameraPlace | None:
-        """
-        Return where a camera sits on the robot, or beside a sensor.
-
-        Parameters
-        ----------
-        robot_frame : str
-            Frame whose pose odometry states, or of the sensor's messages.
-        image_frame : str
-            Optical frame of the camera.
-
-        Returns
-        -------
-        CameraPlace or None
-            None where the transforms do not connect the frames.
-
-        """
+        """Return where a camera sits on a robot or beside a sensor; None as `mounting`."""
         pose = self._pose(robot_frame, image_frame) if robot_frame else None
         return None if pose is None else CameraPlace(pose[:3, 3], pose[:3, :3])
 

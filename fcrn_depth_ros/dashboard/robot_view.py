@@ -33,8 +33,8 @@ from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
 from ..errors import FcrnDepthError, ImageFormatError
 from ..ros import quality_of_service as qos
-from ..ros.depth_outputs import SCALE_STATES
 from ..wire.contents import near_mask
+from ..wire.scale_news import SCALE_STATES
 from ..wire.stamps import nanoseconds
 
 _KEPT_PICTURES = 12

@@ -58,7 +58,6 @@ from ..ros.odometry_input import OdometryInput
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.picture_watch import PictureWatch
 from ..ros.polled_subscription import PolledSubscription
-from ..ros.pose_mounting import PoseMounting
 from ..ros.process import run_nodes
 from ..ros.range_hint_input import RangeHintInput
 from ..ros.scan_hint_input import ScanHintInput
@@ -67,6 +66,7 @@ from ..ros.tf_mounting import TfMounting
 from ..scale.odometry import CameraPose
 from ..scale.range_hint import BeamPlace, RangeBeam, RangeHintConfig
 from ..scale.scan_hint import ScanBeams, ScanHintConfig, ScanPlace
+from ..wire.pose_mounting import PoseMounting
 from ..wire.stamps import nanoseconds
 
 _DIAGNOSTICS_PERIOD_S = 1.0

@@ -49,6 +49,11 @@ class ScaleAssessment:
         """Whether nothing speaks against the scale."""
         return not self.doubts
 
+    @property
+    def factor(self) -> float:
+        """By which the depth of the network was multiplied."""
+        return 1.0 if self.report is None else self.report.factor
+
     def __str__(self) -> str:
         report = self.report
         said = () if report is None else report.judgement.opinions

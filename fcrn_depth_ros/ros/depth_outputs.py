@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 import math
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, Range
-from std_msgs.msg import Bool, Float32, Header, String, UInt8
+from sensor_msgs.msg import Range
+from std_msgs.msg import Bool, Float32, Header
 
 from . import quality_of_service as qos
 from .messages import (
     camera_info_message,
     depth_image_message,
     image_message,
+    message_class,
     point_cloud_message,
     scan_message,
 )
@@ -32,35 +34,9 @@ from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, ScanConfig
 from ..report.drawing import colorize_depth, draw_proximity
 from ..wire.contents import near_values, reading_contents, scan_of
+from ..wire.scale_news import News, ScaleNews
+from ..wire.topics import LATCHED, PICTURES, SIGNALS
 
-_PICTURES: dict[str, type] = {
-    'depth/camera_info': CameraInfo,
-    'depth/image_rect': Image,
-    'depth/floor': Image,
-    'depth/confidence': Image,
-    'depth/near': Image,
-    'depth/image_color': Image,
-    'depth/points': PointCloud2,
-    'depth/scan': LaserScan,
-}
-_SIGNALS: dict[str, type] = {
-    'proximity': Float32,
-    'proximity/near': Bool,
-    'proximity/range': Range,
-    'proximity/time_to_collision': Float32,
-    'depth/scale/factor': Float32,
-    'depth/scale/sigma': Float32,
-}
-_SCALE_TOPIC = 'proximity/scale_verified'
-_LATCHED: dict[str, type] = {
-    _SCALE_TOPIC: Bool,
-    'depth/scale': String,
-    'depth/scale/state': UInt8,
-}
-# What depth/scale/state means.
-SCALE_STATES = {'unverified': 0, 'verified': 1, 'contradicted': 2}
-# Numbers in depth/scale change with each picture; it is for people.
-_TEXT_PERIOD_S = 1.0
 # What only some models give, and the key of the model card that says so.
 _OPTIONAL = {'depth/floor': 'floor_output', 'depth/confidence': 'confidence_output'}
 
@@ -83,27 +59,23 @@ class DepthOutputs:
         self._absent = {topic for topic, key in _OPTIONAL.items() if not getattr(card, key)}
         self._model_name = card.name
         self._warned_of: set[str] = set()
-        self._scale_verified: bool | None = None
-        self._scale_state = ''
-        self._scale_text_ns = 0
+        self._scale_news = ScaleNews()
         self._publishers: dict[str, Any] = {}
-        for kinds, profile in ((_PICTURES, qos.sensor_output()), (_SIGNALS, qos.signal())):
-            for topic, message_type in kinds.items():
+        self._types: dict[str, type] = {}
+        for kinds, profile in (
+            (PICTURES, qos.sensor_output()),
+            (SIGNALS, qos.signal()),
+            (LATCHED, qos.latched()),
+        ):
+            for topic, type_name in kinds.items():
+                self._types[topic] = message_class(type_name)
                 self._publishers[topic] = node.create_lifecycle_publisher(
-                    message_type,
+                    self._types[topic],
                     topic,
                     profile,
                     event_callbacks=qos.no_events(),
                     qos_overriding_options=qos.overridable(),
                 )
-        for topic, message_type in _LATCHED.items():
-            self._publishers[topic] = node.create_lifecycle_publisher(
-                message_type,
-                topic,
-                qos.latched(),
-                event_callbacks=qos.no_events(),
-                qos_overriding_options=qos.overridable(),
-            )
 
     def destroy(self) -> None:
         """Destroy the publishers."""
@@ -113,12 +85,7 @@ class DepthOutputs:
 
     def withdraw(self) -> None:
         """Take back what late subscribers would still be told; called while still active."""
-        if self._scale_verified:
-            self._publish(_SCALE_TOPIC, Bool(data=False))
-        if self._scale_state not in ('', 'unverified'):
-            self._publish('depth/scale/state', UInt8(data=SCALE_STATES['unverified']))
-            self._publish('depth/scale', String(data='unverified: no picture'))
-        self._scale_verified, self._scale_state = None, ''
+        self._publish_news(self._scale_news.withdrawn())
 
     def anyone_listens(self) -> bool:
         """Tell whether any output has a subscriber."""
@@ -167,10 +134,10 @@ class DepthOutputs:
 
     def _publish_signals(self, header: Header, seen: Observation, settings: Snapshot) -> None:
         config = settings.get(ProximityConfig)
-        if seen.scale.verified != self._scale_verified:
-            self._scale_verified = seen.scale.verified
-            self._publish(_SCALE_TOPIC, Bool(data=seen.scale.verified))
-        self._publish_scale(seen)
+        scale = seen.scale
+        self._publish_news(self._scale_news.of(seen.stamp_ns, scale.verified, scale.state, scale))
+        self._publish('depth/scale/factor', Float32(data=scale.factor))
+        self._publish('depth/scale/sigma', Float32(data=scale.relative_sigma))
         reading = reading_contents(seen, config)
         if reading is not None:
             # A repeated picture is no news: whoever watches this stamp sees the distance grow old.
@@ -187,18 +154,9 @@ class DepthOutputs:
         self._publish('proximity', Float32(data=seen.proximity.proximity))
         self._publish('proximity/near', Bool(data=seen.proximity.is_near(config)))
 
-    def _publish_scale(self, seen: Observation) -> None:
-        scale = seen.scale
-        is_new = scale.state != self._scale_state
-        if is_new:
-            self._scale_state = scale.state
-            self._publish('depth/scale/state', UInt8(data=SCALE_STATES[scale.state]))
-        if is_new or abs(seen.stamp_ns - self._scale_text_ns) >= _TEXT_PERIOD_S * 1e9:
-            self._scale_text_ns = seen.stamp_ns
-            self._publish('depth/scale', String(data=str(scale)))
-        factor = 1.0 if scale.report is None else scale.report.factor
-        self._publish('depth/scale/factor', Float32(data=factor))
-        self._publish('depth/scale/sigma', Float32(data=scale.relative_sigma))
+    def _publish_news(self, news: Iterable[News]) -> None:
+        for topic, data in news:
+            self._publish(topic, self._types[topic](data=data))
 
     def _publish_depth(self, header: Header, seen: Observation, settings: Snapshot) -> None:
         depth_m = seen.depth_m

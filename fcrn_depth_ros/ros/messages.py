@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from array import array
+from importlib import import_module
 import sys
 from typing import Any
 
@@ -23,6 +24,13 @@ from ..wire.contents import (
     range_contents,
     scan_contents,
 )
+
+
+def message_class(type_name: str) -> type:
+    """Return the class of a type such as `sensor_msgs/msg/Image`."""
+    package, _, name = type_name.split('/')
+    found: type = getattr(import_module(f'{package}.msg'), name)
+    return found
 
 
 def camera_info_message(header: Header, intrinsics: CameraIntrinsics) -> CameraInfo:

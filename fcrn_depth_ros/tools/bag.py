@@ -25,6 +25,7 @@ from ..estimation.onnx_model import PROVIDERS, SessionConfig
 from ..perception.pipeline import PerceptionConfig
 from ..perception.scan import ScanConfig
 from ..scale.range_hint import RangeHintConfig
+from ..scale.scan_hint import ScanHintConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +100,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='TOPIC',
         help='sensor_msgs/Range of a sensor beside the camera: another witness, of which the '
         'same holds',
+    )
+    parser.add_argument(
+        '--scan-hint-topic',
+        default='',
+        metavar='TOPIC',
+        help='sensor_msgs/LaserScan of a scanner beside the camera: another witness, of which '
+        'the same holds',
+    )
+    parser.add_argument(
+        '--mounting-topic',
+        default='',
+        metavar='TOPIC',
+        help='geometry_msgs/PoseStamped of the camera above the floor, as the topic `mounting` '
+        'of depth_node: a camera that knows how it is held',
     )
     parser.add_argument(
         '--clock',
@@ -182,6 +197,22 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
     if arguments.provider:
         depth['provider'] = arguments.provider
     rectify = arguments.rectify or {True: 'yes', False: 'auto'}[bool(depth.get('rectify'))]
+    floor_frame, mounting = arguments.floor_frame, mounting_of(arguments, depth)
+    if arguments.mounting_topic:
+        if floor_frame or arguments.camera_height is not None:
+            raise ToolInputError(
+                'the mounting must come from one place, got --mounting-topic and another; leave '
+                'one out'
+            )
+        # As in depth_node, it comes before the parameters.
+        floor_frame, mounting = '', None
+    elif depth.get('use_mounting_topic'):
+        raise ToolInputError(
+            '--mounting-topic must be given where use_mounting_topic is true in --params-file, '
+            'got none; name the topic in the bag'
+        )
+    else:
+        floor_frame = floor_frame or str(depth.get('floor_frame', ''))
     options = BagOptions(
         model_file=arguments.model or str(depth.get('model_file', '')),
         session=configured(SessionConfig, depth),
@@ -193,8 +224,8 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
         ),
         scan=configured(ScanConfig, depth).checked(),
         alert=configured(AlertConfig, alert).checked(),
-        mounting=mounting_of(arguments, depth),
-        floor_frame=arguments.floor_frame or str(depth.get('floor_frame', '')),
+        mounting=mounting,
+        floor_frame=floor_frame,
         image_topics=tuple(arguments.image_topic),
         rectify=rectify,
         depth_encoding=str(depth.get('depth_encoding', '32FC1')),
@@ -207,6 +238,9 @@ def read_options(arguments: argparse.Namespace) -> BagOptions:
         odom_topic=arguments.odom_topic,
         range_hint_topic=arguments.range_hint_topic,
         range_hint=configured(RangeHintConfig, depth).checked(),
+        scan_hint_topic=arguments.scan_hint_topic,
+        scan_hint=configured(ScanHintConfig, depth).checked(),
+        mounting_topic=arguments.mounting_topic,
         camera_x_m=float(depth.get('camera_x_m', 0.0)),
         camera_y_m=float(depth.get('camera_y_m', 0.0)),
         camera_yaw_deg=float(depth.get('camera_yaw_deg', 0.0)),

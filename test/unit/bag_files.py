@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from drawn_wall import FOCAL_PX, wall_picture
+from drawn_wall import SIZE as WALL_SIZE
 from fcrn_depth_ros.archives.writing import with_arrays
 from fcrn_depth_ros.camera.camera_file import read_camera_file
 from fcrn_depth_ros.camera.depth_encoding import to_millimetres
@@ -27,6 +29,7 @@ CLIP = Path(__file__).parents[2] / 'fcrn_depth_ros' / 'demo_clip'
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 INFO, TF = 'sensor_msgs/msg/CameraInfo', 'tf2_msgs/msg/TFMessage'
 ODOMETRY, RANGE = 'nav_msgs/msg/Odometry', 'sensor_msgs/msg/Range'
+LASER_SCAN, POSE = 'sensor_msgs/msg/LaserScan', 'geometry_msgs/msg/PoseStamped'
 # Recorded so long after the stamp.
 DELAY_NS = 20_000_000
 Message = tuple[str, int, str, Any]
@@ -110,6 +113,33 @@ class Messages:
             variance=0.0,
         )
 
+    def laser_scan(self, stamp_ns: int, ahead_m: float) -> Any:
+        """Make the scan of a wall that stands across."""
+        angles = np.linspace(-0.3, 0.3, 31)
+        return self.make(
+            LASER_SCAN,
+            header=self.header(stamp_ns, 'lidar'),
+            angle_min=-0.3,
+            angle_max=0.3,
+            angle_increment=0.02,
+            time_increment=0.0,
+            scan_time=0.0,
+            range_min=0.05,
+            range_max=10.0,
+            ranges=(ahead_m / np.cos(angles)).astype(np.float32),
+            intensities=np.zeros(0, np.float32),
+        )
+
+    def held_camera(self, stamp_ns: int, height_m: float, pitch_deg: float) -> Any:
+        """Make the pose of an optical frame above the floor, without roll."""
+        half = np.radians(-90.0 - pitch_deg) / 2
+        turn = self.make(
+            'geometry_msgs/msg/Quaternion', x=np.sin(half), y=0.0, z=0.0, w=np.cos(half)
+        )
+        point = self.make('geometry_msgs/msg/Point', x=0.0, y=0.0, z=height_m)
+        pose = self.make('geometry_msgs/msg/Pose', position=point, orientation=turn)
+        return self.make(POSE, header=self.header(stamp_ns, 'floor'), pose=pose)
+
     def transform(
         self, stamp_ns: int, parent: str, child: str, xyz: Sequence[float], xyzw: Sequence[float]
     ) -> Any:
@@ -154,6 +184,25 @@ def clip_messages(
         else:
             message = messages.compressed(stamp_ns, file.read_bytes())
             yield f'{namespace}/image_rect/compressed', time_ns, COMPRESSED, message
+
+
+def along_a_wall(felt: float = 1.0, scan_m: float | None = None) -> Iterator[Message]:
+    """Yield odometry, scans and pictures of a wall at 2 m that passes by."""
+    made = Messages()
+    info = made.camera_info(0, WALL_SIZE)
+    info.k[:] = [FOCAL_PX, 0, 159.5, 0, FOCAL_PX, 119.5, 0, 0, 1]
+    info.p[:] = [FOCAL_PX, 0, 159.5, 0, 0, FOCAL_PX, 119.5, 0, 0, 0, 1, 0]
+    yield '/camera/camera_info', 10**9, INFO, info
+    for index in range(30):
+        stamp_ns = 2 * 10**9 + index * 10**8
+        moved_m = 0.03 * index
+        odometry = made.odometry(stamp_ns, 0.0, -felt * moved_m)
+        yield '/odom', stamp_ns, ODOMETRY, odometry
+        if scan_m is not None:
+            scan = made.laser_scan(stamp_ns, scan_m + 1e-4 * index)
+            yield '/lidar', stamp_ns + 1, LASER_SCAN, scan
+        image = made.image(stamp_ns, wall_picture(moved_m))
+        yield '/camera/image_rect', stamp_ns + 10**7, IMAGE, image
 
 
 def measured(kind: str, late_ns: int = 5_000_000, count: int = 4) -> Iterator[Message]:

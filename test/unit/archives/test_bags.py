@@ -16,9 +16,18 @@ import sys
 import time
 from typing import Any
 
-from bag_files import clip_messages, IMAGE, INFO, Message, Messages, ODOMETRY, TF, write_bag
+from bag_files import (
+    along_a_wall,
+    clip_messages,
+    IMAGE,
+    INFO,
+    Message,
+    Messages,
+    POSE,
+    TF,
+    write_bag,
+)
 import cv2
-from drawn_wall import FOCAL_PX, SIZE, wall_picture
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.alert.machine import AlertConfig
 from fcrn_depth_ros.archives.alert_pass import AlertReplay
@@ -29,7 +38,7 @@ from pyarrow import parquet
 import pytest
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Writer
-from tiny_models import write_model
+from tiny_models import tiny_card, write_model
 import yaml
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +47,10 @@ NEW = {
     'depth/image_rect',
     'depth/near',
     'depth/scan',
+    'depth/scale',
+    'depth/scale/factor',
+    'depth/scale/sigma',
+    'depth/scale/state',
     'proximity',
     'proximity/near',
     'proximity/range',
@@ -254,7 +267,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
     def full(*arguments: Any) -> None:
         nonlocal written
         written += 1
-        if written > 70:
+        if written > 95:
             raise OSError(errno.ENOSPC, 'No space left on device')
         write(*arguments)
 
@@ -342,6 +355,22 @@ def test_camera_info_is_that_of_the_namespace(tmp_path: Path, bag: Callable[...,
     assert not np.allclose(first, third)
 
 
+def test_a_camera_info_that_changes_counts_from_then_on(
+    tmp_path: Path, bag: Callable[..., int]
+) -> None:
+    known = list(clip_messages(Messages(), 3))
+    same = write_bag(tmp_path / 'same', known)
+    for message in known[2:]:
+        if message[2] == INFO:
+            message[3].k[[0, 4]] *= 1.5
+            message[3].p[[0, 5]] *= 1.5
+    zoomed = write_bag(tmp_path / 'zoomed', known)
+    assert bag(same, zoomed, '--out', tmp_path / 'out', '--no-copy') == 0
+    first, second = (depth_of(tmp_path / 'out' / name) for name in ('same', 'zoomed'))
+    assert np.array_equal(first[0], second[0])
+    assert not np.allclose(first[1], second[1]) and not np.allclose(first[2], second[2])
+
+
 def on_a_robot() -> Iterator[Message]:
     """Yield pictures of a camera 0.5 m over the floor, that looks 20 degrees down."""
     made = Messages()
@@ -376,22 +405,6 @@ def test_the_mounting_comes_from_the_transforms_in_the_bag(
     assert not np.allclose(found, unknown, rtol=1e-2)
 
 
-def along_a_wall(felt: float = 1.0) -> Iterator[Message]:
-    """Yield odometry and pictures of a wall at 2 m that passes by; the network sees 1 m."""
-    made = Messages()
-    info = made.camera_info(0, SIZE)
-    info.k[:] = [FOCAL_PX, 0, 159.5, 0, FOCAL_PX, 119.5, 0, 0, 1]
-    info.p[:] = [FOCAL_PX, 0, 159.5, 0, 0, FOCAL_PX, 119.5, 0, 0, 0, 1, 0]
-    yield '/camera/camera_info', 10**9, INFO, info
-    for index in range(30):
-        stamp_ns = 2 * 10**9 + index * 10**8
-        moved_m = 0.03 * index
-        odometry = made.odometry(stamp_ns, 0.0, -felt * moved_m)
-        yield '/odom', stamp_ns, ODOMETRY, odometry
-        image = made.image(stamp_ns, wall_picture(moved_m))
-        yield '/camera/image_rect', stamp_ns + 10**7, IMAGE, image
-
-
 def test_odometry_in_the_bag_is_a_witness_of_scale(
     tmp_path: Path, bag: Callable[..., int]
 ) -> None:
@@ -414,6 +427,8 @@ def test_odometry_in_the_bag_is_a_witness_of_scale(
     [
         ('--odom-topic', "nav_msgs/msg/Odometry of {} must be among ['/odom']"),
         ('--range-hint-topic', 'sensor_msgs/msg/Range of {} must be among []'),
+        ('--scan-hint-topic', 'sensor_msgs/msg/LaserScan of {} must be among []'),
+        ('--mounting-topic', 'geometry_msgs/msg/PoseStamped of {} must be among []'),
     ],
 )
 def test_a_witness_that_is_not_there_costs_the_bag(
@@ -426,6 +441,86 @@ def test_a_witness_that_is_not_there_costs_the_bag(
     source = write_bag(tmp_path / 'drive', along_a_wall())
     assert bag(source, '--out', tmp_path / 'out', option, '/nowhere') == 1
     assert words.format(source) in capsys.readouterr().out
+
+
+def test_a_scan_in_the_bag_is_a_witness_of_scale(tmp_path: Path, bag: Callable[..., int]) -> None:
+    # The wall is half as far as the network sees it.
+    source = write_bag(tmp_path / 'drive', along_a_wall(scan_m=0.5))
+    words = '--no-copy', '--camera-height', 0.3
+    assert bag(source, '--out', tmp_path / 'plain', *words) == 0
+    assert bag(source, '--out', tmp_path / 'scan', *words, '--scan-hint-topic', '/lidar') == 0
+    plain, corrected = (depth_of(tmp_path / name / 'drive') for name in ('plain', 'scan'))
+    ratio = [float(np.nanmedian(b / a)) for a, b in zip(plain, corrected, strict=True)]
+    assert ratio[-1] == pytest.approx(0.5, rel=0.15)
+
+
+def held(pitches_deg: list[float], late_ns: int = 0) -> Iterator[Message]:
+    """Yield pictures, each behind the pose of a camera that is tilted more and more."""
+    made = Messages()
+    for index, message in enumerate(clip_messages(made, len(pitches_deg))):
+        if message[2] == INFO:
+            stamp = message[3].header.stamp
+            stamp_ns = stamp.sec * 10**9 + stamp.nanosec + late_ns
+            pose = made.held_camera(stamp_ns, 1.2, pitches_deg[index // 2])
+            yield '/phone/mounting', message[1], POSE, pose
+        yield message
+
+
+def test_the_mounting_of_each_picture_comes_from_its_pose(
+    tmp_path: Path, bag: Callable[..., int]
+) -> None:
+    model = write_model(tmp_path / 'mounted.onnx', tiny_card(mounting_input='mounting'))
+    pitches_deg = [0.5 * index for index in range(24)]
+    words = '--no-copy', '--model', model
+    for name, messages in (('near', held(pitches_deg)), ('far', held(pitches_deg, 3 * 10**9))):
+        source = write_bag(tmp_path / name, messages)
+        more = '--mounting-topic', '/phone/mounting'
+        assert bag(source, '--out', tmp_path / 'out', *words, *more) == 0
+    for index in (0, 12, 23):
+        tilt = '--camera-height', 1.2, '--camera-pitch', pitches_deg[index]
+        out = tmp_path / f'told_{index}'
+        assert bag(tmp_path / 'near', '--out', out, *words, *tilt) == 0
+        found, told = (depth_of(place / 'near')[index] for place in (tmp_path / 'out', out))
+        assert np.allclose(found, told, rtol=1e-4, equal_nan=True)
+    # A pose of another moment is none.
+    rows = parquet.read_table(tmp_path / 'out' / 'far' / 'pictures.parquet').to_pylist()
+    assert all('mounting is unknown' in row['scale_text'] for row in rows)
+    rows = parquet.read_table(tmp_path / 'out' / 'near' / 'pictures.parquet').to_pylist()
+    assert not any('mounting is unknown' in row['scale_text'] for row in rows)
+
+
+def test_poses_hold_from_segment_to_segment(tmp_path: Path, bag: Callable[..., int]) -> None:
+    # The pose comes before the picture of its moment: for some that is a segment before.
+    model = write_model(tmp_path / 'mounted.onnx', tiny_card(mounting_input='mounting'))
+    source = write_bag(tmp_path / 'drive', held([0.5 * index for index in range(24)]))
+    words = '--no-copy', '--model', model, '--mounting-topic', '/phone/mounting'
+    assert bag(source, '--out', tmp_path / 'cut', *words) == 0
+    assert bag(source, '--out', tmp_path / 'whole', *words, '--segment-seconds', 1000) == 0
+    assert contents(tmp_path / 'cut' / 'drive') == contents(tmp_path / 'whole' / 'drive')
+
+
+@pytest.mark.parametrize(
+    ('values', 'words', 'message'),
+    [
+        ({}, ['--camera-height', 1], 'must come from one place'),
+        ({}, ['--floor-frame', 'base'], 'must come from one place'),
+        ({'use_mounting_topic': True}, None, '--mounting-topic must be given'),
+    ],
+)
+def test_a_mounting_of_two_places_is_refused(
+    tmp_path: Path,
+    bag: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    values: dict[str, bool],
+    words: list[object] | None,
+    message: str,
+) -> None:
+    source = write_bag(tmp_path / 'drive', held([0.0]))
+    params = tmp_path / 'params.yaml'
+    params.write_text(yaml.dump({'depth_node': {'ros__parameters': values}}))
+    more = [] if words is None else ['--mounting-topic', '/phone/mounting', *words]
+    assert bag(source, '--out', tmp_path / 'out', '--params-file', params, *more) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_calibrated_factor_holds_from_segment_to_segment(

@@ -12,7 +12,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from fcrn_depth_ros.dashboard.phone import Phone
-from fcrn_depth_ros.ros.pose_mounting import mounting_of_pose
+from fcrn_depth_ros.wire.pose_mounting import mounting_of_pose
 import pytest
 
 JPEG = b'\xff\xd8 a picture'

@@ -9,12 +9,8 @@ import math
 
 from builtin_interfaces.msg import Time
 from fcrn_depth_ros.camera.mounting import CameraMounting
-from fcrn_depth_ros.ros.pose_mounting import (
-    mounting_of_pose,
-    NEAR_NS,
-    pose_of_mounting,
-    PoseMounting,
-)
+from fcrn_depth_ros.ros.pose_mounting import pose_of_mounting
+from fcrn_depth_ros.wire.pose_mounting import mounting_of_pose, NEAR_NS, PoseMounting
 from geometry_msgs.msg import Pose, PoseStamped
 import pytest
 
