@@ -98,8 +98,7 @@ class AlertReplay:
                 scale_sigma(row.range_m, row.range_variance_m2),
             )
             self._machine.hear(now_s, reading, now_ns)
-        if not math.isnan(row.time_to_collision_s):
-            self._machine.hear_growth(now_s, row.time_to_collision_s)
+        self._machine.hear_growth(now_s, row.time_to_collision_s)
         self._machine.hear_proximity(now_s, row.proximity)
         yield from self._change(row.recorded_ns)
 

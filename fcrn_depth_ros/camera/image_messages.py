@@ -144,7 +144,8 @@ def compressed_image_to_rgb(
     """
     content = bytes(message.data)
     try:
-        check_complete(content)
+        if decode is not None:
+            check_complete(content)
         pixels = _decode(content) if decode is None else decode(message)
         if pixels is None:
             raise ValueError('no picture')

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 import errno
 import json
 import os
@@ -699,6 +700,13 @@ def test_the_alert_lives_in_the_time_of_the_recording() -> None:
 
 def test_an_unknown_distance_stops() -> None:
     assert replayed(row(0.0, 5.0), row(0.1, float('nan')))[-1] == (0.1, 'STOP')
+
+
+def test_a_growing_picture_stops() -> None:
+    rows = [row(0.1 * index, 5.0) for index in range(6)]
+    growing = [*rows[:3], *(replace(each, time_to_collision_s=0.3) for each in rows[3:])]
+    assert replayed(*rows)[-1] == (0.0, 'CLEAR')
+    assert replayed(*growing)[-1][1] == 'STOP'
 
 
 def test_stamps_can_be_the_clock_of_the_alert() -> None:
