@@ -223,7 +223,6 @@ class RobotView:
         self._stop: bool | None = None
         self._proximity = math.nan
         self._proximity_s = -math.inf
-        self._near: bool | None = None
         self._range: Range | None = None
         self._range_s = -math.inf
         self._scale_verified: bool | None = None
@@ -245,7 +244,6 @@ class RobotView:
             (LaserScan, 'depth/scan', self._on_scan, newest),
             (PointCloud2, 'proximity/memory', self._on_memory, newest),
             (Float32, 'proximity', self._on_proximity, newest),
-            (Bool, 'proximity/near', self._on_near, newest),
             (Range, 'proximity/range', self._on_range, newest),
             (Bool, 'proximity/scale_verified', self._on_scale, qos.latched()),
             (UInt8, 'depth/scale/state', self._on_scale_state, qos.latched()),
@@ -379,9 +377,6 @@ class RobotView:
         self._proximity, self._proximity_s = message.data, time.monotonic()
         self._look_at_word()
 
-    def _on_near(self, message: Bool) -> None:
-        self._near = message.data
-
     def _on_range(self, message: Range) -> None:
         now_s = time.monotonic()
         self._rates['range'].count(now_s)
@@ -446,7 +441,6 @@ class RobotView:
             'heartbeat_age_s': _number(rates['stop'].age_s(now_s)),
             'proximity': _number(self._proximity),
             'proximity_age_s': _number(now_s - self._proximity_s),
-            'near': self._near,
             'range': self._range_values(now_s),
             'scale_verified': self._scale_verified,
             'scale_contradicted': self._scale_state == SCALE_STATES['contradicted'],

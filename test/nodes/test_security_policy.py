@@ -33,7 +33,7 @@ SHOWN = {
     'depth/scale/state',
     'depth/scan',
     'proximity',
-    'proximity/near',
+    'proximity/memory',
     'proximity/range',
     'proximity/scale_verified',
     'alert/level',

@@ -182,8 +182,44 @@ def test_the_distance_under_the_pointer_and_under_the_keyboards_cross(shown: Sho
     expect(page.locator('#readout')).to_have_text('1.25 m')
 
 
-def frame_with_a_box(number: int, has_near: bool = True) -> bytes:
-    from fcrn_depth_ros.dashboard.frames import depth_part, jpeg, near_part, pack
+def test_the_confidence_is_read_under_finger_and_mouse(shown: Shown) -> None:
+    view = shown.robots.views['/']
+    view.frame = frame_with_a_box
+    page = shown.visit()
+    page.get_by_role('button', name='Confidence').click()
+    wait_for(lambda: ('confidence', '/') in shown.robots.asked, 'it is asked for')
+    expect(page.locator('#readout')).to_have_text('no confidence from this network')
+    view.frame = lambda number: frame_with_a_box(number, has_confidence=True)
+    expect(page.locator('#readout')).to_have_text('point at the picture')
+    canvas = page.locator('#depth')
+    box = canvas.bounding_box()
+    assert box is not None
+
+    def touch(right: float, down: float) -> None:
+        place = {
+            'clientX': box['x'] + right * box['width'],
+            'clientY': box['y'] + down * box['height'],
+        }
+        for kind in ('pointerdown', 'pointerleave'):  # a finger that is lifted
+            canvas.dispatch_event(kind, {'pointerType': 'touch', **place})
+
+    touch(0.5, 0.5)
+    expect(page.locator('#readout')).to_have_text('1.25 m, 40 % sure')
+    touch(0.1, 0.5)
+    expect(page.locator('#readout')).to_have_text('3.50 m')  # how sure is unknown there
+    page.mouse.move(box['x'] + 0.9 * box['width'], box['y'] + 0.5 * box['height'])
+    expect(page.locator('#readout')).to_have_text('3.50 m, 90 % sure')
+    assert not shown.complaints
+
+
+def frame_with_a_box(number: int, has_near: bool = True, has_confidence: bool = False) -> bytes:
+    from fcrn_depth_ros.dashboard.frames import (
+        confidence_part,
+        depth_part,
+        jpeg,
+        near_part,
+        pack,
+    )
     import numpy as np
 
     depth_m = np.full((48, 64), 3.5, np.float32)
@@ -198,6 +234,10 @@ def frame_with_a_box(number: int, has_near: bool = True) -> bytes:
     if has_near:
         header['near'] = size
         parts['near'] = near_part(depth_m < 1.5)
+    if has_confidence:
+        confidence = np.where(depth_m < 1.5, 0.4, 0.9).astype(np.float32)
+        confidence[:, :10] = np.nan
+        parts['confidence'] = confidence_part(confidence)
     return pack(header, parts)
 
 

@@ -111,7 +111,6 @@ class FakeView:
             'heartbeat_age_s': 0.02,
             'proximity': 0.02,
             'proximity_age_s': 0.05,
-            'near': False,
             'range': {
                 'm': 1.84,
                 'max_m': 10.0,
