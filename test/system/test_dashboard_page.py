@@ -21,8 +21,10 @@ from typing import Any
 
 from fake_robots import FakeRobots, wait_for
 from fcrn_depth_ros.dashboard.access import AccessRules, own_names
+from fcrn_depth_ros.dashboard.frames import confidence_part, depth_part, jpeg, near_part, pack
 from fcrn_depth_ros.dashboard.robots import Answer
 from fcrn_depth_ros.dashboard.server import DashboardServer
+import numpy as np
 from playwright.sync_api import Browser, expect, Page, sync_playwright
 import pytest
 
@@ -213,15 +215,6 @@ def test_the_confidence_is_read_under_finger_and_mouse(shown: Shown) -> None:
 
 
 def frame_with_a_box(number: int, has_near: bool = True, has_confidence: bool = False) -> bytes:
-    from fcrn_depth_ros.dashboard.frames import (
-        confidence_part,
-        depth_part,
-        jpeg,
-        near_part,
-        pack,
-    )
-    import numpy as np
-
     depth_m = np.full((48, 64), 3.5, np.float32)
     depth_m[:4] = np.nan
     depth_m[14:44, 20:44] = 1.25
@@ -275,6 +268,19 @@ def test_a_slider_reaches_the_node_and_a_refusal_is_shown_word_for_word(shown: S
     expect(says).to_have_text(f'Refused: {refusal}')
     # The value in force comes back.
     expect(field).to_have_value('0.31')
+    assert not shown.complaints
+
+
+def test_a_relative_picture_is_chosen_in_the_page_and_has_no_metres(shown: Shown) -> None:
+    view = shown.robots.views['/']
+    page = shown.visit()
+    expect(page.locator('#scale')).to_be_visible()
+    page.locator('#parameter-depth_node-proximity_mode').select_option('relative')
+    expect(page.locator('#scale')).to_be_hidden()
+    assert shown.robots.asked[-1] == ('set', '/', 'depth_node', 'proximity_mode', 'relative')
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    view.frame = lambda number: pack({'number': number, 'age_ms': 80.0}, {'color': jpeg(grey)})
+    expect(page.locator('#readout')).to_have_text('relative, no metres')
     assert not shown.complaints
 
 

@@ -80,7 +80,9 @@ connection.addEventListener('parameters', ({ detail }) => {
   if (detail.robot !== robot) return;
   parameters.take(detail.nodes);
   const { color_map: map, color_min_m: min, color_max_m: max } = parameters.values;
-  if (map) pictures.setScale(parameters.values.proximity_mode === 'relative' ? 'gray' : map, min, max);
+  if (map) pictures.setScale(map, min, max);
+  // A relative picture has no metres.
+  byId('scale').parentElement.hidden = parameters.values.proximity_mode === 'relative';
 });
 
 connection.addEventListener('diagnostics', ({ detail }) => {
