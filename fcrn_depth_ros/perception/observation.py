@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .floor import FloorEvidence, HIDDEN_BASE_SIGMA
 from .proximity import near_pixels, ProximityConfig, ProximityEstimate
 from .quality import ImageQuality
-from .scale import ScaleAssessment
+from .scale import ScaleAssessment, SHAPE_SIGMA
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
@@ -25,6 +25,7 @@ from ..scale.floor_plane import FloorPlane
 from ..scale.odometry import CameraPose
 from ..scale.range_hint import RangeBeam
 from ..scale.scan_hint import ScanBeams
+from ..scale.witness import MOST_VERIFIED_SIGMA
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,9 @@ class Observation:
     floor_plane : FloorPlane or None
         The floor as its shape shows it, in the metres of the depth map; None where the mounting
         is known, and where no floor is in view.
+    nearest_sigma : float
+        How well the scale is known where the nearest distance was read, as a share; NaN where
+        the witnesses speak of the picture as a whole, or not at all.
 
     """
 
@@ -128,6 +132,7 @@ class Observation:
     floor_evidence: FloorEvidence | None = None
     time_to_collision_s: float = math.nan
     floor_plane: FloorPlane | None = None
+    nearest_sigma: float = math.nan
 
     @cached_property
     def depth_m(self) -> NDArray[np.float32]:
@@ -157,11 +162,16 @@ class Observation:
         Variance of the nearest distance in m^2; 0 where the metric scale is unverified.
 
         sensor_msgs/Range defines a variance of 0 as unknown. It is larger for a thing whose base
-        lies below the picture: nothing but depth tells how near that is.
+        lies below the picture: nothing but depth tells how near that is. Where the scale was
+        measured on things much farther away, that of a near thing is unverified.
         """
         if not self.scale.verified or math.isnan(self.nearest_m):
             return 0.0
+        if self.nearest_sigma > MOST_VERIFIED_SIGMA:
+            return 0.0
         sigma = self.scale.relative_sigma
+        if math.isfinite(self.nearest_sigma):
+            sigma = max(sigma, math.hypot(self.nearest_sigma, SHAPE_SIGMA))
         if self.proximity.hidden_base:
             sigma = max(sigma, HIDDEN_BASE_SIGMA)
         return (sigma * max(self.nearest_m, _LEAST_RANGE_M)) ** 2

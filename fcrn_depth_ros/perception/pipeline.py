@@ -338,10 +338,9 @@ class PerceptionPipeline:
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)
         if plane is not None:
-            plane = plane.scaled(report.factor)
-            estimate = replace(
-                estimate, inverse_floor_depth=plane.inverse_depth(estimate.intrinsics)
-            )
+            floor = plane.inverse_depth(estimate.intrinsics) / report.factors
+            plane = plane.scaled(report.factor_of_floor(floor, estimate.depth_m))
+            estimate = replace(estimate, inverse_floor_depth=floor)
         unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.SCALE)
         evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
@@ -379,6 +378,7 @@ class PerceptionPipeline:
             unsure=unsure,
             time_to_collision_s=growth_ttc_s,
             floor_plane=plane,
+            nearest_sigma=report.sigma_at(proximity.nearest_distance_m, estimate.depth_m),
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,

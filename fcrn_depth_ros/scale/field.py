@@ -36,6 +36,9 @@ _ROBUST_STEPS = 4
 _DRIFT, _FORGET = 0.05, 0.97
 # A correction is applied in full once so many of the last pictures have points that agree with it.
 _FULL_EVIDENCE, _EVIDENCE_KEPT = 4.0, 0.9
+# Share of the points that are nearer than what counts as the nearest; where later pictures have
+# points farther away only, it follows them by this share a picture.
+_NEAREST_SHARE, _NEAREST_GAIN = 0.05, 0.1
 # The field is computed on so many places of the picture, and of logarithms of depth.
 _GRID = 24
 _MOST_LOG = math.log(4.0)
@@ -68,14 +71,102 @@ class FieldReport:
     points: int
 
 
-class DepthField:
-    """Follow the correction from picture to picture."""
+@dataclass(frozen=True)
+class _Fit:
+    """What the points of one picture leave to their neighbours."""
 
-    def __init__(self) -> None:
+    at: NDArray[np.float64]
+    solved: NDArray[np.float64]
+    off: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FieldPrior:
+    """
+    What is believed before the first point, and how much is asked of points.
+
+    Attributes
+    ----------
+    factor_sigma : float
+        Standard deviation of the logarithm of the factor.
+    across_sigma, depth_sigma : float
+        Of its slopes over the picture, per width, and per factor of e in depth.
+    beyond_sigma : float
+        Of what a slope does not know, per factor of e by which something is nearer than the
+        nearest points were.
+    most_points : int
+        How many points of a picture are used, the surest ones: their number costs time.
+
+    """
+
+    factor_sigma: float = _FACTOR_SIGMA
+    across_sigma: float = _SLOPE_SIGMA
+    depth_sigma: float = _SLOPE_SIGMA
+    beyond_sigma: float = 0.0
+    most_points: int = _MOST_POINTS
+
+    def covariance(self) -> NDArray[np.float64]:
+        """Return the covariance of the common part."""
+        return np.diag(
+            np.square([self.factor_sigma, self.across_sigma, self.across_sigma, self.depth_sigma])
+        )
+
+
+class DepthField:
+    """
+    Follow the correction from picture to picture.
+
+    Parameters
+    ----------
+    prior : FieldPrior, optional
+        What is believed before the first point.
+
+    """
+
+    def __init__(self, prior: FieldPrior = FieldPrior()) -> None:
+        self._prior = prior
+        self._start = prior.covariance()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget every picture."""
         self._mean = np.zeros(4)
-        self._start = np.diag(np.array([_FACTOR_SIGMA, *[_SLOPE_SIGMA] * 3]) ** 2)
         self._covariance = self._start.copy()
         self._evidence = 0.0
+        self._nearest = math.nan
+
+    def drift(self, variance: float) -> None:
+        """Let factor and slopes become less certain by a variance, yet never than they began."""
+        limit = np.sqrt(np.diag(self._start))
+        grown = self._covariance + variance * np.eye(4)
+        shrink = np.minimum(1.0, limit / np.sqrt(np.diag(grown)))
+        self._covariance = grown * np.outer(shrink, shrink)
+
+    def at(self, places: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """
+        Return the common part somewhere.
+
+        Parameters
+        ----------
+        places : ndarray of float, shape (N, 3)
+            x and y in widths of the picture, from its middle; logarithm of the network's depth
+            over 2 m.
+
+        Returns
+        -------
+        tuple of ndarray of float64, shape (N,)
+            Logarithm of the factor, and its variance: the farther from all points, the larger.
+
+        """
+        basis = _basis(places)
+        mean: NDArray[np.float64] = basis @ self._mean
+        variance: NDArray[np.float64] = ((basis @ self._covariance) * basis).sum(axis=1)
+        if math.isfinite(self._nearest):
+            beyond = np.maximum(0.0, self._nearest - places[:, 2])
+            variance = variance + (self._prior.beyond_sigma * beyond) ** 2
+            # Nothing nearer than the points is made farther than they are.
+            mean = np.minimum(mean, np.maximum(0.0, mean + self._mean[3] * beyond))
+        return mean, variance
 
     def look(
         self,
@@ -101,23 +192,51 @@ class DepthField:
             See there.
 
         """
-        limit = np.sqrt(np.diag(self._start))
-        grown = self._covariance + _DRIFT**2 * np.eye(4)
-        # Never less certain than in the beginning.
-        shrink = np.minimum(1.0, limit / np.sqrt(np.diag(grown)))
-        self._covariance = grown * np.outer(shrink, shrink)
+        self.drift(_DRIFT**2)
         self._mean = _FORGET * self._mean
         self._evidence *= _EVIDENCE_KEPT
-        places = _places_of_pixels(depth_m)
+        places = places_of_pixels(depth_m)
         count = 0 if points is None else len(points.depth_m)
         if points is None or count < _LEAST_POINTS:
             log_factor = _basis(places.reshape(-1, 3)) @ self._mean
             return self._report(log_factor.reshape(depth_m.shape), np.zeros(3), math.nan, 0)
-        at, ratio, noise = _thinned(points, intrinsics)
+        fit = self.take(points, intrinsics)
+        self._evidence += 1.0
+        log_factor = (_basis(places.reshape(-1, 3)) @ self._mean).reshape(depth_m.shape)
+        log_factor = log_factor + _on_grid(places, fit.at, fit.solved)
+        spread = 1.4826 * float(np.median(np.abs(fit.off)))
+        return self._report(log_factor, np.median(fit.at, axis=0), spread, count)
+
+    def take(
+        self, points: MotionPoints, intrinsics: CameraIntrinsics, common_sigma: float = 0.0
+    ) -> _Fit:
+        """
+        Learn from the points of one picture.
+
+        Parameters
+        ----------
+        points : MotionPoints
+            At least one.
+        intrinsics : CameraIntrinsics
+            Of the picture, of any size.
+        common_sigma : float, optional
+            By how much all points of this picture may be off together; a pose alone is off by
+            `_COMMON_SIGMA`.
+
+        Returns
+        -------
+        _Fit
+            For those who want what neighbours share, too.
+
+        """
+        at, ratio, noise = _thinned(points, intrinsics, self._prior.most_points)
+        nearest = float(np.quantile(at[:, 2], _NEAREST_SHARE))
+        if math.isfinite(self._nearest):
+            nearest = min(nearest, self._nearest + _NEAREST_GAIN * (nearest - self._nearest))
+        self._nearest = nearest
         basis = _basis(at)
-        common = basis @ self._covariance @ basis.T
-        prior = common + _kernel(at, at)
-        shared = _COMMON_SIGMA**2
+        prior = basis @ self._covariance @ basis.T + _kernel(at, at)
+        shared = max(_COMMON_SIGMA, common_sigma) ** 2
         residual = ratio - basis @ self._mean
         weight = np.ones(len(ratio))
         for _ in range(_ROBUST_STEPS):
@@ -127,14 +246,10 @@ class DepthField:
         total = prior + shared + np.diag(noise / weight)
         solved = np.linalg.solve(total, residual)
         gain = self._covariance @ basis.T
-        local = _on_grid(places, at, solved)
         self._mean = self._mean + gain @ solved
         self._covariance = self._covariance - gain @ np.linalg.solve(total, gain.T)
         self._covariance = (self._covariance + self._covariance.T) / 2
-        log_factor = (_basis(places.reshape(-1, 3)) @ self._mean).reshape(depth_m.shape) + local
-        spread = 1.4826 * float(np.median(np.abs(off)))
-        self._evidence += 1.0
-        return self._report(log_factor, np.median(at, axis=0), spread, count)
+        return _Fit(at, solved, off)
 
     def _report(
         self, log_factor: NDArray[np.floating], at: NDArray[np.floating], spread: float, count: int
@@ -162,7 +277,7 @@ def _kernel(some: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray
     return kernel
 
 
-def _places_of_pixels(depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
+def places_of_pixels(depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return x and y in widths of the picture, from its middle, and log depth, (h, w, 3)."""
     height, width = depth_m.shape
     places = np.zeros((height, width, 3), np.float32)
@@ -174,10 +289,10 @@ def _places_of_pixels(depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _thinned(
-    points: MotionPoints, camera: CameraIntrinsics
+    points: MotionPoints, camera: CameraIntrinsics, most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return places, log ratios and variances of the surest points."""
-    order = np.argsort(points.sigma)[:_MOST_POINTS]
+    order = np.argsort(points.sigma)[:most]
     rays = points.rays[order]
     at = np.column_stack(
         [

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import MotionPoints, MotionReport, MotionWitness
+from .field import DepthField, FieldPrior
+from .lattice import on_picture, PLACES
+from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
 from .odometry import angle_of, CameraPose
 from .range_hint import RangeBeam, RangeReport, RangeWitness
 from .scan_hint import ScanBeams, ScanWitness
-from .witness import FactorTrack, judge, Judgement, Opinion, PatientFactor
+from .witness import FactorTrack, judge, Judgement, LEAST_SIGMA, Opinion, PatientFactor
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..estimation.depth_estimator import DepthEstimate
@@ -33,6 +35,15 @@ _FLOOR_WINDOW_LOG = 0.10
 _BEAM_DRIFT = 4.0
 # How much the network's factor in one place differs from that of the picture, and along a scan.
 _BEAM_LOCAL_SIGMA, _SCAN_LOCAL_SIGMA = 0.13, 0.08
+# By how much the factor differs over a picture where the network does not know the mounting, and
+# where it does; more points than these would cost time and know no more.
+_UNMOUNTED = FieldPrior(across_sigma=0.05, depth_sigma=0.15, beyond_sigma=0.15, most_points=60)
+_MOUNTED = FieldPrior(across_sigma=0.02, depth_sigma=0.06, beyond_sigma=0.06, most_points=60)
+# How much the field changes with what the camera sees: per metre, radian and second.
+_FIELD_DRIFT = 0.08**2, 0.08**2, 0.01**2
+# Pixels whose distance differs from the nearest one by this share are what is nearest.
+_NEAREST_LOG = 0.06
+_ON_FLOOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ class ScaleReport:
     judgement : Judgement
         Of all witnesses.
     log_factor : float
-        Logarithm of the factor that holds now.
+        Logarithm of the factor that holds now, in the middle of the pixels.
     motion : MotionReport
         What the motion of the camera said about this very picture.
     height_m : float
@@ -85,6 +96,10 @@ class ScaleReport:
         What a range sensor said about this very picture.
     scan : RangeReport
         What a laser scanner said about it.
+    log_factors : ndarray of float32, shape (h, w), or None
+        Logarithm of the factor of each pixel; None where one holds for all.
+    sigmas : ndarray of float32, shape (h, w), or None
+        Standard deviation of the scale at each pixel; None where that of the judgement holds.
 
     """
 
@@ -94,11 +109,71 @@ class ScaleReport:
     height_m: float = math.nan
     beam: RangeReport = RangeReport('no range hint')
     scan: RangeReport = RangeReport('no scan hint')
+    log_factors: NDArray[np.float32] | None = field(default=None, repr=False)
+    sigmas: NDArray[np.float32] | None = field(default=None, repr=False)
 
     @property
     def factor(self) -> float:
-        """Factor for the network's depth."""
+        """Factor for the network's depth, in the middle of the pixels."""
         return math.exp(self.log_factor)
+
+    @property
+    def factors(self) -> NDArray[np.float32]:
+        """Factor for the network's depth, of each pixel or of all."""
+        if self.log_factors is None:
+            return np.array(self.factor, np.float32)
+        factors: NDArray[np.float32] = np.exp(self.log_factors)
+        return factors
+
+    def sigma_at(self, distance_m: float, depth_m: NDArray[np.floating]) -> float:
+        """
+        Return how well the scale is known where a distance was read.
+
+        Parameters
+        ----------
+        distance_m : float
+            The reading.
+        depth_m : ndarray of float, shape (h, w)
+            Corrected depth, in which it was read.
+
+        Returns
+        -------
+        float
+            Relative standard deviation; NaN where one holds for the whole picture, and where
+            nothing is as far.
+
+        """
+        if self.sigmas is None or not distance_m > 0.0:
+            return math.nan
+        with np.errstate(divide='ignore', invalid='ignore'):
+            there = np.abs(np.log(depth_m / np.float32(distance_m))) < _NEAREST_LOG
+        return float(np.median(self.sigmas[there])) if there.any() else math.nan
+
+    def factor_of_floor(
+        self, inverse_floor_depth: NDArray[np.floating], depth_m: NDArray[np.floating]
+    ) -> float:
+        """
+        Return the factor where the floor is in view.
+
+        Parameters
+        ----------
+        inverse_floor_depth : ndarray of float, shape (h, w)
+            1 / depth of the empty floor, corrected.
+        depth_m : ndarray of float, shape (h, w)
+            Corrected.
+
+        Returns
+        -------
+        float
+            Median over the floor's pixels; that of the picture where there are none.
+
+        """
+        if self.log_factors is None:
+            return self.factor
+        on_floor = np.abs(depth_m * inverse_floor_depth - 1.0) < _ON_FLOOR
+        if not on_floor.any():
+            return self.factor
+        return math.exp(float(np.median(self.log_factors[on_floor])))
 
     def corrected(self, estimate: DepthEstimate) -> DepthEstimate:
         """
@@ -107,13 +182,13 @@ class ScaleReport:
         The known floor is moved by the same factor: what is floor and what is not was told
         apart in the network's own depth, and stays so.
         """
-        if self.log_factor == 0.0:
+        if self.log_factor == 0.0 and self.log_factors is None:
             return estimate
-        floor = estimate.inverse_floor_depth
+        floor, factors = estimate.inverse_floor_depth, self.factors
         return replace(
             estimate,
-            depth_m=estimate.depth_m * np.float32(self.factor),
-            inverse_floor_depth=None if floor is None else floor / np.float32(self.factor),
+            depth_m=estimate.depth_m * factors,
+            inverse_floor_depth=None if floor is None else floor / factors,
         )
 
 
@@ -137,14 +212,15 @@ class ScaleKeeper:
         self._scan = ScanWitness()
         self._scan_track = FactorTrack('scan', _SCAN_LOCAL_SIGMA)
         self._patient = PatientFactor(config.scale_patience_s)
+        self._field = DepthField(_UNMOUNTED)
+        self._has_mounting = False
         self._config = config
         self.restart()
 
     def restart(self) -> None:
         """Forget every picture."""
         self._motion.restart()
-        self._track.restart()
-        self._height.restart()
+        self._forget_motion()
         self._beam.restart()
         self._beam_track.restart()
         self._scan.restart()
@@ -204,6 +280,11 @@ class ScaleKeeper:
         if not estimate.is_metric or not np.isfinite(estimate.depth_m).any():
             self._motion.restart()
             return ScaleReport(Judgement('unverified', 0.0, math.nan))
+        if self._has_mounting != (mounting is not None):
+            # The network draws otherwise where it is told the mounting.
+            self._has_mounting = mounting is not None
+            self._field = DepthField(self._prior)
+            self._forget_motion()
         self._let_drift(time_s, pose)
         if intrinsics is None:
             self._motion.restart()
@@ -212,10 +293,9 @@ class ScaleKeeper:
             motion = self._motion.look(image_rgb, intrinsics, pose, estimate.depth_m)
         if motion.is_contrary:
             # What odometry has said lately may have been wrong before it was found out.
-            self._track.restart()
-            self._height.restart()
+            self._forget_motion()
         elif not motion.silence:
-            self._track.take(motion.log_factor, motion.sigma)
+            self._follow(motion, intrinsics)
             self._measure_height(motion, mounting)
         camera = estimate.intrinsics if estimate.is_camera_known else None
         beam_report = self._beam.look(beam, estimate.depth_m, camera, mounting or tilt)
@@ -224,23 +304,82 @@ class ScaleKeeper:
             if heard.is_contrary:
                 track.restart()
             elif not heard.silence:
-                track.take(heard.log_factor, heard.sigma)
+                drawn_m = heard.value_m / math.exp(heard.log_factor)
+                track.take(heard.log_factor, heard.sigma, math.log(drawn_m / 2.0))
         judgement = self._judge(estimate, mounting)
-        wanted = judgement.log_factor if self._config.scale_correction else 0.0
-        if wanted > 0.0:
-            # Farther only as far as the witnesses vouch for.
-            wanted = max(0.0, wanted - judgement.sigma)
+        wanted, sigmas = self._joined(judgement)
+        held = self._patient.apply(
+            time_s, wanted if self._config.scale_correction else np.zeros(len(PLACES))
+        )
+        log_factors = sigma_map = None
+        log_factor = float(held[0])
+        if np.ptp(held) > 0.0:
+            log_factors = on_picture(held, estimate.depth_m)
+            log_factor = float(np.median(log_factors[np.isfinite(estimate.depth_m)]))
+        if judgement.state == 'verified' and np.ptp(sigmas) > 0.0:
+            sigma_map = on_picture(sigmas, estimate.depth_m)
         height_m = math.nan
         if mounting is not None and (opinion := self._height.opinion()) is not None:
             height_m = mounting.height_m * math.exp(opinion.log_factor)
         return ScaleReport(
             judgement,
-            self._patient.apply(time_s, wanted),
+            log_factor,
             motion,
             height_m,
             beam_report,
             scan_report,
+            log_factors,
+            sigma_map,
         )
+
+    @property
+    def _prior(self) -> FieldPrior:
+        return _MOUNTED if self._has_mounting else _UNMOUNTED
+
+    def _forget_motion(self) -> None:
+        self._track.restart()
+        self._height.restart()
+        self._field.restart()
+
+    def _follow(self, motion: MotionReport, intrinsics: CameraIntrinsics | None) -> None:
+        """Take what the motion measured, all points together and place by place."""
+        count = self._track.take(motion.log_factor, motion.sigma)
+        if count == 1:
+            self._field.restart()
+        if count and motion.points is not None and intrinsics is not None:
+            self._field.take(motion.points, intrinsics, motion.sigma)
+
+    def _joined(self, judgement: Judgement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """
+        Join what the witnesses say about each place of the lattice.
+
+        A witness is sure of what it measured, and the less of anything else the more its depth
+        differs: only the mounting and a calibration speak of all depths alike.
+        """
+        if not judgement.opinions:
+            return np.zeros(len(PLACES)), np.full(len(PLACES), math.nan)
+        alone = len(judgement.opinions) == 1
+        means, variances = [], []
+        for opinion in judgement.opinions:
+            mean = np.full(len(PLACES), opinion.log_factor)
+            variance = np.full(len(PLACES), opinion.sigma**2)
+            if opinion.witness == self._track.witness:
+                mean, spread = self._field.at(PLACES)
+                variance = spread + ODOMETRY_SIGMA**2
+            elif math.isfinite(opinion.log_depth):
+                variance += (self._prior.depth_sigma * (PLACES[:, 2] - opinion.log_depth)) ** 2
+            means.append(mean)
+            variances.append(variance if alone else variance + opinion.local_sigma**2)
+        weights = [1.0 / variance for variance in variances]
+        total = np.sum(weights, axis=0)
+        mean = np.sum([w * m for w, m in zip(weights, means, strict=True)], axis=0) / total
+        sigma = np.maximum(LEAST_SIGMA, total**-0.5)
+        if judgement.state == 'contradicted':
+            return np.minimum(judgement.log_factor, np.min(means, axis=0)), sigma
+        if judgement.state != 'verified':
+            return np.minimum(0.0, mean), sigma
+        # Farther only as far as the witnesses vouch for.
+        return np.where(mean > 0.0, np.maximum(0.0, mean - sigma), mean), sigma
 
     def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
         if self._last is not None:
@@ -258,6 +397,7 @@ class ScaleKeeper:
                 turned_rad = angle_of(pose.rotation.T @ last.rotation)
             for track in (self._track, self._height):
                 track.drift(moved_m, turned_rad, passed_s)
+            self._field.drift(float(np.dot(_FIELD_DRIFT, (moved_m, turned_rad, passed_s))))
             for track in (self._beam_track, self._scan_track):
                 track.drift(_BEAM_DRIFT * moved_m, _BEAM_DRIFT * turned_rad, passed_s)
         self._last = time_s, pose

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from itertools import combinations
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 # A factor that is surer than this would be no better: the error varies over the picture.
-_LEAST_SIGMA = 0.03
+LEAST_SIGMA = 0.03
 # How much the network's factor changes with what it sees: per metre, radian and second.
 _DRIFT_PER_M, _DRIFT_PER_RAD, _DRIFT_PER_S = 0.08**2, 0.08**2, 0.01**2
 _GATE = 3.0
@@ -39,6 +42,8 @@ class Opinion:
     local_sigma : float
         By how much the factor where it was measured may differ from that of the whole picture;
         counts where others speak of another part of it.
+    log_depth : float
+        Logarithm of the network's depth (over 2 m) of what it measured; NaN for all depths.
 
     """
 
@@ -46,6 +51,7 @@ class Opinion:
     log_factor: float
     sigma: float
     local_sigma: float = 0.0
+    log_depth: float = math.nan
 
     @property
     def variance_among_others(self) -> float:
@@ -108,7 +114,7 @@ class FactorTrack:
 
     def restart(self) -> None:
         """Forget every measurement."""
-        self._log_factor, self._variance = 0.0, math.inf
+        self._log_factor, self._variance, self._log_depth = 0.0, math.inf, math.nan
         self._count = self._misfits = 0
 
     def drift(self, moved_m: float, turned_rad: float, passed_s: float) -> None:
@@ -117,10 +123,25 @@ class FactorTrack:
             _DRIFT_PER_M * moved_m + _DRIFT_PER_RAD * turned_rad + _DRIFT_PER_S * passed_s
         )
 
-    def take(self, log_factor: float, sigma: float) -> None:
-        """Take a measurement; one that does not fit counts when others follow it."""
+    def take(self, log_factor: float, sigma: float, log_depth: float = math.nan) -> int:
+        """
+        Take a measurement; one that does not fit counts when others follow it.
+
+        Parameters
+        ----------
+        log_factor, sigma : float
+            What is measured, and its standard deviation.
+        log_depth : float, optional
+            See :class:`Opinion`.
+
+        Returns
+        -------
+        int
+            How many measurements the factor rests on now; 0 where this one is not among them.
+
+        """
         if not (math.isfinite(log_factor) and 0.0 < sigma < math.inf):
-            return
+            return 0
         noise = sigma * sigma
         change = log_factor - self._log_factor
         if self._count and change * change > _GATE**2 * (self._variance + noise):
@@ -128,16 +149,18 @@ class FactorTrack:
             # Something is wrong, with the past or with this: both are believed less.
             self._variance *= 2.0
             if self._misfits < _RESTART_AFTER:
-                return
+                return 0
             self.restart()
         if self._count == 0:
-            self._log_factor, self._variance = log_factor, noise
+            self._log_factor, self._variance, self._log_depth = log_factor, noise, log_depth
         else:
             gain = self._variance / (self._variance + noise)
             self._log_factor += gain * (log_factor - self._log_factor)
+            self._log_depth += gain * (log_depth - self._log_depth)
             self._variance *= 1.0 - gain
         self._count += 1
         self._misfits = 0
+        return self._count
 
     def opinion(self) -> Opinion | None:
         """
@@ -151,10 +174,10 @@ class FactorTrack:
         """
         if self._count < _LEAST_MEASUREMENTS:
             return None
-        sigma = math.sqrt(self._variance + _LEAST_SIGMA**2)
+        sigma = math.sqrt(self._variance + LEAST_SIGMA**2)
         if sigma > 2.0 * MOST_VERIFIED_SIGMA:
             return None
-        return Opinion(self.witness, self._log_factor, sigma, self._local_sigma)
+        return Opinion(self.witness, self._log_factor, sigma, self._local_sigma, self._log_depth)
 
 
 def judge(opinions: Sequence[Opinion]) -> Judgement:
@@ -192,7 +215,7 @@ def judge(opinions: Sequence[Opinion]) -> Judgement:
     log_factor = sum(
         weight * opinion.log_factor for weight, opinion in zip(weights, given, strict=True)
     ) / sum(weights)
-    sigma = max(_LEAST_SIGMA, sum(weights) ** -0.5)
+    sigma = max(LEAST_SIGMA, sum(weights) ** -0.5)
     if sigma > MOST_VERIFIED_SIGMA:
         return Judgement('unverified', min(0.0, log_factor), math.nan, opinions=given)
     return Judgement('verified', log_factor, sigma, opinions=given)
@@ -220,7 +243,7 @@ def _likelier(pair: tuple[Opinion, Opinion], opinions: Sequence[Opinion]) -> str
 
 class PatientFactor:
     """
-    The factor that is applied: nearer at once, farther only after it has been so for a while.
+    The factors that are applied: nearer at once, farther only after it has been so for a while.
 
     Parameters
     ----------
@@ -231,35 +254,36 @@ class PatientFactor:
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
-        self._recent: list[tuple[float, float]] = []
+        self._recent: list[tuple[float, NDArray[np.float64]]] = []
 
     def restart(self) -> None:
         """Forget every factor."""
         self._recent = []
 
-    def apply(self, now_s: float, log_factor: float) -> float:
+    def apply(self, now_s: float, log_factor: ArrayLike) -> NDArray[np.float64]:
         """
-        Take the factor that is wanted, and return the one that holds.
+        Take the factors that are wanted, and return those that hold.
 
         Parameters
         ----------
         now_s : float
             Time of the picture; where it goes back, all is forgotten.
-        log_factor : float
-            What is wanted.
+        log_factor : float or ndarray of float64
+            What is wanted, always of the same shape; each for itself.
 
         Returns
         -------
-        float
+        ndarray of float64
             The least of what was wanted in the last `wait_s`, and of 0 before that.
 
         """
+        wanted = np.asarray(log_factor, np.float64)
         if self._recent and now_s < self._recent[-1][0]:
             self.restart()
         if not self._recent:
-            self._recent = [(now_s, min(0.0, log_factor))]
-        self._recent.append((now_s, log_factor))
+            self._recent = [(now_s, np.minimum(0.0, wanted))]
+        self._recent.append((now_s, wanted))
         # The last entry before the window still held when the window began.
         while len(self._recent) > 2 and self._recent[1][0] <= now_s - self._wait_s:
             self._recent.pop(0)
-        return min(wanted for _, wanted in self._recent)
+        return np.asarray(np.minimum.reduce([wanted for _, wanted in self._recent]), np.float64)

@@ -24,7 +24,7 @@ from fcrn_depth_ros.perception.observation import CameraFrame
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.perception.quality import QualityConfig
-from fcrn_depth_ros.perception.scale import VERIFIED_RELATIVE_SIGMA
+from fcrn_depth_ros.perception.scale import SHAPE_SIGMA, VERIFIED_RELATIVE_SIGMA
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -101,6 +101,17 @@ def test_a_good_frame_is_known_and_verified() -> None:
     assert seen.unknown_reason == '' and not seen.is_frozen
     assert seen.scale.verified and seen.scale.reason == ''
     assert seen.range_variance_m2 == pytest.approx((VERIFIED_RELATIVE_SIGMA * 2.0) ** 2)
+
+
+@pytest.mark.parametrize(('nearest_sigma', 'is_verified'), [(0.19, True), (0.21, False)])
+def test_a_reading_beyond_what_was_measured_is_unverified(
+    nearest_sigma: float, is_verified: bool
+) -> None:
+    seen = dataclasses.replace(pipeline(Source()).observe(frame()), nearest_sigma=nearest_sigma)
+    assert (seen.range_variance_m2 > 0.0) is is_verified
+    if is_verified:
+        sigma = math.hypot(nearest_sigma, SHAPE_SIGMA)
+        assert seen.range_variance_m2 == pytest.approx((sigma * 2.0) ** 2)
 
 
 def test_a_distance_of_nothing_is_no_unknown_variance() -> None:

@@ -265,7 +265,8 @@ def test_the_corrected_floor_moves_with_the_depth() -> None:
     image, depth = scene(0.0)
     estimate = DepthEstimate(depth, True, CAMERA, True, 1.0 / depth, True, 'network')
     corrected = report.corrected(estimate)
-    assert corrected.depth_m == pytest.approx(depth * report.factor, rel=1e-5)
+    assert corrected.depth_m == pytest.approx(depth * report.factors, rel=1e-5)
+    assert float(np.median(corrected.depth_m / depth)) == pytest.approx(report.factor, rel=1e-2)
     assert corrected.inverse_floor_depth is not None
     assert corrected.depth_m * corrected.inverse_floor_depth == pytest.approx(
         np.ones_like(depth), rel=1e-5

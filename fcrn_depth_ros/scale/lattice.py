@@ -1,0 +1,66 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""
+A value that differs with the place in the picture and with depth, kept at a few places.
+
+Between the places it is interpolated. Places stay where they are, picture after picture, so that
+what was said about one can be compared over time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+# In widths of the picture from its middle, and logarithms of the network's depth over 2 m.
+_ACROSS = np.array([-0.5, 0.0, 0.5])
+_DOWN = np.array([-0.4, 0.0, 0.4])
+_LOG_DEPTHS = np.linspace(math.log(0.2 / 2.0), math.log(8.0 / 2.0), 9)
+
+# x, y and logarithm of depth of each place, float64 (N, 3).
+PLACES: NDArray[np.float64] = np.stack(
+    np.meshgrid(_ACROSS, _DOWN, _LOG_DEPTHS, indexing='ij'), axis=-1
+).reshape(-1, 3)
+
+
+def on_picture(values: NDArray[np.float64], depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
+    """
+    Interpolate at each pixel of a depth map.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (N,)
+        At `PLACES`.
+    depth_m : ndarray of float, shape (h, w)
+        Of the network. What is beyond the outermost places has their value; where the depth is
+        unknown, that of 2 m holds.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        Never beyond the least and the greatest value.
+
+    """
+    height, width = depth_m.shape
+    across = _hats((np.arange(width) + 0.5) / width - 0.5, _ACROSS)
+    down = _hats((np.arange(height) + 0.5 - height / 2) / width, _DOWN)
+    at = values.reshape(len(_ACROSS), len(_DOWN), len(_LOG_DEPTHS))
+    levels = np.einsum('wi,hj,ijk->khw', across, down, at, optimize=True).astype(np.float32)
+    known = np.isfinite(depth_m) & (depth_m > 0.0)
+    logs = np.log(np.where(known, depth_m, 2.0) / 2.0).astype(np.float32)
+    step = (logs - _LOG_DEPTHS[0]) / (_LOG_DEPTHS[1] - _LOG_DEPTHS[0])
+    step = np.clip(step, 0.0, len(_LOG_DEPTHS) - 1.0)
+    below = np.minimum(step.astype(np.intp), len(_LOG_DEPTHS) - 2)
+    share = (step - below).astype(np.float32)
+    low = np.take_along_axis(levels, below[None], axis=0)[0]
+    high = np.take_along_axis(levels, below[None] + 1, axis=0)[0]
+    found: NDArray[np.float32] = low + share * (high - low)
+    return found
+
+
+def _hats(at: NDArray[np.float64], nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share of each node at each place; constant beyond the outermost ones."""
+    return np.column_stack([np.interp(at, nodes, unit) for unit in np.eye(len(nodes))])
