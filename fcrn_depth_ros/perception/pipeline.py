@@ -29,6 +29,7 @@ from .proximity import estimate_proximity, ProximityConfig
 from .quality import assess_image, QualityConfig
 from .repeats import RepeatWatch
 from .scale import assess_scale
+from .steadiness import SteadinessConfig, SteadyDistance
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import lateral_slope
@@ -76,7 +77,7 @@ class PerceptionConfig:
 
     Attributes
     ----------
-    frames, estimation, quality, proximity, floor, confidence, looming, scale
+    frames, estimation, quality, proximity, floor, confidence, looming, scale, steadiness
         See each class.
 
     """
@@ -89,6 +90,7 @@ class PerceptionConfig:
     floor: FloorConfig = field(default_factory=FloorConfig)
     looming: LoomingConfig = field(default_factory=LoomingConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
+    steadiness: SteadinessConfig = field(default_factory=SteadinessConfig)
 
     def contradiction(self) -> str:
         """Return how the settings contradict each other; empty where they do not."""
@@ -163,6 +165,7 @@ class PerceptionPipeline:
         self._looming = LoomingWatch()
         self._scale = ScaleKeeper(ScaleConfig())
         self._floor = FloorWatch()
+        self._steady = SteadyDistance()
         self._last: tuple[CameraFrame, Observation] | None = None
         self.restart()
         self.reconfigure(config or PerceptionConfig())
@@ -217,6 +220,7 @@ class PerceptionPipeline:
         self._looming.restart()
         self._scale.restart()
         self._floor.restart()
+        self._steady.restart()
         self._rectifier: Rectifier | None = None
         self._first_arrival_s: float | None = None
         self._last = None
@@ -353,6 +357,16 @@ class PerceptionPipeline:
             evidence,
         )
         proximity = never_clear(proximity, unsure, config.proximity)
+        # How well the scale is known where it was read, before older pictures are asked.
+        nearest_sigma = report.sigma_at(proximity.nearest_distance_m, estimate.depth_m)
+        proximity = replace(
+            proximity,
+            nearest_distance_m=self._steady.update(
+                frame.stamp_ns / 1e9,
+                proximity.nearest_distance_m,
+                config.steadiness.nearest_hold_s,
+            ),
+        )
         stopwatch.lap(Stage.PROXIMITY)
         unknown_reason = quality.reason
         if not unknown_reason and not proximity.is_known:
@@ -378,7 +392,7 @@ class PerceptionPipeline:
             unsure=unsure,
             time_to_collision_s=growth_ttc_s,
             floor_plane=plane,
-            nearest_sigma=report.sigma_at(proximity.nearest_distance_m, estimate.depth_m),
+            nearest_sigma=nearest_sigma,
             has_unrectified_distortion=calibration is not None
             and not config.frames.rectify
             and calibration.is_distorted,

@@ -28,6 +28,7 @@ from ..perception.proximity import ProximityConfig
 from ..perception.quality import QualityConfig
 from ..perception.scan import ScanConfig
 from ..perception.scan_frame import scan_frame_of
+from ..perception.steadiness import SteadinessConfig
 from ..report.drawing import COLOR_MAPS
 from ..scale.keeper import ScaleConfig
 from ..scale.odometry import CameraPlace
@@ -386,6 +387,7 @@ NODE_SETTINGS: dict[str, tuple[type[Settings], ...]] = {
         ConfidenceConfig,
         FloorConfig,
         LoomingConfig,
+        SteadinessConfig,
         QualityConfig,
         OutputSettings,
         ScanConfig,
@@ -417,4 +419,5 @@ def perception_config(settings: AnySnapshot) -> PerceptionConfig:
         confidence=settings.get(ConfidenceConfig),
         floor=settings.get(FloorConfig),
         looming=settings.get(LoomingConfig),
+        steadiness=settings.get(SteadinessConfig),
     )
