@@ -19,11 +19,12 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.scale.keeper import ScaleReport
 import numpy as np
 from numpy.typing import NDArray
 
 from .camera_effects import apply_effects, random_effects
-from .drive_result import DriveResult, judge_drive
+from .drive_result import DriveResult, judge_drive, RIGHT_WITH_BEAM
 from .drive_sample import DriveSample, MOVING_MPS, STANDING_MPS
 from .manoeuvres import SPEED_MPS
 from .odometry import beam, Sensors, WheelOdometry
@@ -63,6 +64,8 @@ class Brain(Protocol):
         Whether the latest picture gave no distance.
     estimated_depth_m : ndarray of float32 or None
         Latest depth map of the network.
+    scale_report : ScaleReport or None
+        What the witnesses of scale say about it; None before the first picture, and over DDS.
     lag_s : float
         How long this drive stood still because the machine was too busy.
     reading_latencies_s : list of float
@@ -74,6 +77,7 @@ class Brain(Protocol):
     reported_nearest_m: float
     is_unknown: bool
     estimated_depth_m: NDArray[np.float32] | None
+    scale_report: ScaleReport | None
     lag_s: float
     reading_latencies_s: list[float]
 
@@ -159,6 +163,8 @@ class Drive:
         self._true_perception = oracle_pipeline(self._truth, PROXIMITY)
         self._true_nearest_m = math.nan
         self.scale_error_after_1m: float | None = None
+        self.contradicted_after_m: float | None = None
+        self.beam_pictures = self.beam_pictures_right = 0
         self._intruder_s = math.inf
 
     def __enter__(self) -> Drive:
@@ -199,11 +205,7 @@ class Drive:
 
     def _look(self, time_s: float) -> None:
         world = self._world
-        if self.scale_error_after_1m is None and self._travelled_m() >= 1.0:
-            # The newest estimate is that of the picture before, whose truth still stands there.
-            estimated_m = self.brain.estimated_depth_m
-            if estimated_m is not None and self._truth.depth_m is not None:
-                self.scale_error_after_1m = scale_error(estimated_m, self._truth.depth_m)
+        self._judge_scale()
         if self._intruder_due():
             world.show_intruder(AlertConfig().stop_distance_m - 0.02)
         if self._sensors.range_hint:
@@ -224,6 +226,23 @@ class Drive:
                 round(time_s * 1e9),
             )
         ).nearest_m
+
+    def _judge_scale(self) -> None:
+        """Judge the estimate of the picture before, whose truth still stands there."""
+        estimated_m, true_m = self.brain.estimated_depth_m, self._truth.depth_m
+        if estimated_m is None or true_m is None:
+            return
+        if self.scale_error_after_1m is None and self._travelled_m() >= 1.0:
+            self.scale_error_after_1m = scale_error(estimated_m, true_m)
+        report = self.brain.scale_report
+        if report is None:
+            return
+        if report.judgement.state == 'contradicted' and self.contradicted_after_m is None:
+            self.contradicted_after_m = self._travelled_m()
+        if not report.beam.silence and report.judgement.state == 'verified':
+            error = scale_error(estimated_m, true_m)
+            self.beam_pictures += 1
+            self.beam_pictures_right += error is not None and abs(error) <= RIGHT_WITH_BEAM
 
     def _intruder_due(self) -> bool:
         if self.scenario.kind != 'appears' or self._intruder_s < math.inf or not self.samples:
@@ -377,7 +396,13 @@ def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions)
             brain.reading_latencies_s,
             drive.driver.is_stuck,
         )
-        result = dataclasses.replace(result, scale_error_after_1m=drive.scale_error_after_1m)
+        result = dataclasses.replace(
+            result,
+            scale_error_after_1m=drive.scale_error_after_1m,
+            contradicted_after_m=drive.contradicted_after_m,
+            beam_pictures=drive.beam_pictures,
+            beam_pictures_right=drive.beam_pictures_right,
+        )
         if result.failed and result.lag_s <= LATE_S:
             picture = _picture(drive, f'{title}: {result.outcome}')
             cv2.imwrite(str(options.out / f'failed_{run:03d}.png'), picture[..., ::-1])

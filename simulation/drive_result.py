@@ -15,6 +15,8 @@ import numpy as np
 from .drive_sample import DriveSample, MOVING_MPS, STANDING_MPS
 from .scenarios import Scenario
 
+# Of the scale where one beam measures it.
+RIGHT_WITH_BEAM = 0.07
 # With more free path than this ahead nothing asks for a stop: the longest stopping distance of
 # alert_node's defaults at 0.5 m/s is 0.7 m, and the estimate may be a third too short.
 FALSE_STOP_BEYOND_M = 1.2
@@ -54,6 +56,12 @@ class DriveResult:
     scale_error_after_1m : float or None
         By which share the depth is too far as a whole once the robot has gone a metre; None where
         it did not.
+    contradicted_after_m : float or None
+        How far the robot had gone when the witnesses of scale first contradicted each other; None
+        where they never did.
+    beam_pictures, beam_pictures_right : int
+        Pictures in which the beam of a range sensor measured the scale, and in how many of them
+        the depth as a whole was within `RIGHT_WITH_BEAM`.
 
     """
 
@@ -69,6 +77,9 @@ class DriveResult:
     lag_s: float
     reading_latency_s: float | None = None
     scale_error_after_1m: float | None = None
+    contradicted_after_m: float | None = None
+    beam_pictures: int = 0
+    beam_pictures_right: int = 0
 
     @property
     def failed(self) -> bool:
@@ -207,6 +218,13 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
                 for r in results
             ]
         ),
+        'scale_within_10_percent': sum(
+            r.scale_error_after_1m is not None and abs(r.scale_error_after_1m) <= 0.1
+            for r in results
+        ),
+        'contradicted_after_m': _spread([result.contradicted_after_m for result in results]),
+        'beam_pictures': sum(result.beam_pictures for result in results),
+        'beam_pictures_right': sum(result.beam_pictures_right for result in results),
     }
 
 

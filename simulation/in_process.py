@@ -33,6 +33,7 @@ from fcrn_depth_ros.perception.looming import LoomingConfig
 from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.scale.keeper import ScaleReport
 from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from fcrn_depth_ros.scale.range_hint import (
     RangeBeam,
@@ -116,6 +117,7 @@ class InProcessBrain:
         self.reported_nearest_m = math.nan
         self.is_unknown = False
         self.estimated_depth_m: NDArray[np.float32] | None = None
+        self.scale_report: ScaleReport | None = None
         self.lag_s = 0.0
         self.reading_latencies_s: list[float] = []
 
@@ -230,6 +232,7 @@ class InProcessBrain:
         else:
             share = seen.proximity.proximity
             self.estimated_depth_m = seen.depth_m
+            self.scale_report = seen.scale.report
             if self._alert.body() is not None:
                 self._machine.hear_scan(time_s, self._scan(seen), time_ns)
             if not math.isnan(seen.nearest_m):

@@ -17,6 +17,7 @@ from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.ros import quality_of_service as qos
 from fcrn_depth_ros.ros.messages import camera_info_message, depth_image_message, image_message
 from fcrn_depth_ros.ros.stamps import nanoseconds, time_message
+from fcrn_depth_ros.scale.keeper import ScaleReport
 from geometry_msgs.msg import Twist
 from nav_msgs.msg import Odometry
 import numpy as np
@@ -65,6 +66,7 @@ class RobotLink(Node):
         self.stop, self.state, self.reported_nearest_m = True, '', math.nan
         self.is_unknown = False
         self.estimated_depth_m: NDArray[np.float32] | None = None
+        self.scale_report: ScaleReport | None = None
         self.lag_s = 0.0
         self.reading_latencies_s: list[float] = []
         self._intrinsics: CameraIntrinsics | None = None

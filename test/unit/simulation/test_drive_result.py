@@ -118,3 +118,16 @@ def test_summary_counts_outcomes_and_ignores_what_is_not_known() -> None:
     assert summarize([stopped, late])['smallest_clearance_m'] == stopped.smallest_clearance_m
     assert summarize([stopped, late])['not_judged'] == 1
     assert summarize([hit])['time_to_stop_s'] == {'count': 0}
+
+
+def test_what_is_known_of_the_scale_is_counted() -> None:
+    drive = judge_drive(_scenario('free'), _timed(STILL, MOVING), STOP_M, 0.0)
+    one = replace(
+        drive, scale_error_after_1m=-0.1, contradicted_after_m=0.4, beam_pictures=4,
+        beam_pictures_right=3,
+    )  # fmt: skip
+    other = replace(drive, scale_error_after_1m=0.11, beam_pictures=2)
+    figures = summarize([one, other, drive])
+    assert figures['scale_within_10_percent'] == 1
+    assert figures['contradicted_after_m']['count'] == 1
+    assert (figures['beam_pictures'], figures['beam_pictures_right']) == (6, 3)
