@@ -163,7 +163,7 @@ def noisy(
     """Return a still clip of one picture."""
     clip = []
     for _ in range(count):
-        noise = noises[rng.integers(len(noises))] * rng.choice((-1.0, 1.0))
+        noise = noises[int(rng.integers(len(noises)))] * rng.choice((-1.0, 1.0))
         shifted = np.roll(noise, tuple(rng.integers(-40, 41, 2)), axis=(0, 1))
         clip.append(np.clip(picture + shifted, 0, 255).astype(np.uint8))
     return clip

@@ -42,6 +42,8 @@ _NEAREST_SHARE, _NEAREST_GAIN = 0.05, 0.1
 # The field is computed on so many places of the picture, and of logarithms of depth.
 _GRID = 24
 _MOST_LOG = math.log(4.0)
+# Depths are compared with this one.
+REFERENCE_M = 2.0
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class DepthField:
         self.drift(_DRIFT**2)
         self._mean = _FORGET * self._mean
         self._evidence *= _EVIDENCE_KEPT
-        places = places_of_pixels(depth_m)
+        places = _places_of_pixels(depth_m)
         count = 0 if points is None else len(points.depth_m)
         if points is None or count < _LEAST_POINTS:
             log_factor = _basis(places.reshape(-1, 3)) @ self._mean
@@ -277,14 +279,14 @@ def _kernel(some: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray
     return kernel
 
 
-def places_of_pixels(depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
+def _places_of_pixels(depth_m: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return x and y in widths of the picture, from its middle, and log depth, (h, w, 3)."""
     height, width = depth_m.shape
     places = np.zeros((height, width, 3), np.float32)
     places[..., 0] = (np.arange(width) + 0.5) / width - 0.5
     places[..., 1] = ((np.arange(height)[:, None] + 0.5) - height / 2) / width
     known = np.isfinite(depth_m) & (depth_m > 0)
-    places[..., 2] = np.log(np.where(known, depth_m, 2.0) / 2.0)
+    places[..., 2] = np.log(np.where(known, depth_m, REFERENCE_M) / REFERENCE_M)
     return places
 
 
@@ -299,7 +301,7 @@ def _thinned(
             (rays[:, 0] * camera.fx_px + camera.cx_px + 0.5) / camera.width_px - 0.5,
             (rays[:, 1] * camera.fy_px + camera.cy_px + 0.5 - camera.height_px / 2)
             / camera.width_px,
-            np.log(points.network_m[order] / 2.0),
+            np.log(points.network_m[order] / REFERENCE_M),
         ]
     )
     ratio = np.log(points.depth_m[order] / points.network_m[order])

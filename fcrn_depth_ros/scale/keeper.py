@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .field import DepthField, FieldPrior
-from .lattice import on_picture, PLACES
+from .field import DepthField, FieldPrior, REFERENCE_M
+from .lattice import at_place, on_picture, PLACES
 from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
 from .odometry import angle_of, CameraPose
 from .range_hint import RangeBeam, RangeReport, RangeWitness
@@ -41,8 +41,8 @@ _UNMOUNTED = FieldPrior(across_sigma=0.05, depth_sigma=0.15, beyond_sigma=0.15, 
 _MOUNTED = FieldPrior(across_sigma=0.02, depth_sigma=0.06, beyond_sigma=0.06, most_points=60)
 # How much the field changes with what the camera sees: per metre, radian and second.
 _FIELD_DRIFT = 0.08**2, 0.08**2, 0.01**2
-# Pixels whose distance differs from the nearest one by this share are what is nearest.
-_NEAREST_LOG = 0.06
+# Pixels whose distance differs from a reading by less than this factor are what was read.
+_SAME_DISTANCE = 1.06
 _ON_FLOOR = 0.1
 
 
@@ -98,8 +98,9 @@ class ScaleReport:
         What a laser scanner said about it.
     log_factors : ndarray of float32, shape (h, w), or None
         Logarithm of the factor of each pixel; None where one holds for all.
-    sigmas : ndarray of float32, shape (h, w), or None
-        Standard deviation of the scale at each pixel; None where that of the judgement holds.
+    sigmas : ndarray of float64, shape (N,), or None
+        Standard deviation of the scale at `lattice.PLACES`; None where that of the judgement
+        holds.
 
     """
 
@@ -110,7 +111,7 @@ class ScaleReport:
     beam: RangeReport = RangeReport('no range hint')
     scan: RangeReport = RangeReport('no scan hint')
     log_factors: NDArray[np.float32] | None = field(default=None, repr=False)
-    sigmas: NDArray[np.float32] | None = field(default=None, repr=False)
+    sigmas: NDArray[np.float64] | None = field(default=None, repr=False)
 
     @property
     def factor(self) -> float:
@@ -145,9 +146,24 @@ class ScaleReport:
         """
         if self.sigmas is None or not distance_m > 0.0:
             return math.nan
-        with np.errstate(divide='ignore', invalid='ignore'):
-            there = np.abs(np.log(depth_m / np.float32(distance_m))) < _NEAREST_LOG
-        return float(np.median(self.sigmas[there])) if there.any() else math.nan
+        near, far = distance_m / _SAME_DISTANCE, distance_m * _SAME_DISTANCE
+        rows, columns = np.nonzero((depth_m > near) & (depth_m < far))
+        if not len(rows):
+            return math.nan
+        height, width = depth_m.shape
+        factors = np.broadcast_to(self.factors, depth_m.shape)
+        drawn_m = distance_m / float(np.median(factors[rows, columns]))
+        x, y = float(np.median(columns)), float(np.median(rows))
+        return at_place(
+            self.sigmas,
+            np.array(
+                [
+                    (x + 0.5) / width - 0.5,
+                    (y + 0.5 - height / 2) / width,
+                    math.log(drawn_m / REFERENCE_M),
+                ]
+            ),
+        )
 
     def factor_of_floor(
         self, inverse_floor_depth: NDArray[np.floating], depth_m: NDArray[np.floating]
@@ -305,19 +321,19 @@ class ScaleKeeper:
                 track.restart()
             elif not heard.silence:
                 drawn_m = heard.value_m / math.exp(heard.log_factor)
-                track.take(heard.log_factor, heard.sigma, math.log(drawn_m / 2.0))
+                track.take(heard.log_factor, heard.sigma, math.log(drawn_m / REFERENCE_M))
         judgement = self._judge(estimate, mounting)
         wanted, sigmas = self._joined(judgement)
         held = self._patient.apply(
             time_s, wanted if self._config.scale_correction else np.zeros(len(PLACES))
         )
-        log_factors = sigma_map = None
+        log_factors = sigmas_there = None
         log_factor = float(held[0])
         if np.ptp(held) > 0.0:
             log_factors = on_picture(held, estimate.depth_m)
             log_factor = float(np.median(log_factors[np.isfinite(estimate.depth_m)]))
         if judgement.state == 'verified' and np.ptp(sigmas) > 0.0:
-            sigma_map = on_picture(sigmas, estimate.depth_m)
+            sigmas_there = sigmas
         height_m = math.nan
         if mounting is not None and (opinion := self._height.opinion()) is not None:
             height_m = mounting.height_m * math.exp(opinion.log_factor)
@@ -329,7 +345,7 @@ class ScaleKeeper:
             beam_report,
             scan_report,
             log_factors,
-            sigma_map,
+            sigmas_there,
         )
 
     @property

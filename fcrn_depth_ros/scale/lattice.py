@@ -15,10 +15,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from .field import REFERENCE_M
+
 # In widths of the picture from its middle, and logarithms of the network's depth over 2 m.
 _ACROSS = np.array([-0.5, 0.0, 0.5])
 _DOWN = np.array([-0.4, 0.0, 0.4])
-_LOG_DEPTHS = np.linspace(math.log(0.2 / 2.0), math.log(8.0 / 2.0), 9)
+_LOG_DEPTHS = np.linspace(math.log(0.2 / REFERENCE_M), math.log(8.0 / REFERENCE_M), 9)
 
 # x, y and logarithm of depth of each place, float64 (N, 3).
 PLACES: NDArray[np.float64] = np.stack(
@@ -50,7 +52,7 @@ def on_picture(values: NDArray[np.float64], depth_m: NDArray[np.floating]) -> ND
     at = values.reshape(len(_ACROSS), len(_DOWN), len(_LOG_DEPTHS))
     levels = np.einsum('wi,hj,ijk->khw', across, down, at, optimize=True).astype(np.float32)
     known = np.isfinite(depth_m) & (depth_m > 0.0)
-    logs = np.log(np.where(known, depth_m, 2.0) / 2.0).astype(np.float32)
+    logs = np.log(np.where(known, depth_m, REFERENCE_M) / REFERENCE_M).astype(np.float32)
     step = (logs - _LOG_DEPTHS[0]) / (_LOG_DEPTHS[1] - _LOG_DEPTHS[0])
     step = np.clip(step, 0.0, len(_LOG_DEPTHS) - 1.0)
     below = np.minimum(step.astype(np.intp), len(_LOG_DEPTHS) - 2)
@@ -59,6 +61,30 @@ def on_picture(values: NDArray[np.float64], depth_m: NDArray[np.floating]) -> ND
     high = np.take_along_axis(levels, below[None] + 1, axis=0)[0]
     found: NDArray[np.float32] = low + share * (high - low)
     return found
+
+
+def at_place(values: NDArray[np.float64], place: NDArray[np.float64]) -> float:
+    """
+    Interpolate at one place.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (N,)
+        At `PLACES`.
+    place : ndarray of float64, shape (3,)
+        As those.
+
+    Returns
+    -------
+    float
+        Never beyond the least and the greatest value.
+
+    """
+    across, down, deep = (
+        _hats(place[i : i + 1], nodes)[0] for i, nodes in enumerate((_ACROSS, _DOWN, _LOG_DEPTHS))
+    )
+    at = values.reshape(len(_ACROSS), len(_DOWN), len(_LOG_DEPTHS))
+    return float(np.einsum('i,j,k,ijk->', across, down, deep, at))
 
 
 def _hats(at: NDArray[np.float64], nodes: NDArray[np.float64]) -> NDArray[np.float64]:

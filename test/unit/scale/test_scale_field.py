@@ -12,7 +12,7 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate
 from fcrn_depth_ros.scale.field import DepthField, FieldPrior
 from fcrn_depth_ros.scale.keeper import ScaleConfig, ScaleKeeper, ScaleReport
-from fcrn_depth_ros.scale.lattice import on_picture, PLACES
+from fcrn_depth_ros.scale.lattice import at_place, on_picture, PLACES
 from fcrn_depth_ros.scale.motion import MotionPoints, MotionReport, robust_log_ratio
 from fcrn_depth_ros.scale.odometry import CameraPose
 from fcrn_depth_ros.scale.range_hint import BeamPlace, RangeBeam, RangeHint
@@ -157,6 +157,10 @@ def test_the_lattice_gives_what_stands_on_it_and_nothing_beyond() -> None:
     y = (np.arange(48) + 0.5 - 24) / 64
     expected = 0.3 * x - 0.2 * y[:, None] + 0.1 * np.log(depth_m / 2.0)
     assert drawn[inside] == pytest.approx(expected[inside], abs=1e-3)
+    assert at_place(linear, np.array([x[10], y[20], 0.3])) == pytest.approx(
+        0.3 * x[10] - 0.2 * y[20] + 0.03
+    )
+    assert at_place(linear, np.array([0.0, 0.0, 9.0])) == pytest.approx(0.1 * math.log(4.0))
     depth_m[0, 0] = np.nan
     assert np.isfinite(on_picture(linear, depth_m)).all()
 
