@@ -75,6 +75,7 @@ SCRIPTS = {
     'scripts/bench dashboard': 'benchmark.dashboard',
     'scripts/bench phone': 'benchmark.phone',
     'scripts/bench witnesses': 'benchmark.witnesses',
+    'scripts/bench steadiness': 'benchmark.steadiness',
     'scripts/bench bags': 'benchmark.bags',
     'scripts/bench load': 'benchmark.load',
     'scripts/bench transport': 'benchmark.transport',
