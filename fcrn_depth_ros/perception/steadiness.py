@@ -51,7 +51,7 @@ class SteadyDistance:
         Parameters
         ----------
         time_s : float
-            When it was taken; where time goes back, all is forgotten.
+            When it was taken; where time does not go on, all is forgotten.
         distance_m : float
             NaN where it is unknown: that forgets all.
         hold_s : float
@@ -64,7 +64,7 @@ class SteadyDistance:
 
         """
         recent = self._recent
-        if recent and time_s < recent[-1][0] or math.isnan(distance_m):
+        if (recent and time_s <= recent[-1][0]) or math.isnan(distance_m):
             recent.clear()
         if math.isnan(distance_m):
             return distance_m

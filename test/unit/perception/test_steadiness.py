@@ -49,6 +49,10 @@ def test_time_that_goes_back_forgets() -> None:
     assert steady.update(4.9, 1.05, 0.5) == 1.05
 
 
+def test_pictures_of_one_time_are_single_pictures() -> None:
+    assert held([1.0, 1.05, 1.02], step_s=0.0) == [1.0, 1.05, 1.02]
+
+
 def test_the_tremble_of_a_still_thing_is_halved() -> None:
     noise = np.exp(np.random.default_rng(0).normal(0.0, 0.014, 200))
     own, steady = np.log(noise), np.log(held([float(d) for d in noise]))
