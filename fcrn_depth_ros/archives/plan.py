@@ -260,7 +260,8 @@ def _cut(first_ns: int, span_ns: int, segment_s: float, pictures: int) -> tuple[
         return (Segment(0, None, None),)
     # No more segments than pictures: a clock that jumped must not make a million empty ones.
     count = max(1, min(-(-span_ns // round(segment_s * _NS_PER_S)), pictures))
-    length_ns = max(round(segment_s * _NS_PER_S), -(-span_ns // count))
+    # Of one length, so that workers end together.
+    length_ns = -(-span_ns // count)
     bounds = [None, *(first_ns + index * length_ns for index in range(1, count)), None]
     return tuple(
         Segment(index, bounds[index], bounds[index + 1]) for index in range(len(bounds) - 1)

@@ -127,7 +127,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=30.0,
         metavar='S',
-        help='length of the stretches that are worked on, and stored, as a whole (default: 30)',
+        help='greatest length of the equal stretches that are worked on, and stored, as a whole '
+        '(default: 30)',
     )
     parser.add_argument(
         '--jobs', type=int, default=1, metavar='N', help='processes on this machine (default: 1)'

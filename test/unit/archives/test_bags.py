@@ -207,6 +207,19 @@ def _then(look: Callable[..., None], name: str) -> Callable[..., Any]:
     return call
 
 
+@pytest.mark.parametrize(
+    ('pictures', 'lengths'), [(20, [10, 10]), (21, [7, 7, 7]), (25, [9, 8, 8])]
+)
+def test_segments_are_of_one_length(
+    tmp_path: Path, bag: Callable[..., int], pictures: int, lengths: list[int]
+) -> None:
+    # Of at most a second, ten pictures each second.
+    source = write_bag(tmp_path / 'drive', clip_messages(Messages(), pictures))
+    assert bag(source, '--out', tmp_path / 'out', '--no-copy') == 0
+    found = [len(depth_of(path)) for path in sorted((tmp_path / 'out' / 'drive').glob('*.mcap'))]
+    assert found == lengths
+
+
 def test_a_finished_bag_is_left_alone(
     tmp_path: Path, bag: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
