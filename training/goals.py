@@ -78,16 +78,8 @@ GOALS: dict[str, dict[tuple[str, str], dict[str, Goal]]] = {
 HELD_BACK = EVERYWHERE | OBSTACLES
 
 
-def figures_of(report: Mapping[str, Any]) -> dict[str, Figure]:
-    """
-    Return the figures of one report of `evaluate`, with intervals over its scenes.
-
-    Parameters
-    ----------
-    report : mapping
-        As `evaluate --json` writes it. What it does not have is left out.
-
-    """
+def report_columns(report: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the columns that FIGURES names, one value a picture, as far as a report has them."""
     pictures: Sequence[Mapping[str, Any]] = report['pictures']['auto']
     pairs = [(each['nearest_predicted_m'], each['nearest_true_m']) for each in pictures]
     known = [None not in pair for pair in pairs]
@@ -108,7 +100,21 @@ def figures_of(report: Mapping[str, Any]) -> dict[str, Figure]:
     for key in ('obstacle', 'found', 'floor', 'lost', 'seen', 'missed'):
         if all('obstacles' in each for each in pictures):
             columns[key] = [float(each['obstacles'][key]) for each in pictures]
-    return ratios(columns, FIGURES, [each['scene'] for each in pictures])
+    return columns
+
+
+def figures_of(report: Mapping[str, Any]) -> dict[str, Figure]:
+    """
+    Return the figures of one report of `evaluate`, with intervals over its scenes.
+
+    Parameters
+    ----------
+    report : mapping
+        As `evaluate --json` writes it. What it does not have is left out.
+
+    """
+    scenes = [each['scene'] for each in report['pictures']['auto']]
+    return ratios(report_columns(report), FIGURES, scenes)
 
 
 def goal_table(
