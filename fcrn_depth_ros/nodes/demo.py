@@ -37,7 +37,8 @@ _POLL_S = 0.1
 # The recorder ends by itself once the camera is gone and depth_node has counted what it dropped.
 _LAST_WORDS_S = 8.0
 _REPORT_S = 60.0
-_SUBSCRIBERS = 2  # depth_node, once its network is loaded, and demo_recorder
+# depth_node, once its network is loaded, and demo_recorder, twice once all of it is connected.
+_SUBSCRIBERS = 3
 # DDS domains up to 101 keep their ports below Linux's ephemeral range; 0 to 9 are left to users.
 _DOMAINS = range(10, 102)
 

@@ -52,8 +52,8 @@ _POLL_S = 0.2
 _LAST_WORDS_AFTER_S = 0.5
 _LAST_WORDS_TIMEOUT_S = 10.0
 _QUEUE = 120
-# What depth_node publishes of every picture: an account is complete only where these arrive.
-_RESULTS = ('depth/near', 'depth/image_rect', 'proximity', 'proximity/range')
+# An account is complete only where these arrive of every picture.
+_ACCOUNT = ('image', 'depth/near', 'depth/image_rect', 'proximity', 'proximity/range')
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class DemoRecorder(Node):
     """
     The node `demo_recorder`.
 
-    It has depth_node's parameters of proximity too, for the captions. It subscribes to `image`,
-    for which image_source waits, once depth_node's outputs are connected: pictures that went out
-    before would be missing in the account. Where they never are, it subscribes after half of
-    `first_image_timeout_s`.
+    It has depth_node's parameters of proximity too, for the captions. A second subscription to
+    `image`, until the first picture, tells image_source that depth_node's outputs are connected:
+    pictures that went out before would be missing in the account. Where they never are, it comes
+    after half of `first_image_timeout_s`.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ class DemoRecorder(Node):
         self._depth_status_name = status_name(f'{namespace}/depth_node', DEPTH_ESTIMATION)
         self._depth_node_level = Level.OK
         self._depth_node_text = ''
-        self._pictures: Subscription[Image] | None = None
-        self._results = self._subscribe()
+        self._connections = self._subscribe()
+        self._connected: Subscription[Image] | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_PROGRESS_PERIOD_S, self._show_progress, clock=steady)
         self.create_timer(_POLL_S, self._look_for_the_end, clock=steady)
@@ -144,8 +144,13 @@ class DemoRecorder(Node):
             self.exit_status = 1
 
     def _subscribe(self) -> list[Subscription[Any]]:
+        reliability = (
+            ReliabilityPolicy.RELIABLE if self._config.reliable else ReliabilityPolicy.BEST_EFFORT
+        )
+        pictures = QoSProfile(depth=_QUEUE, reliability=reliability)
         results = QoSProfile(depth=_QUEUE, reliability=ReliabilityPolicy.RELIABLE)
         subscriptions: tuple[tuple[type, str, Callable[..., None], QoSProfile], ...] = (
+            (Image, 'image', self._on_image, pictures),
             # Published before the depth, it is taken before it.
             (Image, 'depth/near', self._on_near, results),
             (Image, 'depth/image_rect', self._on_depth, results),
@@ -159,22 +164,19 @@ class DemoRecorder(Node):
             topic: self.create_subscription(message_type, topic, callback, profile)
             for message_type, topic, callback, profile in subscriptions
         }
-        return [made[topic] for topic in _RESULTS]
+        return [made[topic] for topic in _ACCOUNT]
 
-    def _subscribe_to_pictures(self) -> None:
+    def _ask_for_pictures(self) -> None:
         patience_s = self._config.first_image_timeout_s / 2.0
-        connected = all(results.get_publisher_count() for results in self._results)
-        if self._pictures is not None or not (connected or self._elapsed_s() > patience_s):
-            return
-        reliability = (
-            ReliabilityPolicy.RELIABLE if self._config.reliable else ReliabilityPolicy.BEST_EFFORT
-        )
-        profile = QoSProfile(depth=_QUEUE, reliability=reliability)
-        self._pictures = self.create_subscription(Image, 'image', self._on_image, profile)
+        connected = all(topic.get_publisher_count() for topic in self._connections)
+        if self._connected is None and (connected or self._elapsed_s() > patience_s):
+            self._connected = self.create_subscription(Image, 'image', _ignore, 1)
 
     def _on_image(self, message: Image) -> None:
         if not self._record.published_count:
             self._started_s = self._progress_s = time.monotonic()
+            if self._connected is not None:
+                self.destroy_subscription(self._connected)
         stamp_ns = nanoseconds(message.header.stamp)
         self._record.add_image(stamp_ns)
         self._images.put(stamp_ns, message)
@@ -246,12 +248,12 @@ class DemoRecorder(Node):
         )
 
     def _look_for_the_end(self) -> None:
-        self._subscribe_to_pictures()
         now_s = time.monotonic()
         published = self.count_publishers('image') > 0
         camera_left = self._camera_seen and not published
         self._camera_seen |= published
         if not self._record.published_count:
+            self._ask_for_pictures()
             if (
                 camera_left
                 or self._depth_node_level is Level.ERROR
@@ -311,6 +313,10 @@ def _make_folder(path: str) -> Path:
             'choose another'
         ) from error
     return folder
+
+
+def _ignore(message: Image) -> None:
+    pass
 
 
 def _depth_m(message: Image) -> NDArray[np.float32]:
