@@ -6,12 +6,12 @@ Measure everything that the model card says of accuracy, and print its tables.
 
     python -m training.score MODELS --data RGBD_FOLDER --rooms DIR --close-ups DIR --out SCORES
 
-MODELS holds NAME.onnx and NAME_int8.onnx (fcrn_lite by default). Each row is one run of
-`python -m fcrn_depth_ros evaluate`, whose full report stays in SCORES; with `--resume` the reports
-that are there are taken as they are. Brackets hold 95 % of the bootstrap's draws of scenes:
-differences inside them are no results. The first table compares the INT8 file with what it must
-reach (goals.py). `--set NAME=FOLDER`, as often as there are, adds sets that are held back; of
-FOLDER:SPLIT only the scenes of the file SPLIT in it.
+MODELS holds NAME_int8.onnx (fcrn_lite by default), and NAME.onnx where that is published too. Each
+row is one run of `python -m fcrn_depth_ros evaluate`, whose full report stays in SCORES; with
+`--resume` the reports that are there are taken as they are. Brackets hold 95 % of the bootstrap's
+draws of scenes: differences inside them are no results. The first table compares the INT8 file
+with what it must reach (goals.py). `--set NAME=FOLDER`, as often as there are, adds sets that are
+held back; of FOLDER:SPLIT only the scenes of the file SPLIT in it.
 """
 
 from __future__ import annotations
@@ -204,8 +204,9 @@ def main() -> None:
     if not arguments.resume:
         for report in arguments.out.glob('*.json'):
             report.unlink()
-    files = {file: arguments.models / name.format(arguments.name)
-             for file, name in FILES.items()}  # fmt: skip
+    named = {file: arguments.models / name.format(arguments.name) for file, name in FILES.items()}
+    # A network may be published as INT8 alone.
+    files = {file: path for file, path in named.items() if file == 'INT8' or path.exists()}
     rows = [
         (pictures, mounting, file, evaluate(files[file], pictures, mounting, report))
         for pictures in picture_sets(arguments)

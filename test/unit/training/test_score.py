@@ -66,6 +66,15 @@ def test_reports_are_made_anew_unless_resumed(folders, monkeypatch, capsys):
     assert not any('| 0.777 |' in line for line in run(folders, monkeypatch))
 
 
+def test_a_network_that_is_published_as_int8_alone_is_scored(folders, monkeypatch, capsys):
+    (folders / 'models/fcrn_lite.onnx').unlink()
+    lines = run(folders, monkeypatch)
+    assert sum(line.startswith('| val: 7 NYU') for line in lines) == 2
+    (folders / 'models/fcrn_lite_int8.onnx').unlink()
+    with pytest.raises(SystemExit):
+        run(folders, monkeypatch)
+
+
 def test_intervals_are_over_scenes(folders, monkeypatch, capsys):
     lines = run(folders, monkeypatch)
     row = next(line for line in lines if line.startswith('| val_more: 4') and 'none' not in line)
