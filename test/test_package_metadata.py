@@ -29,7 +29,10 @@ EXECUTABLES = (
     'demo_recorder',
     'dashboard',
 )
-MODELS = [f'fcrn_depth_ros/models/{name}.onnx' for name in ('fcrn_lite', 'fcrn_lite_int8')]
+MODELS = [
+    f'fcrn_depth_ros/models/{name}.onnx'
+    for name in ('fcrn_lite', 'fcrn_lite_int8', 'fcrn_lite_tiny_int8')
+]
 
 # rosdep keys of what our code imports under another name, or only where it is installed.
 ROSDEP_KEYS = {
@@ -151,6 +154,12 @@ def test_the_wheel_contains_every_file_that_is_used_at_run_time(wheel: zipfile.Z
     assert expected <= files
     strangers = {name for name in files - expected if '.dist-info/' not in name}
     assert not strangers
+
+
+def test_the_networks_of_the_package_stay_small() -> None:
+    found = list((ROOT / 'fcrn_depth_ros' / 'models').glob('*.onnx'))
+    assert {path.relative_to(ROOT).as_posix() for path in found} == set(MODELS)
+    assert sum(path.stat().st_size for path in found) <= 30e6
 
 
 def test_the_wheel_describes_the_package(wheel: zipfile.ZipFile) -> None:

@@ -62,8 +62,8 @@ class ModelSettings(Settings):
     model_file: str = setting(
         'auto',
         'auto: fcrn_lite of this package, as INT8 or float, whichever is measured at configure '
-        'to be faster on this CPU. tiny: the same of the small network. Empty: fcrn_lite, INT8 on '
-        'the CPU. Otherwise the path of an ONNX file with a model card.',
+        'to be faster on this CPU. tiny: the small network of this package, INT8. Empty: '
+        'fcrn_lite, INT8 on the CPU. Otherwise the path of an ONNX file with a model card.',
         read_only=True,
     )
     model_card: tuple[str, ...] = setting(

@@ -271,9 +271,14 @@ class TestImage:
         assert files_in(out) == ['04_confidence.npy', '04_floor.npy']
         assert run(*command, '--overwrite') == 0
 
-    def test_the_network_of_the_package_by_name(self, tmp_path, pictures):
-        command = ['image', pictures / '04.png', '--out', tmp_path / 'out', '--threads', '1']
-        assert run(*command, '--model', 'auto') == 0
+    def test_the_networks_of_the_package_by_name(self, tmp_path, pictures):
+        command = ['image', pictures / '04.png', '--threads', '1']
+        assert run(*command, '--model', 'auto', '--out', tmp_path / 'auto') == 0
+        assert run(*command, '--model', 'tiny', '--out', tmp_path / 'tiny') == 0
+        names = ['04.npy', '04_color.png', '04_confidence.npy', '04_depth.png', '04_floor.npy']
+        assert files_in(tmp_path / 'tiny') == names
+        depths = [np.load(tmp_path / name / '04.npy') for name in ('auto', 'tiny')]
+        assert not np.array_equal(*depths, equal_nan=True)
 
     def test_camera_and_mounting(self, tmp_path, pictures, capsys):
         model = write_model(tmp_path / 'tiny.onnx', tiny_card(mounting_input='floor'))
