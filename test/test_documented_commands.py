@@ -50,6 +50,7 @@ NOT_CHECKED = {
     'source': 'plain shell',
     'touch': 'plain shell',
     'git clone': 'would fetch this repository',
+    'git show': 'takes a file from an earlier state, which a copy without history does not have',
     'rosdep': 'installs packages of a distribution',
     'pip': 'installs packages; setup.py and requirements/ are tested elsewhere',
     'python3 -m venv': 'makes an environment',
