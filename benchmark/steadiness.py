@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from .machine import processor
 
 _RATE_HZ = 15.0
-_NEIGHBOURS, _STILLS, _REPEATS = 12, 8, 40
+_NEIGHBOURS, _STILLS, _REPEATS = 12, 12, 30
 _LEAST_PICTURES = 2 * _NEIGHBOURS
 _NEARER = 0.8
 # The nearer thing is seen once the distance is this near to what it settles at.

@@ -224,11 +224,15 @@ class MotionWitness:
                 'the picture moves as the odometry does not', moved_m=moved_m, is_contrary=True
             )
         corner_sigma_rad = _CORNER_SIGMA_PX / focal_px
-        depth, sigma = triangulate(
-            before, now, motion.rotation, motion.translation, corner_sigma_rad
-        )
+        depth, _ = triangulate(before, now, motion.rotation, motion.translation, corner_sigma_rad)
         known = fits & np.isfinite(network_m) & (network_m > 0.0)
-        good = known & (depth > 0.0) & (sigma < _MOST_POINT_SIGMA)
+        # Corners are chosen by the parallax that they should have, not by what was measured: an
+        # error that adds to it would make a corner chosen, and too near.
+        parallax = _parallax(now, motion.translation, network_m)
+        parallax /= _common_ratio(network_m[known], depth[known], parallax[known])
+        with np.errstate(divide='ignore', invalid='ignore'):
+            sigma = corner_sigma_rad * math.sqrt(2.0) / parallax
+        good = known & np.isfinite(depth) & (depth > 0.0) & (sigma < _MOST_POINT_SIGMA)
         if np.count_nonzero(good) < _LEAST_POINTS:
             # With the network's own depth, how many should have moved enough?
             expected = _parallax(now, motion.translation, network_m) * focal_px
@@ -490,6 +494,22 @@ def triangulate(
         sigma = corner_sigma_rad * math.sqrt(2.0) / sine
     parallel = square < 1e-14
     return np.where(parallel, np.inf, depth), np.where(parallel, np.inf, sigma)
+
+
+def _common_ratio(
+    network_m: NDArray[np.float64], depth: NDArray[np.float64], weight: NDArray[np.float64]
+) -> float:
+    """Return the weighted median of triangulated depth over that of the network, roughly."""
+    # Behind the camera, as beyond all things, the ratio is that of the farthest.
+    with np.errstate(divide='ignore'):
+        ratio = np.where(depth > 0.0, network_m / depth, 0.0)
+    order = np.argsort(ratio)
+    share = np.cumsum(weight[order])
+    if not len(order) or share[-1] <= 0.0:
+        return 1.0
+    inverse = float(ratio[order[int(np.searchsorted(share, 0.5 * share[-1]))]])
+    most = math.exp(_MOST_LOG_FACTOR)
+    return 1.0 / min(max(inverse, 1.0 / most), most)
 
 
 def _rays(px: NDArray[np.float32], camera: CameraIntrinsics) -> NDArray[np.float64]:

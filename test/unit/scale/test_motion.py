@@ -14,7 +14,7 @@ from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate
 from fcrn_depth_ros.odometry import planar_odometry
 from fcrn_depth_ros.scale.keeper import floor_height, ScaleConfig, ScaleKeeper, ScaleReport
-from fcrn_depth_ros.scale.motion import MotionReport, MotionWitness, triangulate
+from fcrn_depth_ros.scale.motion import AxisBelief, MotionReport, MotionWitness, triangulate
 from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack, rotation_by
 import numpy as np
 from numpy.typing import NDArray
@@ -279,3 +279,26 @@ def test_floor_height_needs_a_floor() -> None:
     assert found == pytest.approx(MOUNTING.height_m, rel=0.1)
     looks_up = CameraMounting(MOUNTING.height_m, -60.0)
     assert floor_height(points, looks_up) is None
+
+
+def test_noise_makes_no_corner_both_chosen_and_near() -> None:
+    rng = np.random.default_rng(3)
+    count, wall_m, moved_m, noise_px = 400, 2.0, 0.06, 0.3
+    px = rng.uniform((10.0, 10.0), (310.0, 230.0), (count, 2))
+    centre = np.array([CAMERA.cx_px, CAMERA.cy_px])
+    moved_px = centre + (px - centre) * wall_m / (wall_m - moved_m)
+    inside = (np.abs(moved_px - centre) < (155.0, 115.0)).all(axis=1)
+    witness = MotionWitness()
+    witness._key_px = (px + rng.normal(0.0, noise_px, px.shape))[inside].astype(np.float32)
+    witness._now_px = (moved_px + rng.normal(0.0, noise_px, px.shape))[inside].astype(np.float32)
+    report = witness._measure(
+        CAMERA,
+        np.eye(3),
+        np.array([0.0, 0.0, -moved_m]),
+        AxisBelief.stated(math.radians(1.0)),
+        np.full((24, 32), wall_m - moved_m, np.float32),
+    )
+    assert report.points is not None
+    error = np.log(report.points.depth_m / (wall_m - moved_m))
+    assert abs(float(np.median(error))) < 0.04
+    assert report.log_factor == pytest.approx(0.0, abs=0.04)
