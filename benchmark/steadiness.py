@@ -9,7 +9,7 @@ differ by, once one is laid over the other. Single pictures of the clip, each wi
 and again, are still clips. In a third kind one still picture follows on another in which something
 is nearer by a fifth at least. Printed: the flicker of the nearest distance on still and on moving
 pictures, and after how many pictures the nearer thing is seen; of each picture by itself, and as
-published (`nearest_hold_s`).
+published with `nearest_hold_s`.
 """
 
 from __future__ import annotations
@@ -128,10 +128,13 @@ class Bench:
         Of the pictures.
     model : str
         Path; empty for the embedded one.
+    hold_s : float
+        `nearest_hold_s` of what is published.
 
     """
 
-    def __init__(self, calibration: LensCalibration | None, model: str) -> None:
+    def __init__(self, calibration: LensCalibration | None, model: str, hold_s: float) -> None:
+        self._hold_s = hold_s
         path = Path(model) if model else embedded_model_path('CPU')
         self._calibration = calibration
         self._pipeline = PerceptionPipeline.for_model(
@@ -141,7 +144,7 @@ class Bench:
     def read(self, pictures: Sequence[NDArray[np.uint8]]) -> Readings:
         """Return the nearest distances of one clip."""
         self._pipeline.restart()
-        steady, hold_s = SteadyDistance(), SteadinessConfig().nearest_hold_s
+        steady, hold_s = SteadyDistance(), self._hold_s
         own, held = [], []
         for index, picture in enumerate(pictures):
             time_s = 1.0 + index / _RATE_HZ
@@ -213,6 +216,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('clip', type=Path, help='folder of pictures, in the order of their names')
     parser.add_argument('--camera-info', type=Path, help='of the camera (default: unknown)')
     parser.add_argument('--model', default='', help='model file (default: the embedded one)')
+    parser.add_argument(
+        '--hold', type=float, default=0.5, help='nearest_hold_s, in seconds (default 0.5)'
+    )
     parser.add_argument('--seed', type=int, default=1, help='of the noise (default 1)')
     parser.add_argument('--json', type=Path, help='file for the figures')
     parsed = parser.parse_args(arguments)
@@ -223,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calibration = None
     if parsed.camera_info is not None:
         calibration = read_camera_file(parsed.camera_info).calibration
-    figures = measure(pictures, Bench(calibration, parsed.model), parsed.seed)
+    figures = measure(pictures, Bench(calibration, parsed.model, parsed.hold), parsed.seed)
     print(
         f'{processor()}: {len(pictures)} pictures, noise {figures["noise_grey_levels"]:.1f} levels'
     )

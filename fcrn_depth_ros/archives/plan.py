@@ -117,7 +117,8 @@ class BagOptions:
         """Whether what a picture means depends on all pictures before it."""
         listens = bool(self.odom_topic or self.range_hint_topic or self.scan_hint_topic)
         calibrated = self.perception.scale.scale_factor_sigma > 0.0
-        return listens or calibrated or self.perception.looming.looming
+        holds = self.perception.steadiness.nearest_hold_s > 0.0
+        return listens or calibrated or holds or self.perception.looming.looming
 
     @property
     def model_path(self) -> Path:

@@ -25,10 +25,11 @@ class SteadinessConfig(Settings):
     """How long a nearest distance is held."""
 
     nearest_hold_s: float = setting(
-        0.5,
+        0.0,
         'Time for which proximity/range stays at the nearest of its recent distances, as long as '
         'the newest one is at most a tenth farther, in seconds. Nearer ones pass at once. 0 '
-        'reports each picture by itself.',
+        'reports each picture by itself; 0.5 takes most of the tremble from a thing that stands '
+        'still.',
         minimum=0.0,
         maximum=5.0,
     )
