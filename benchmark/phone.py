@@ -10,7 +10,7 @@ The camera of the browser is a file made from the bundled clip: far pictures and
 turn, the near ones with a mark in a corner. The page takes them as it takes those of a phone, and
 its calls of `navigator.vibrate` are recorded. A time is from the moment when the page can take the
 first near picture to the first call that says so, and then by stages, as topics show them. The
-first reading below the caution distance is felt; alert_node, which wants more of them, comes
+first reading that asks for caution is felt; alert_node, which wants more of them, comes
 later. Needs chromium.
 """
 

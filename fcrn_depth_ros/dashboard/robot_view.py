@@ -382,11 +382,21 @@ class RobotView:
         self._rates['range'].count(now_s)
         self._range, self._range_s = message, now_s
         # A phone lets the first such reading be felt; alert_node waits for the next.
-        caution_m = self.parameters.value('alert_node', 'caution_distance_m')
-        is_close = isinstance(caution_m, float) and message.range < caution_m
+        is_close = self._asks_for_caution(message)
         if is_close and not self._is_close:
             self._on_word()
         self._is_close = is_close
+
+    def _asks_for_caution(self, message: Range) -> bool:
+        """Return whether alert_node will say CAUTION or worse if the next reading agrees."""
+        caution_m, margin_m, is_assumed = (
+            self.parameters.value('alert_node', name)
+            for name in ('caution_distance_m', 'unverified_margin_m', 'assume_scale_verified')
+        )
+        if not isinstance(caution_m, float) or not isinstance(margin_m, float):
+            return False
+        is_unverified = message.variance <= 0.0 and not is_assumed
+        return bool(message.range < caution_m + (margin_m if is_unverified else 0.0))
 
     def _on_scale(self, message: Bool) -> None:
         self._scale_verified = message.data
@@ -474,6 +484,7 @@ class RobotView:
             'max_m': _number(message.max_range),
             'sigma_m': _number(math.sqrt(max(0.0, message.variance))),
             'verified': message.variance > 0.0,
+            'close': self._is_close,
             'received_age_s': _number(now_s - self._range_s),
             'age_s': _number((self._clock_ns() - nanoseconds(message.header.stamp)) * 1e-9),
         }

@@ -457,7 +457,7 @@ def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
     # A first reading below the caution distance is felt before alert_node says a word, and again.
     view.changes = {}
     expect(html).to_have_attribute('data-answers', re.compile('CLEAR [^ ]*$'))
-    near = {'m': 1.19, 'max_m': 10.0, 'sigma_m': 0.1, 'received_age_s': 0.0, 'age_s': 0.1}
+    near = {'m': 1.19, 'max_m': 10.0, 'close': True, 'received_age_s': 0.0, 'age_s': 0.1}
     view.changes = {'range': near}
     expect(html).to_have_attribute('data-felt', '[70]')
     expect(page.locator('#word')).to_have_text('Clear')

@@ -12,12 +12,12 @@ const NEAREST_M = 0.3;
 const CLEAR_MS = 3000;
 const BLIND_MS = 1500;
 
-/** Give what to do for a look: kind, pause until the next one, pitch, side. A first reading below
-    the caution distance is felt before alert_node, which waits for the next one, says a word. */
-export function feeling({ state, isKnown, metres, caution, side }) {
+/** Give what to do for a look: kind, pause until the next one, pitch, side. A first reading that
+    asks for caution is felt before alert_node, which waits for the next one, says a word. */
+export function feeling({ state, isKnown, metres, isClose, side }) {
   if (state === 'DISABLED') return { kind: 'blind', pauseMs: BLIND_MS };
   if (!['CLEAR', 'CAUTION', 'STOP'].includes(state)) return { kind: 'blind', pauseMs: BLIND_MS };
-  if (state === 'CLEAR' && !(isKnown && metres < caution)) return { kind: 'clear', pauseMs: CLEAR_MS };
+  if (state === 'CLEAR' && !(isKnown && isClose)) return { kind: 'clear', pauseMs: CLEAR_MS };
   if (!isKnown && state !== 'STOP') return { kind: 'blind', pauseMs: BLIND_MS };
   const near = isKnown ? Math.min(Math.max(metres, NEAREST_M), FARTHEST_M) : NEAREST_M;
   const share = (FARTHEST_M - near) / (FARTHEST_M - NEAREST_M);
@@ -88,7 +88,7 @@ export class Feeler {
       state: look?.state ?? 'CONNECTING',
       isKnown: look?.isKnown ?? false,
       metres: look?.status?.range?.m,
-      caution: look?.thresholds.caution,
+      isClose: look?.status?.range?.close,
       side: sideOfNearest(look?.status?.scan),
     });
   }

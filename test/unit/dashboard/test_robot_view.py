@@ -233,14 +233,21 @@ def test_a_change_of_the_word_is_told_at_once_with_its_own_reason(seen: Seen) ->
     assert seen.words == ['CLEAR', 'STOP', 'BLIND']
 
 
-def test_a_first_reading_below_caution_is_told_at_once(seen: Seen) -> None:
-    for metres in (1.3, 1.2, 1.19, 0.5, 1.3, 1.1):
-        seen.hear('proximity/range', Range(header=STAMP, range=metres, max_range=10.0))
+def test_a_first_reading_that_asks_for_caution_is_told_at_once(seen: Seen) -> None:
+    def hear(metres: float, variance: float = 0.01) -> bool:
+        reading = Range(header=STAMP, range=metres, max_range=10.0, variance=variance)
+        seen.hear('proximity/range', reading)
+        return bool(seen.view.status()['range']['close'])
+
+    closes = [hear(metres) for metres in (1.3, 1.21, 1.19, 0.5, 1.3, 1.1)]
+    assert closes == [False, False, True, True, False, True]
     assert len(seen.words) == 2  # 1.19 and 1.1: each the first one
+    margin_m = seen.view.parameters.value('alert_node', 'unverified_margin_m')
+    assert not hear(1.21 + margin_m, 0.0) and hear(1.19 + margin_m, 0.0)
+    seen.view.parameters.change('alert_node', 'assume_scale_verified', True)
+    assert not hear(1.19 + margin_m, 0.0) and hear(1.19, 0.0)
     seen.view.parameters = ParameterValues()
-    seen.hear('proximity/range', Range(header=STAMP, range=2.0, max_range=10.0))
-    seen.hear('proximity/range', Range(header=STAMP, range=0.2, max_range=10.0))
-    assert len(seen.words) == 2
+    assert not hear(2.0) and not hear(0.2)
 
 
 def test_what_is_remembered_is_in_the_status_with_its_age(seen: Seen) -> None:
