@@ -215,6 +215,7 @@ class RobotView:
         self._number = 0
         self._pictures: deque[Image | CompressedImage] = deque(maxlen=_KEPT_PICTURES)
         self._confidence: Image | None = None
+        self._depth: Image | None = None
         self._near_pixels: deque[Image] = deque(maxlen=_KEPT_PICTURES)
         self._rates = {name: Rate() for name in ('picture', 'depth', 'range', 'stop')}
         self._ages_ms: deque[float] = deque(maxlen=_AGES)
@@ -318,6 +319,7 @@ class RobotView:
     def _on_depth(self, message: Image) -> None:
         now_s = time.monotonic()
         self._rates['depth'].count(now_s)
+        self._depth = message
         stamp_ns = nanoseconds(message.header.stamp)
         self._ages_ms.append((self._clock_ns() - stamp_ns) * 1e-6)
         self._offer(self._picture_of(stamp_ns), message, None)
@@ -363,6 +365,10 @@ class RobotView:
 
     def _on_confidence(self, message: Image) -> None:
         self._confidence = message
+        # It is published after the depth that it belongs to.
+        depth = self._depth
+        if depth is not None and depth.header == message.header:
+            self._offer(self._picture_of(nanoseconds(depth.header.stamp)), depth, None)
 
     def _on_near_pixels(self, message: Image) -> None:
         self._near_pixels.append(message)

@@ -183,8 +183,12 @@ def test_confidence_comes_on_demand_and_only_with_its_own_depth(seen: Seen) -> N
     seen.hear('depth/confidence', depth(metres=0.5))
     seen.hear('depth/image_rect', depth())
     assert set(zlib.decompress(seen.frame()[1]['confidence'])) == {100}
-    seen.hear('depth/image_rect', depth(Header(stamp=Time(sec=NOW_S), frame_id='camera')))
+    later = Header(stamp=Time(sec=NOW_S), frame_id='camera')
+    seen.hear('depth/image_rect', depth(later))
     assert 'confidence' not in seen.frame()[1]
+    # depth_node publishes it after the depth.
+    seen.hear('depth/confidence', depth(later, metres=0.25))
+    assert set(zlib.decompress(seen.frame()[1]['confidence'])) == {50}
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', '16SC1'])
