@@ -209,10 +209,15 @@ def topics_of(make_node: Callable[[], Any]) -> dict[str, str]:
     """Return the topics and types that a node publishes, but those that every node has."""
     running = RunningNode(make_node)
     try:
-        node, name = running.node, running.node.get_name()
-        listed = node.get_publisher_names_and_types_by_node(name, '/')
+        # What others see of it comes a moment later.
+        made = {each.topic_name: each.msg_type for each in running.node.publishers}
+        name = running.node.get_name()
     finally:
         running.close()
     of_every_node = {'/parameter_events', '/rosout', '/diagnostics', '/tf_static'}
     of_every_node.add(f'/{name}/transition_event')
-    return {topic[1:]: kinds[0] for topic, kinds in listed if topic not in of_every_node}
+    return {
+        topic[1:]: f'{kind.__module__.split(".")[0]}/msg/{kind.__name__}'
+        for topic, kind in made.items()
+        if topic not in of_every_node
+    }
