@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import gc
 from typing import Any
 
 from fcrn_depth_ros.ros.lifecycle import SelfStartingNode
@@ -59,6 +60,8 @@ def node() -> Iterator[ScriptedNode]:
     """Give a scripted node."""
     rclpy.init()
     node = ScriptedNode()
+    # The participants of earlier tests: many in one process can lock each other.
+    gc.collect()
     yield node
     node.destroy_node()
     rclpy.shutdown()
