@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .machine import processor
+from .tremble import tremble
 
 _RATE_HZ = 15.0
 _NEIGHBOURS, _STILLS, _REPEATS = 12, 12, 30
@@ -53,23 +54,8 @@ class Readings:
 
 
 def flicker(distances_m: Sequence[float]) -> float:
-    """
-    Return by which share a distance changes from picture to picture, against its own trend.
-
-    Parameters
-    ----------
-    distances_m : sequence of float
-        Positive; one for each picture.
-
-    Returns
-    -------
-    float
-        Mean size of the second difference of the logarithm, halved; NaN for fewer than three.
-
-    """
-    if len(distances_m) < 3:
-        return math.nan
-    return float(np.mean(np.abs(np.diff(np.log(distances_m), 2)))) / 2
+    """Return the mean by which a distance trembles; NaN for fewer than three pictures."""
+    return float(np.mean(tremble(distances_m)))
 
 
 def pictures_until(distances_m: Sequence[float], change: int) -> int:

@@ -38,6 +38,7 @@ from simulation.odometry import beam, BEAM_MAX_M, WheelOdometry
 from simulation.scenarios import numbered_scenario
 
 from .machine import processor
+from .tremble import tremble
 
 _STEP_S, _SPEED_MPS = 0.1, 0.3
 _RATE_HZ = 15.0
@@ -104,24 +105,8 @@ def drive(seed: int, pictures: int) -> tuple[CameraIntrinsics, list[Moment]]:
 
 
 def flicker(distances_m: Sequence[float]) -> float:
-    """
-    Return by which share a distance changes from picture to picture, against its own trend.
-
-    Parameters
-    ----------
-    distances_m : sequence of float
-        Positive; one for each picture.
-
-    Returns
-    -------
-    float
-        Median of the size of the second difference of the logarithm, halved; NaN for fewer
-        than three.
-
-    """
-    if len(distances_m) < 3:
-        return math.nan
-    return float(np.median(np.abs(np.diff(np.log(distances_m), 2)))) / 2
+    """Return the median by which a distance trembles; NaN for fewer than three pictures."""
+    return float(np.median(tremble(distances_m)))
 
 
 def measure(camera: CameraIntrinsics, moments: Sequence[Moment]) -> dict[str, Any]:
