@@ -6,7 +6,7 @@ One binary message to the page: a JSON header, then what it announces.
 
     bytes 0-3   length of the header, little-endian
     header      JSON: what follows, in this order, with the length of each part
-    parts       picture (JPEG), depth (deflated uint16 millimetres, 0 unknown), near (deflated
+    parts       picture (JPEG), depth (deflated uint16 centimetres, 0 unknown), near (deflated
                 bits, one a pixel of the depth), confidence (deflated bytes, 0 to 200; 255 unknown)
 """
 
@@ -22,7 +22,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..camera.depth_encoding import to_millimetres
 from ..errors import ImageFormatError
 
 _WIDEST_PX = 640
@@ -30,6 +29,8 @@ _JPEG_QUALITY = 75
 # Depth is noisy in its last bits: more effort makes it hardly smaller.
 _EFFORT = 1
 _CONFIDENCE_STEPS = 200
+_CM_PER_M = np.float32(100.0)
+_MOST_CM = 65535
 
 
 def pack(header: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
@@ -93,9 +94,17 @@ def jpeg(image_rgb: NDArray[np.uint8]) -> bytes:
     return bytes(data.tobytes())
 
 
-def depth_part(depth_m: NDArray[np.floating[Any]]) -> bytes:
-    """Deflate a depth map as little-endian millimetres, 0 where unknown."""
-    return zlib.compress(to_millimetres(depth_m).astype('<u2').tobytes(), _EFFORT)
+def at_most(width_px: int, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave out rows and columns of a map that is wider; what stays is what was measured."""
+    step = -(-values.shape[1] // width_px)
+    return values[::step, ::step]
+
+
+def depth_part(depth_m: NDArray[np.float32]) -> bytes:
+    """Deflate a depth map as little-endian centimetres, the finest that the page shows."""
+    known = np.isfinite(depth_m) & (depth_m > 0)
+    centimetres = np.clip(np.round(depth_m * _CM_PER_M), 1, _MOST_CM)
+    return zlib.compress(np.where(known, centimetres, 0).astype('<u2').tobytes(), _EFFORT)
 
 
 def near_part(near: NDArray[np.bool_]) -> bytes:

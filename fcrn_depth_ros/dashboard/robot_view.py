@@ -6,13 +6,18 @@ What one robot publishes, while somebody watches it.
 
 The subscriptions exist only while a page is open: what has no subscriber, depth_node does not
 compute. Callbacks run in the executor's thread; `status` and `take_frame` may be called from any.
+
+Each wait of rclpy's executor costs as much as encoding a picture, so few topics end it: the depth,
+the share of near pixels, and what changes rarely. All else is taken when one of these comes, or a
+tenth of a second later. Pictures stay serialized until a page is ready for them.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 import math
 import threading
 import time
@@ -21,11 +26,14 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, String, UInt8
 
-from .frames import confidence_part, depth_part, jpeg, near_part, pack
+from .frames import at_most, confidence_part, depth_part, jpeg, near_part, pack
 from .parameter_values import ParameterValues
 from .remembered import remembered
 from .verdict import Heard, judge, Word
@@ -33,13 +41,19 @@ from ..camera.depth_encoding import from_millimetres
 from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
 from ..errors import FcrnDepthError, ImageFormatError
 from ..ros import quality_of_service as qos
+from ..ros.polled_subscription import PolledSubscription
+from ..ros.stamps import serialized_stamp_ns
 from ..wire.contents import near_mask
 from ..wire.scale_news import SCALE_STATES
 from ..wire.stamps import nanoseconds
 
 _KEPT_PICTURES = 12
+# What ends no wait is taken this often while nothing else comes.
+_POLL_PERIOD_S = 0.1
 # A picture that depth does not come for is shown alone after this time.
 _DEPTH_PATIENCE_S = 0.6
+# So long after a confidence, a depth waits for its own.
+_CONFIDENCE_PATIENCE_S = 0.5
 _RATE_WINDOW_S = 3.0
 _AGES = 30
 _PICTURES: dict[str, type] = {
@@ -48,6 +62,8 @@ _PICTURES: dict[str, type] = {
 }
 # A JPEG of the camera is handed on as it is up to this size.
 _LARGEST_JPEG = 200_000
+# Finer than what networks of this kind give.
+_WIDEST_DEPTH_PX = 320
 
 
 class Rate:
@@ -70,15 +86,43 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Serialized:
+    """A message as it came, and its stamp."""
+
+    message_type: type
+    stamp_ns: int
+    data: bytes
+
+    @classmethod
+    def of(cls, message_type: type, data: bytes) -> Serialized:
+        """Take what a raw subscription has got of a message with a header."""
+        return cls(message_type, serialized_stamp_ns(data), data)
+
+    def is_of(self, other: Serialized) -> bool:
+        """Return whether both are of the same picture."""
+        return self.stamp_ns == other.stamp_ns
+
+    def read(self) -> Any:
+        """Return the message; ImageFormatError where rclpy cannot read it."""
+        try:
+            return deserialize_message(self.data, self.message_type)
+        except Exception as error:  # rclpy: of several kinds
+            raise ImageFormatError(
+                f'{self.message_type.__name__} must be a message that rclpy can read, got '
+                f'{error!r}; see what publishes it'
+            ) from error
+
+
+@dataclass(frozen=True)
 class WaitingFrame:
-    """Messages of one moment, not yet encoded."""
+    """Messages of one moment, not yet read nor encoded."""
 
     number: int
-    picture: Image | CompressedImage | None
-    depth: Image | None
-    color: Image | None
-    confidence: Image | None
-    near: Image | None
+    picture: Serialized | None
+    depth: Serialized | None
+    color: Serialized | None
+    confidence: Serialized | None
+    near: Serialized | None
     clock_ns: Callable[[], int]
 
     def encode(self) -> bytes:
@@ -95,28 +139,44 @@ class WaitingFrame:
         parts: dict[str, bytes] = {}
         newest = self.depth or self.color or self.picture
         assert newest is not None
-        try:
-            if self.picture is not None:
-                parts['picture'] = _picture_jpeg(self.picture)
-            if self.color is not None:
-                parts['color'] = jpeg(image_to_rgb(self.color))
-            if self.depth is not None:
-                depth_m = depth_metres(self.depth)
-                header['depth'] = {'width': depth_m.shape[1], 'height': depth_m.shape[0]}
-                parts['depth'] = depth_part(depth_m)
-                if self.confidence is not None:
-                    confidence = depth_metres(self.confidence)
-                    if confidence.shape == depth_m.shape:
-                        parts['confidence'] = confidence_part(confidence)
-            if self.near is not None:
-                near = near_mask(self.near)
-                header['near'] = {'width': near.shape[1], 'height': near.shape[0]}
-                parts['near'] = near_part(near)
-        except FcrnDepthError as error:
-            header['problem'] = str(error)
-        age_ms = (self.clock_ns() - nanoseconds(newest.header.stamp)) * 1e-6
-        header['age_ms'] = round(age_ms, 1)
+        problems = []
+        for add in (self._add_picture, self._add_depth, self._add_near):
+            # What is wrong with one of them hides no other.
+            try:
+                add(header, parts)
+            except FcrnDepthError as error:
+                problems.append(str(error))
+        if problems:
+            header['problem'] = '; '.join(problems)
+        header['age_ms'] = round((self.clock_ns() - newest.stamp_ns) * 1e-6, 1)
         return pack(header, parts)
+
+    def _add_picture(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
+        if self.picture is not None:
+            parts['picture'] = _picture_jpeg(self.picture.read())
+
+    def _add_depth(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
+        if self.color is not None:
+            parts['color'] = jpeg(image_to_rgb(self.color.read()))
+        if self.depth is None:
+            return
+        depth_m = _map_of(self.depth)
+        header['depth'] = {'width': depth_m.shape[1], 'height': depth_m.shape[0]}
+        parts['depth'] = depth_part(depth_m)
+        if self.confidence is not None:
+            confidence = _map_of(self.confidence)
+            if confidence.shape == depth_m.shape:
+                parts['confidence'] = confidence_part(confidence)
+
+    def _add_near(self, header: dict[str, Any], parts: dict[str, bytes]) -> None:
+        if self.near is not None:
+            near = near_mask(self.near.read())
+            header['near'] = {'width': near.shape[1], 'height': near.shape[0]}
+            parts['near'] = near_part(near)
+
+
+def _map_of(message: Serialized) -> NDArray[np.float32]:
+    return at_most(_WIDEST_DEPTH_PX, depth_metres(message.read()))
 
 
 def depth_metres(message: Image) -> NDArray[np.float32]:
@@ -213,10 +273,12 @@ class RobotView:
         self._lock = threading.Lock()
         self._waiting: WaitingFrame | None = None
         self._number = 0
-        self._pictures: deque[Image | CompressedImage] = deque(maxlen=_KEPT_PICTURES)
-        self._confidence: Image | None = None
-        self._depth: Image | None = None
-        self._near_pixels: deque[Image] = deque(maxlen=_KEPT_PICTURES)
+        self._pictures: deque[Serialized] = deque(maxlen=_KEPT_PICTURES)
+        self._lonely: Serialized | None = None
+        self._confidence: Serialized | None = None
+        self._confidence_s = -math.inf
+        self._depth: Serialized | None = None
+        self._near_pixels: deque[Serialized] = deque(maxlen=_KEPT_PICTURES)
         self._rates = {name: Rate() for name in ('picture', 'depth', 'range', 'stop')}
         self._ages_ms: deque[float] = deque(maxlen=_AGES)
         self._level: int | None = None
@@ -235,49 +297,85 @@ class RobotView:
         self._memory_s = -math.inf
         self._diagnostics: dict[str, tuple[float, DiagnosticStatus]] = {}
         self._subscriptions: dict[str, Any] = {}
+        self._polled: dict[str, PolledSubscription] = {}
         self._picture_topic = ''
         self._wants_confidence = False
         newest = qos.newest_input()
-        for message_type, topic, callback, profile in (
-            # Published before the depth, it is taken before it; each depth finds its own.
-            (Image, 'depth/near', self._on_near_pixels, qos.sensor_input()),
-            (Image, 'depth/image_rect', self._on_depth, newest),
-            (LaserScan, 'depth/scan', self._on_scan, newest),
-            (PointCloud2, 'proximity/memory', self._on_memory, newest),
-            (Float32, 'proximity', self._on_proximity, newest),
-            (Range, 'proximity/range', self._on_range, newest),
-            (Bool, 'proximity/scale_verified', self._on_scale, qos.latched()),
-            (UInt8, 'depth/scale/state', self._on_scale_state, qos.latched()),
-            (String, 'depth/scale', self._on_scale_text, qos.latched()),
-            (Bool, 'stop', self._on_stop, newest),
-            (UInt8, 'alert/level', self._on_level, qos.latched()),
-            (String, 'alert/state', self._on_state, qos.latched()),
+        # depth_node publishes the range before `proximity`, and the near pixels before the depth.
+        self._poll_from('depth/near', Image, self._on_near_pixels, qos.sensor_input(), is_raw=True)
+        for message_type, topic, callback in (
+            (Bool, 'stop', self._on_stop),
+            (LaserScan, 'depth/scan', self._on_scan),
+            (PointCloud2, 'proximity/memory', self._on_memory),
+            (Range, 'proximity/range', self._on_range),
         ):
-            self._subscribe(topic, message_type, callback, profile)
+            self._poll_from(topic, message_type, callback, newest)
+        self._wake_by('depth/image_rect', Image, self._on_depth, newest, is_raw=True)
+        self._wake_by('proximity', Float32, self._on_proximity, newest)
+        for message_type, topic, callback in (
+            (Bool, 'proximity/scale_verified', self._on_scale),
+            (UInt8, 'depth/scale/state', self._on_scale_state),
+            (String, 'depth/scale', self._on_scale_text),
+            (UInt8, 'alert/level', self._on_level),
+            (String, 'alert/state', self._on_state),
+        ):
+            self._wake_by(topic, message_type, callback, qos.latched())
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(_POLL_PERIOD_S, self.poll, clock=steady)
         self.follow_graph()
 
     def close(self) -> None:
         """Unsubscribe from everything."""
-        for subscription in self._subscriptions.values():
-            self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self._node.destroy_timer(self._timer)
+        for topic in [*self._subscriptions, *self._polled]:
+            self._unsubscribe(topic)
 
     def topic(self, name: str) -> str:
         """Return the full name of a topic of this robot."""
         return f'{self.namespace.rstrip("/")}/{name}'
 
-    def _subscribe(
-        self, topic: str, message_type: type, callback: Callable[[Any], None], profile: Any
+    def _wake_by(
+        self,
+        topic: str,
+        message_type: type,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        *,
+        is_raw: bool = False,
     ) -> None:
-        full = topic if topic.startswith('/') else self.topic(topic)
         self._subscriptions[topic] = self._node.create_subscription(
-            message_type, full, callback, profile
+            message_type,
+            self.topic(topic),
+            callback,
+            profile,
+            raw=is_raw,
+            event_callbacks=qos.no_subscription_events(),
+        )
+
+    def _poll_from(
+        self,
+        topic: str,
+        message_type: type,
+        callback: Callable[[Any], None],
+        profile: QoSProfile,
+        *,
+        is_raw: bool = False,
+    ) -> None:
+        self._polled[topic] = PolledSubscription(
+            self._node,
+            message_type,
+            topic if topic.startswith('/') else self.topic(topic),
+            callback,
+            profile,
+            is_raw=is_raw,
+            is_overridable=False,
         )
 
     def _unsubscribe(self, topic: str) -> None:
-        subscription = self._subscriptions.pop(topic, None)
-        if subscription is not None:
-            self._node.destroy_subscription(subscription)
+        if topic in self._polled:
+            self._polled.pop(topic).close()
+        elif topic in self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop(topic))
 
     # Executor thread -----------------------------------------------------------------------
 
@@ -290,7 +388,13 @@ class RobotView:
             self._unsubscribe(self._picture_topic)
             self._pictures.clear()
             self._picture_topic = topic
-            self._subscribe(topic, message_type, self._on_picture, qos.newest_input())
+            self._poll_from(
+                topic,
+                message_type,
+                partial(self._on_picture, message_type),
+                qos.sensor_input(),
+                is_raw=True,
+            )
         wanted = {
             # A relative map is no distance: depth_node publishes its picture only.
             'depth/image_color': self.parameters.is_relative,
@@ -300,53 +404,62 @@ class RobotView:
         callbacks = {'depth/image_color': self._on_color, 'depth/confidence': self._on_confidence}
         for name, is_wanted in wanted.items():
             if is_wanted and name not in self._subscriptions:
-                self._subscribe(name, Image, callbacks[name], qos.newest_input())
+                self._wake_by(name, Image, callbacks[name], qos.newest_input(), is_raw=True)
             elif not is_wanted:
                 self._unsubscribe(name)
 
-    def want_confidence(self) -> None:
-        """Subscribe to the confidence from now on."""
-        self._wants_confidence = True
+    def want_confidence(self, is_wanted: bool) -> None:
+        """Subscribe to the confidence, or cease to."""
+        self._wants_confidence = is_wanted
         self.follow_graph()
 
-    def _on_picture(self, message: Image | CompressedImage) -> None:
-        now_s = time.monotonic()
-        self._rates['picture'].count(now_s)
-        self._pictures.append(message)
-        if self._rates['depth'].age_s(now_s) > _DEPTH_PATIENCE_S:
-            self._offer(message, None, None)
+    def poll(self) -> None:
+        """Take what has come without ending a wait of the executor."""
+        self._timer.reset()
+        for subscription in self._polled.values():
+            subscription.poll()
+        picture, self._lonely = self._lonely, None
+        if picture and self._rates['depth'].age_s(time.monotonic()) > _DEPTH_PATIENCE_S:
+            self._offer(picture, None, None)
 
-    def _on_depth(self, message: Image) -> None:
-        now_s = time.monotonic()
-        self._rates['depth'].count(now_s)
-        self._depth = message
-        stamp_ns = nanoseconds(message.header.stamp)
-        self._ages_ms.append((self._clock_ns() - stamp_ns) * 1e-6)
-        self._offer(self._picture_of(stamp_ns), message, None)
+    def _on_picture(self, message_type: type, data: bytes) -> None:
+        self._rates['picture'].count(time.monotonic())
+        self._lonely = Serialized.of(message_type, data)
+        self._pictures.append(self._lonely)
 
-    def _on_color(self, message: Image) -> None:
+    def _on_depth(self, data: bytes) -> None:
+        depth = self._depth = Serialized.of(Image, data)
+        self._take_seen(depth.stamp_ns)
+        confidence = self._confidence
+        if self._wants_confidence and (confidence is None or not confidence.is_of(depth)):
+            if time.monotonic() - self._confidence_s < _CONFIDENCE_PATIENCE_S:
+                return  # depth_node publishes it after the depth, and each frame is sent once
+        self._offer(self._picture_of(depth), depth, None)
+
+    def _on_color(self, data: bytes) -> None:
+        color = Serialized.of(Image, data)
+        self._take_seen(color.stamp_ns)
+        self._offer(self._picture_of(color), None, color)
+
+    def _take_seen(self, stamp_ns: int) -> None:
         self._rates['depth'].count(time.monotonic())
-        stamp_ns = nanoseconds(message.header.stamp)
         self._ages_ms.append((self._clock_ns() - stamp_ns) * 1e-6)
-        self._offer(self._picture_of(stamp_ns), None, message)
+        self.poll()
 
-    def _picture_of(self, stamp_ns: int) -> Image | CompressedImage | None:
-        for picture in reversed(self._pictures):
-            if nanoseconds(picture.header.stamp) == stamp_ns:
-                return picture
-        return None
+    def _picture_of(self, seen: Serialized) -> Serialized | None:
+        return _of_stamp(self._pictures, seen)
 
     def _offer(
         self,
-        picture: Image | CompressedImage | None,
-        depth: Image | None,
-        color: Image | None,
+        picture: Serialized | None,
+        depth: Serialized | None,
+        color: Serialized | None,
     ) -> None:
         confidence = self._confidence
-        if depth is None or confidence is None or confidence.header != depth.header:
+        if depth is None or confidence is None or not confidence.is_of(depth):
             confidence = None
         seen = depth or color
-        near = next((n for n in self._near_pixels if seen and n.header == seen.header), None)
+        near = _of_stamp(self._near_pixels, seen) if seen is not None else None
         with self._lock:
             self._number += 1
             self._waiting = WaitingFrame(
@@ -363,15 +476,15 @@ class RobotView:
     def _clock_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
 
-    def _on_confidence(self, message: Image) -> None:
-        self._confidence = message
-        # It is published after the depth that it belongs to.
+    def _on_confidence(self, data: bytes) -> None:
+        confidence = self._confidence = Serialized.of(Image, data)
+        self._confidence_s = time.monotonic()
         depth = self._depth
-        if depth is not None and depth.header == message.header:
-            self._offer(self._picture_of(nanoseconds(depth.header.stamp)), depth, None)
+        if depth is not None and depth.is_of(confidence):
+            self._offer(self._picture_of(depth), depth, None)
 
-    def _on_near_pixels(self, message: Image) -> None:
-        self._near_pixels.append(message)
+    def _on_near_pixels(self, data: bytes) -> None:
+        self._near_pixels.append(Serialized.of(Image, data))
 
     def _on_scan(self, message: LaserScan) -> None:
         self._scan, self._scan_s = message, time.monotonic()
@@ -381,6 +494,7 @@ class RobotView:
 
     def _on_proximity(self, message: Float32) -> None:
         self._proximity, self._proximity_s = message.data, time.monotonic()
+        self.poll()
         self._look_at_word()
 
     def _on_range(self, message: Range) -> None:
@@ -422,6 +536,7 @@ class RobotView:
 
     def _on_state(self, message: String) -> None:
         self._state = message.data
+        self.poll()
         # The level comes first, and its reason is this one.
         self._look_at_word()
 
@@ -535,6 +650,10 @@ class RobotView:
                 for name, (received_s, status) in sorted(self._diagnostics.copy().items())
             ],
         }
+
+
+def _of_stamp(messages: Iterable[Serialized], seen: Serialized) -> Serialized | None:
+    return next((message for message in messages if message.is_of(seen)), None)
 
 
 def _level(status: DiagnosticStatus) -> int:

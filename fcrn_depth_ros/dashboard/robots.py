@@ -124,7 +124,9 @@ class Robots:
         self._calls: list[_Call] = []
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_GRAPH_PERIOD_S, self._follow_graph, clock=steady)
-        node.create_timer(_CALL_PERIOD_S, self._look_after_calls, clock=steady)
+        # Runs while a call waits.
+        self._call_timer = node.create_timer(_CALL_PERIOD_S, self._look_after_calls, clock=steady)
+        self._call_timer.cancel()
         node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, qos.signal()
         )
@@ -163,9 +165,9 @@ class Robots:
         recording = self._recordings.get(robot)
         return None if recording is None else recording.status()
 
-    def want_confidence(self, robot: str) -> None:
-        """Show the confidence of the depth, where the network gives one."""
-        self._post(self._want_confidence, robot)
+    def want_confidence(self, robot: str, is_wanted: bool) -> None:
+        """Show the confidence of the depth, where the network gives one, or cease to."""
+        self._post(self._want_confidence, robot, is_wanted)
 
     def post(self, work: Callable[..., None], *arguments: Any) -> None:
         """Let the executor's thread do something; it must not raise."""
@@ -256,10 +258,10 @@ class Robots:
                 # It has ended by itself; what it says is shown until the next one.
                 recording.close()
 
-    def _want_confidence(self, robot: str) -> None:
+    def _want_confidence(self, robot: str, is_wanted: bool) -> None:
         view = self.views.get(robot)
         if view is not None:
-            view.want_confidence()
+            view.want_confidence(is_wanted)
 
     def _follow_graph(self) -> None:
         now_s = time.monotonic()
@@ -390,6 +392,7 @@ class Robots:
         if client is None:
             client = self._clients[name] = self._node.create_client(service_type, name)
         self._calls.append(_Call(client, request, answered, failed, time.monotonic()))
+        self._call_timer.reset()
         self._look_after_calls()
 
     def _look_after_calls(self) -> None:
@@ -408,6 +411,8 @@ class Robots:
                 self._calls.remove(call)
                 call.client.remove_pending_request(call.future)
                 call.failed(f'{call.client.srv_name} did not answer in {_ANSWER_LIMIT_S:g} s')
+        if not self._calls:
+            self._call_timer.cancel()
 
     def _on_response(self, call: _Call, future: Any) -> None:
         if call not in self._calls:

@@ -20,6 +20,7 @@ from pathlib import Path
 import ssl
 import threading
 import time
+import traceback
 from typing import Any
 
 from aiohttp import web, WSCloseCode, WSMsgType
@@ -63,6 +64,7 @@ class Client:
     wakes: asyncio.Event = field(default_factory=asyncio.Event)
     frames_underway: int = 0
     parameters_version: tuple[str, int] = ('', -1)
+    wants_confidence: bool = False
     mistakes: int = 0
     phone: Phone | None = None
 
@@ -318,8 +320,7 @@ class DashboardServer:
         finally:
             self._clients.discard(client)
             sender.cancel()
-            if client.robot:
-                self._robots.unwatch(client.robot)
+            self._unwatch(client)
             if client.phone is not None:
                 self._robots.post(client.phone.close)
         return socket
@@ -368,9 +369,11 @@ class DashboardServer:
         if kind == 'watch':
             return self._watch(client, said.get('robot'))
         if kind == 'confidence':
-            if client.robot:
-                self._robots.want_confidence(client.robot)
-            return bool(client.robot)
+            if not client.robot or not isinstance(said.get('on'), bool):
+                return False
+            client.wants_confidence = said['on']
+            self._follow_confidence(client.robot)
+            return True
         if kind in ('set', 'call', 'phone', 'record'):
             return self._take_request(client, kind, said)
         return False
@@ -379,8 +382,7 @@ class DashboardServer:
         if robot not in self._robots.names or not isinstance(robot, str):
             return False
         if robot != client.robot:
-            if client.robot:
-                self._robots.unwatch(client.robot)
+            self._unwatch(client)
             client.robot = robot
             client.frames_underway = 0
             client.parameters_version = ('', -1)
@@ -389,6 +391,18 @@ class DashboardServer:
                 self._frame_waits[robot] = asyncio.Event()
                 self._pumps[robot] = asyncio.create_task(self._pump(robot))
         return True
+
+    def _unwatch(self, client: Client) -> None:
+        if client.robot:
+            left, client.robot = client.robot, ''
+            if client.wants_confidence:
+                client.wants_confidence = False
+                self._follow_confidence(left)
+            self._robots.unwatch(left)
+
+    def _follow_confidence(self, robot: str) -> None:
+        watching = (client for client in self._clients if client.robot == robot)
+        self._robots.want_confidence(robot, any(client.wants_confidence for client in watching))
 
     def _take_request(self, client: Client, kind: str, said: Mapping[str, Any]) -> bool:
         number = said.get('id')
@@ -406,6 +420,10 @@ class DashboardServer:
             name = said.get('name')
             if not isinstance(name, str) or not Phone.is_name(name) or client.phone is not None:
                 return False
+            if any(c.phone is not None and c.phone.namespace == f'/{name}' for c in self._clients):
+                # Two cameras in one namespace would be one that jumps.
+                reply(Answer(False, f'another page sends pictures as /{name}; stop it there'))
+                return True
             client.phone = self._make_phone(name)
             reply(Answer(True, client.phone.namespace))
             return True
@@ -457,7 +475,13 @@ class DashboardServer:
             frame = view.take_frame()
             if frame is None:
                 continue
-            data = await self._loop.run_in_executor(self._encoder, frame.encode)
+            try:
+                data = await self._loop.run_in_executor(self._encoder, frame.encode)
+            except Exception:
+                # It must not be the last frame; the page tells how old the one before is.
+                traceback.print_exc()
+                await asyncio.sleep(_SLOW_PERIOD_S)
+                continue
             for client in ready:
                 if client.robot == robot and 'frame' not in client.outbox:
                     client.frames_underway += 1

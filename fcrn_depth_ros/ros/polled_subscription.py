@@ -35,7 +35,11 @@ class PolledSubscription:
     on_message : callable
         Called by `poll` with each message.
     profile : rclpy.qos.QoSProfile
-        Overridable, as that of every topic.
+        Of the subscription.
+    is_raw : bool
+        Hand messages over as they came, serialized; most of them may not be needed.
+    is_overridable : bool
+        Let the user override the profile, as that of every topic of a fixed name.
 
     """
 
@@ -46,23 +50,27 @@ class PolledSubscription:
         topic: str,
         on_message: Callable[[Any], None],
         profile: QoSProfile,
+        *,
+        is_raw: bool = False,
+        is_overridable: bool = True,
     ) -> None:
-        self._node, self._on_message = node, on_message
+        self._node, self._on_message, self._is_raw = node, on_message, is_raw
         self._subscription: Any = node.create_subscription(
             message_type,
             topic,
             on_message,
             profile,
             callback_group=_NeverDue(),
-            qos_overriding_options=qos.overridable(),
+            qos_overriding_options=qos.overridable() if is_overridable else None,
+            event_callbacks=qos.no_subscription_events(),
         )
 
     def poll(self) -> None:
         """Take what has arrived; to be called by the thread of the executor."""
-        subscription = self._subscription
+        subscription, is_raw = self._subscription, self._is_raw
         try:
             with subscription.handle:
-                while taken := subscription.handle.take_message(subscription.msg_type, False):
+                while taken := subscription.handle.take_message(subscription.msg_type, is_raw):
                     self._on_message(taken[0])
         except Exception as error:
             # What nobody should send, such as a frame_id that is no text.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions, QoSPolicyKind
 
@@ -30,6 +30,11 @@ def no_events() -> PublisherEventCallbacks:
     two for each publisher that is half of what an idle node costs.
     """
     return PublisherEventCallbacks(use_default_callbacks=False)
+
+
+def no_subscription_events() -> SubscriptionEventCallbacks:
+    """Leave out those of a subscription: what asks for best effort is refused by nobody."""
+    return SubscriptionEventCallbacks(use_default_callbacks=False)
 
 
 def _keep_last(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 import time
 
 from fcrn_depth_ros.ros import quality_of_service as qos
@@ -14,6 +14,7 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import deserialize_message
 from std_msgs.msg import String
 
 PATIENCE_S = 20.0
@@ -28,7 +29,7 @@ def node() -> Iterator[Node]:
     rclpy.shutdown()
 
 
-def poll_until(subscription: PolledSubscription, heard: list[str], count: int) -> None:
+def poll_until(subscription: PolledSubscription, heard: Sized, count: int) -> None:
     deadline_s = time.monotonic() + PATIENCE_S
     while len(heard) < count and time.monotonic() < deadline_s:
         subscription.poll()
@@ -55,6 +56,20 @@ def test_messages_wait_for_the_poll(node: Node) -> None:
     executor.shutdown()
     subscription.close()
     assert node.count_subscribers('/somewhere/words') == 0
+
+
+def test_raw_messages_come_as_they_are_on_the_wire(node: Node) -> None:
+    heard: list[bytes] = []
+    subscription = PolledSubscription(
+        node, String, 'words', heard.append, qos.signal(), is_raw=True, is_overridable=False
+    )
+    publisher = node.create_publisher(String, 'words', qos.signal())
+    publisher.publish(String(data='first'))
+    poll_until(subscription, heard, 1)
+    assert deserialize_message(heard[0], String) == String(data='first')
+    assert not [
+        n for n in node.get_parameters_by_prefix('') if n.startswith('qos_overrides./some')
+    ]
 
 
 def test_a_callback_that_fails_neither_ends_the_caller_nor_the_next_message(node: Node) -> None:

@@ -8,9 +8,11 @@ from fcrn_depth_ros.camera.image_messages import image_to_rgb
 from fcrn_depth_ros.errors import FrameError
 from fcrn_depth_ros.ros.camera_frames import ArrivedImage, read_frame
 from fcrn_depth_ros.ros.messages import image_message
-from fcrn_depth_ros.ros.stamps import nanoseconds, time_message
+from fcrn_depth_ros.ros.stamps import nanoseconds, serialized_stamp_ns, time_message
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 
@@ -31,6 +33,14 @@ def test_a_stamp_survives_the_way_to_nanoseconds_and_back(
     stamp = Time(sec=sec, nanosec=nanosec)
     assert nanoseconds(stamp) == stamp_ns
     assert time_message(stamp_ns) == stamp
+    message = Image(header=Header(stamp=stamp, frame_id='camera'))
+    assert serialized_stamp_ns(serialize_message(message)) == stamp_ns
+
+
+def test_a_stamp_from_a_machine_of_the_other_byte_order() -> None:
+    data = bytes([0, 0, 0, 0]) + (-1).to_bytes(4, 'big', signed=True) + (7).to_bytes(4, 'big')
+    assert serialized_stamp_ns(data) == -999_999_993
+    assert serialized_stamp_ns(data[:-1]) == 0
 
 
 @pytest.mark.parametrize(

@@ -196,9 +196,9 @@ class FakeRobots:
         """Keep who is not watched any more."""
         self.watched.remove(robot)
 
-    def want_confidence(self, robot: str) -> None:
+    def want_confidence(self, robot: str, is_wanted: bool) -> None:
         """Keep the request."""
-        self.asked.append(('confidence', robot))
+        self.asked.append(('confidence', robot, is_wanted))
 
     def record(self, robot: str, on: bool) -> Future[Answer]:
         """Keep the request, and let the status tell of it."""

@@ -3,7 +3,7 @@
 
 // What each node says of itself, and every key of it.
 
-import { entry, span, text } from './text.js';
+import { entry, NODES_SPEAK, span, text } from './text.js';
 
 const OLD_S = 3;
 
@@ -64,7 +64,7 @@ export class Diagnostics {
     message.className = 'message';
     summary.append(level, title, message);
     const table = document.createElement('table');
-    table.lang = message.lang = 'en';
+    table.lang = message.lang = NODES_SPEAK;
     const body = table.createTBody();
     details.append(summary, table);
     return { details, level, message, body };

@@ -8,7 +8,7 @@ async function inflate(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Read a frame: header, and of its parts `picture` and `color` (bitmaps), `depth` (millimetres),
+/** Read a frame: header, and of its parts `picture` and `color` (bitmaps), `depth` (centimetres),
     `near` (bits) and `confidence` (0 to 200, 255 unknown). */
 export async function readFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);

@@ -10,11 +10,10 @@ import { readFrame } from './frame.js';
 import { Parameters } from './parameters.js';
 import { Phone } from './phone.js';
 import { Pictures } from './pictures.js';
-import { decimal, distance, fillIn, percent, span, text, word } from './text.js';
+import { decimal, distance, fillIn, NODES_SPEAK, percent, put, span, text, word } from './text.js';
 
 const PICTURE_OLD_S = 1;
 const TICK_MS = 200;
-const NODES_SPEAK = 'en';
 const BEHIND_DIALOG_MS = 400; // between pictures that are hardly seen: a phone has enough to do
 
 fillIn();
@@ -64,7 +63,7 @@ connection.addEventListener('robots', ({ detail }) => {
   }
   if (wanted && robots.includes(wanted)) { choose(wanted); wanted = ''; }
   else if (robots.length && !robots.includes(robot)) choose(robots[0]);
-  else if (robots.includes(robot) && status?.robot !== robot) connection.watch(robot);
+  else if (robots.includes(robot) && status?.robot !== robot) watch();
 });
 
 connection.addEventListener('status', ({ detail }) => {
@@ -103,6 +102,8 @@ connection.addEventListener('frame', ({ detail }) => {
         console.warn('a frame could not be shown', error);
       }
     }
+    // What nobody looks at need not be encoded.
+    if (document.hidden) await new Promise((resolve) => { document.addEventListener('visibilitychange', resolve, { once: true }); });
     if (phone.isOpen) await new Promise((resolve) => { setTimeout(resolve, BEHIND_DIALOG_MS); });
     connection.send({ type: 'shown' });
   });
@@ -127,12 +128,6 @@ function verdict() {
   if (!robots.length) return ['NO_ROBOT', text('noRobotReason')];
   if (!status?.word || status.robot !== robot) return ['CONNECTING', text('connecting')];
   return [status.word, status.reason, true];
-}
-
-function put(id, value, isOfNode = false) {
-  const element = byId(id);
-  if (element.textContent !== value) element.textContent = value;
-  if (isOfNode) element.lang = NODES_SPEAK; else element.removeAttribute('lang');
 }
 
 function announce(state, reason, isOfNode) {
@@ -210,8 +205,14 @@ function choose(name) {
   robot = name;
   byId('robot').value = name;
   status = null;
+  showMuted(false); // of the one before; no topic tells
   for (const part of [pictures, history, diagnostics, parameters]) part.forget();
-  connection.watch(name);
+  watch();
+}
+
+function watch() {
+  connection.watch(robot);
+  if (pictures.showsConfidence) askForConfidence();
 }
 byId('robot').addEventListener('change', ({ currentTarget }) => choose(currentTarget.value));
 
@@ -249,13 +250,18 @@ byId('enable').addEventListener('click', async () => {
 });
 byId('mute').addEventListener('click', async () => {
   if (!await call('mute', !isMuted)) return;
-  isMuted = !isMuted;
-  byId('mute').textContent = text(isMuted ? 'unmute' : 'mute');
+  showMuted(!isMuted);
 });
+function showMuted(isNow) {
+  isMuted = isNow;
+  put('mute', text(isMuted ? 'unmute' : 'mute'));
+}
 
 byId('record').addEventListener('click', () => ask({ type: 'record', on: !status?.recording?.on }));
 
-document.addEventListener('wantsConfidence', () => connection.send({ type: 'confidence' }));
+connection.addEventListener('open', () => { if (robot && pictures.showsConfidence) askForConfidence(); });
+function askForConfidence() { connection.send({ type: 'confidence', on: pictures.showsConfidence }); }
+document.addEventListener('wantsConfidence', askForConfidence);
 
 // ---- How it looks -----------------------------------------------------------------------------
 

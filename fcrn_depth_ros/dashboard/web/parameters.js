@@ -4,7 +4,7 @@
 // Sliders, switches and choices for the parameters of both nodes. What is shown is what the node
 // has reported; a refusal is shown in the node's own words, and the old value comes back.
 
-import { text } from './text.js';
+import { NODES_SPEAK, text } from './text.js';
 
 const ESSENTIALS = [
   'stop_distance_m', 'release_distance_m', 'caution_distance_m', 'latch', 'near_distance_m', 'near_threshold',
@@ -33,7 +33,7 @@ class Row {
     this.#says = make('p', { className: 'says', id: `${id}-says` });
     this.#says.setAttribute('role', 'status');
     const label = make('label', { htmlFor: id }, parameter.name);
-    const meaning = make('p', { className: 'meaning', id: `${id}-meaning`, lang: 'en' },
+    const meaning = make('p', { className: 'meaning', id: `${id}-meaning`, lang: NODES_SPEAK },
       parameter.description);
     this.#field = this.#makeField(id, parameter);
     this.#field.setAttribute('aria-describedby', `${id}-meaning ${id}-says`);

@@ -4,9 +4,11 @@
 // Camera picture with what counts as near, depth in fixed colours, and the distance under a cross
 // that both pictures share.
 
-import { distance, percent, span, text, word } from './text.js';
+import { distance, percent, put, span, text, word } from './text.js';
 
 const TICKS = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 50];
+
+const CM_PER_M = 100;
 
 const kept = new Map();
 
@@ -63,7 +65,7 @@ export class Pictures {
     this.#depth.addEventListener('keydown', (event) => this.#key(event));
     document.getElementById('layer').addEventListener('click', ({ currentTarget }) => {
       this.#showsConfidence = !this.#showsConfidence;
-      if (this.#showsConfidence) document.dispatchEvent(new Event('wantsConfidence'));
+      document.dispatchEvent(new Event('wantsConfidence'));
       currentTarget.setAttribute('aria-pressed', this.#showsConfidence);
       this.#draw();
     });
@@ -122,6 +124,7 @@ export class Pictures {
     } else {
       this.#frame.size = frame.header.depth;
     }
+    put('frame-problem', frame.header.problem ?? '', true);
     const hasNear = Boolean(frame.near);
     const legend = document.getElementById('near-legend');
     legend.textContent = text(hasNear ? 'nearLegend' : 'nearUnknown');
@@ -131,9 +134,12 @@ export class Pictures {
 
   forget() {
     this.#frame = null;
+    put('frame-problem', '', true);
     this.#pictureAt = this.#depthAt = -Infinity;
     this.#draw();
   }
+
+  get showsConfidence() { return this.#showsConfidence; }
 
   /** Seconds since the newest picture was taken. */
   get pictureAge() { return (performance.now() - this.#pictureAt) / 1000; }
@@ -221,7 +227,7 @@ export class Pictures {
     const confidence = this.#showsConfidence ? frame.confidence : null;
     const scale = 255 / (this.#max - this.#min);
     for (let i = 0; i < width * height; i++) {
-      const metres = frame.depth[i] / 1000;
+      const metres = frame.depth[i] / CM_PER_M;
       let known = metres > 0;
       let index = Math.round((metres - this.#min) * scale);
       if (confidence) { known = confidence[i] !== 255; index = 255 - confidence[i] * 1.275; }
@@ -283,8 +289,8 @@ export class Pictures {
     if (this.#cross && frame?.depth) {
       const { width, height } = frame.size;
       const at = Math.floor(this.#cross.y * height) * width + Math.floor(this.#cross.x * width);
-      const millimetres = frame.depth[at];
-      says = distance(millimetres ? millimetres / 1000 : null);
+      const centimetres = frame.depth[at];
+      says = distance(centimetres ? centimetres / CM_PER_M : null);
       if (frame.confidence && frame.confidence[at] !== 255) {
         says = text('readoutConfidence', { distance: says, confidence: percent(frame.confidence[at] / 200) });
       }

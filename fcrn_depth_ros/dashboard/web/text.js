@@ -19,6 +19,16 @@ export const word = (state) => texts.words[state] ?? state;
 /** Give one of a list of texts. */
 export const entry = (key, index) => texts[key][index] ?? String(index);
 
+/** Of what nodes say. */
+export const NODES_SPEAK = 'en';
+
+/** Write into an element; what a node says is marked as such for screen readers. */
+export function put(id, value, isOfNode = false) {
+  const element = document.getElementById(id);
+  if (element.textContent !== value) element.textContent = value;
+  if (isOfNode) element.lang = NODES_SPEAK; else element.removeAttribute('lang');
+}
+
 /** Write the texts into the page. */
 export function fillIn(root = document) {
   for (const element of root.querySelectorAll('[data-text]')) {

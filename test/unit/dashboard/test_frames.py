@@ -24,10 +24,12 @@ def test_header_and_parts_come_back() -> None:
     assert data[4 + length :] == b'xyz'
 
 
-def test_depth_is_millimetres_and_unknown_is_zero() -> None:
-    depth_m = np.array([[1.2345, np.nan], [np.inf, -1.0], [70.0, 0.0004]], np.float32)
-    millimetres = np.frombuffer(zlib.decompress(depth_part(depth_m)), '<u2')
-    assert millimetres.tolist() == [1234, 0, 0, 0, 0, 0]
+def test_depth_is_centimetres_and_only_unknown_is_zero() -> None:
+    depth_m = np.array(
+        [[1.236, np.nan], [np.inf, -1.0], [700.0, 0.0004], [0.0, 1.234]], np.float32
+    )
+    centimetres = np.frombuffer(zlib.decompress(depth_part(depth_m)), '<u2')
+    assert centimetres.tolist() == [124, 0, 0, 0, 65535, 1, 0, 123]
 
 
 def test_near_is_one_bit_a_pixel() -> None:

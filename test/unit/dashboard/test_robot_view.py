@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
 import json
 import math
 from typing import Any
@@ -19,6 +21,7 @@ from fcrn_depth_ros.ros.memory_points import memory_points_message
 from fcrn_depth_ros.ros.messages import depth_image_message, image_message
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, LaserScan, PointCloud2, Range
 from std_msgs.msg import Bool, Float32, Header, String, UInt8
 
@@ -26,20 +29,79 @@ NOW_S = 100
 STAMP = Header(stamp=Time(sec=NOW_S - 1), frame_id='camera')
 
 
+@dataclass
+class FakeSubscription:
+    """Calls back at once, or keeps what comes until it is polled."""
+
+    msg_type: type
+    topic_name: str
+    callback: Any
+    is_raw: bool
+    callback_group: Any
+    waiting: deque[Any] = field(default_factory=deque)
+
+    @property
+    def handle(self) -> Handle:
+        return Handle(self)
+
+    def hear(self, message: Any) -> None:
+        if self.callback_group is not None:
+            self.waiting.append(message)
+        else:
+            self.callback(serialize_message(message) if self.is_raw else message)
+
+
+class Handle:
+    """What rclpy takes messages from."""
+
+    def __init__(self, subscription: FakeSubscription) -> None:
+        self._waiting = subscription.waiting
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def take_message(self, kind: type, is_raw: bool) -> Any:
+        if not self._waiting:
+            return None
+        message = self._waiting.popleft()
+        return (serialize_message(message) if is_raw else message), {}
+
+
 class FakeNode:
     """Keeps the subscriptions."""
 
     def __init__(self) -> None:
-        self.callbacks: dict[str, Any] = {}
+        self.subscriptions: dict[str, FakeSubscription] = {}
+        self.timers = 0
         self.nanoseconds = NOW_S * 10**9
         self.read: list[tuple[str, list[str]]] = [('/camera/rgb', ['sensor_msgs/msg/Image'])]
 
-    def create_subscription(self, kind: type, topic: str, callback: Any, profile: Any) -> str:
-        self.callbacks[topic] = callback
-        return topic
+    def create_subscription(
+        self, kind: type, topic: str, callback: Any, profile: Any, **options: Any
+    ) -> FakeSubscription:
+        self.subscriptions[topic] = FakeSubscription(
+            kind, topic, callback, options.get('raw', False), options.get('callback_group')
+        )
+        return self.subscriptions[topic]
 
-    def destroy_subscription(self, topic: str) -> None:
-        del self.callbacks[topic]
+    def destroy_subscription(self, subscription: FakeSubscription) -> None:
+        del self.subscriptions[subscription.topic_name]
+
+    def create_timer(self, period_s: float, callback: Any, clock: Any) -> FakeNode:
+        self.timers += 1
+        return self
+
+    def destroy_timer(self, timer: FakeNode) -> None:
+        self.timers -= 1
+
+    def reset(self) -> None:
+        pass
+
+    def get_logger(self) -> Any:
+        raise AssertionError('no subscription may fail')
 
     def get_subscriber_names_and_types_by_node(self, node: str, namespace: str) -> Any:
         if not self.read:
@@ -51,6 +113,10 @@ class FakeNode:
 
     def now(self) -> FakeNode:
         return self
+
+
+def full(topic: str) -> str:
+    return topic if topic.startswith('/') else f'/robot/{topic}'
 
 
 class Seen:
@@ -70,8 +136,14 @@ class Seen:
         self.words.append(self.view.status()['word'])
 
     def hear(self, topic: str, message: Any) -> None:
-        name = topic if topic.startswith('/') else f'/robot/{topic}'
-        self.node.callbacks[name](message)
+        subscription = self.node.subscriptions[full(topic)]
+        subscription.hear(message)
+        if subscription.callback_group is not None:
+            self.view.poll()
+
+    def send(self, topic: str, message: Any) -> None:
+        """Let a message come that nobody has polled yet."""
+        self.node.subscriptions[full(topic)].hear(message)
 
     def frame(self) -> tuple[dict[str, Any], dict[str, bytes]]:
         waiting = self.view.take_frame()
@@ -108,7 +180,7 @@ def test_a_depth_goes_out_with_the_picture_of_its_stamp(seen: Seen, encoding: st
     assert header['depth'] == {'width': 16, 'height': 12}
     assert header['age_ms'] == 1000.0
     assert parts['picture'][:2] == b'\xff\xd8'
-    assert np.frombuffer(zlib.decompress(parts['depth']), '<u2').tolist() == [800] * 192
+    assert np.frombuffer(zlib.decompress(parts['depth']), '<u2').tolist() == [80] * 192
     assert 'near' not in parts
     assert seen.view.take_frame() is None
 
@@ -153,7 +225,7 @@ def test_a_picture_that_no_depth_comes_for_is_shown_alone(seen: Seen) -> None:
 def test_a_compressed_picture_is_handed_on_as_it_is(seen: Seen) -> None:
     seen.node.read = [('/robot/image/compressed', ['sensor_msgs/msg/CompressedImage'])]
     seen.view.follow_graph()
-    assert '/camera/rgb' not in seen.node.callbacks
+    assert '/camera/rgb' not in seen.node.subscriptions
     data = b'\xff\xd8 as it came'
     seen.hear('image/compressed', CompressedImage(header=STAMP, format='jpeg', data=data))
     assert seen.frame()[1]['picture'] == data
@@ -162,11 +234,11 @@ def test_a_compressed_picture_is_handed_on_as_it_is(seen: Seen) -> None:
 def test_a_depth_node_that_has_gone_leaves_the_subscription(seen: Seen) -> None:
     seen.node.read = []
     seen.view.follow_graph()
-    assert '/camera/rgb' in seen.node.callbacks
+    assert '/camera/rgb' in seen.node.subscriptions
 
 
 def test_a_relative_map_is_shown_as_its_picture_without_metres(seen: Seen) -> None:
-    assert '/robot/depth/image_color' not in seen.node.callbacks
+    assert '/robot/depth/image_color' not in seen.node.subscriptions
     seen.view.parameters.change('depth_node', 'proximity_mode', 'relative')
     seen.view.follow_graph()
     seen.hear('depth/image_color', picture())
@@ -174,21 +246,24 @@ def test_a_relative_map_is_shown_as_its_picture_without_metres(seen: Seen) -> No
     assert list(parts) == ['color'] and 'depth' not in header
     seen.view.parameters.change('depth_node', 'proximity_mode', 'metric')
     seen.view.follow_graph()
-    assert '/robot/depth/image_color' not in seen.node.callbacks
+    assert '/robot/depth/image_color' not in seen.node.subscriptions
 
 
 def test_confidence_comes_on_demand_and_only_with_its_own_depth(seen: Seen) -> None:
-    assert '/robot/depth/confidence' not in seen.node.callbacks
-    seen.view.want_confidence()
+    assert '/robot/depth/confidence' not in seen.node.subscriptions
+    seen.view.want_confidence(True)
     seen.hear('depth/confidence', depth(metres=0.5))
     seen.hear('depth/image_rect', depth())
     assert set(zlib.decompress(seen.frame()[1]['confidence'])) == {100}
     later = Header(stamp=Time(sec=NOW_S), frame_id='camera')
     seen.hear('depth/image_rect', depth(later))
-    assert 'confidence' not in seen.frame()[1]
-    # depth_node publishes it after the depth.
+    # depth_node publishes it after the depth, which waits for it while it comes at all.
+    assert seen.view.take_frame() is None
     seen.hear('depth/confidence', depth(later, metres=0.25))
     assert set(zlib.decompress(seen.frame()[1]['confidence'])) == {50}
+    seen.view._confidence_s -= 0.6
+    seen.hear('depth/image_rect', depth(Header(stamp=Time(sec=NOW_S + 1), frame_id='camera')))
+    assert 'confidence' not in seen.frame()[1]
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', '16SC1'])
@@ -268,4 +343,82 @@ def test_what_is_remembered_is_in_the_status_with_its_age(seen: Seen) -> None:
 
 def test_closing_leaves_no_subscription(seen: Seen) -> None:
     seen.view.close()
-    assert not seen.node.callbacks
+    assert not seen.node.subscriptions and not seen.node.timers
+
+
+def test_few_topics_end_a_wait_of_the_executor(seen: Seen) -> None:
+    seen.view.want_confidence(True)
+    found = seen.node.subscriptions
+    waking = {topic for topic, held in found.items() if held.callback_group is None}
+    each_frame = {'depth/image_rect', 'depth/confidence', 'proximity'}
+    seldom = {
+        'proximity/scale_verified',
+        'depth/scale',
+        'depth/scale/state',
+        'alert/level',
+        'alert/state',
+    }
+    assert waking == {full(topic) for topic in each_frame | seldom}
+    assert not any(
+        held.callback_group.can_execute(held) for held in found.values() if held.callback_group
+    )
+
+
+def test_what_was_not_polled_is_taken_with_the_next_that_wakes(seen: Seen) -> None:
+    seen.send('stop', Bool(data=False))
+    seen.send('/camera/rgb', picture())
+    seen.send('depth/near', near())
+    seen.send('proximity/range', Range(header=STAMP, range=0.8, max_range=10.0, variance=0.01))
+    assert seen.view.status()['range'] is None
+    seen.hear('alert/level', UInt8(data=0))
+    seen.hear('proximity', Float32(data=0.1))
+    # A reading below the caution distance and the state: both told with all that had come.
+    assert seen.words == ['CLEAR', 'CLEAR']
+    assert seen.view.status()['range']['close'] is True
+    seen.hear('depth/image_rect', depth())
+    assert set(seen.frame()[1]) == {'picture', 'depth', 'near'}
+
+
+def test_a_picture_that_cannot_be_read_hides_no_depth(seen: Seen) -> None:
+    message = picture()
+    message.encoding = 'what'
+    seen.hear('/camera/rgb', message)
+    seen.hear('depth/near', picture())
+    seen.hear('depth/image_rect', depth())
+    header, parts = seen.frame()
+    assert list(parts) == ['depth']
+    assert "'what'" in header['problem'] and 'depth/near must be mono8' in header['problem']
+
+
+def test_a_message_that_is_none_is_named(seen: Seen) -> None:
+    stamped = serialize_message(depth())[:12]
+    seen.node.subscriptions[full('depth/image_rect')].callback(stamped)
+    assert 'Image must be a message that rclpy can read' in seen.frame()[0]['problem']
+
+
+@pytest.mark.parametrize(('width', 'expected'), [(320, 320), (321, 161), (1280, 320)])
+def test_a_large_depth_goes_out_thinned(seen: Seen, width: int, expected: int) -> None:
+    depth_m = np.full((4, width), 2.0, np.float32)
+    depth_m[:, -1] = np.nan
+    seen.view.want_confidence(True)
+    seen.hear('depth/image_rect', depth_image_message(STAMP, depth_m, '32FC1'))
+    seen.hear('depth/confidence', depth_image_message(STAMP, depth_m / 4, '32FC1'))
+    header, parts = seen.frame()
+    assert header['depth']['width'] == expected
+    centimetres = np.frombuffer(zlib.decompress(parts['depth']), '<u2')
+    assert centimetres.size == len(zlib.decompress(parts['confidence']))
+    assert set(centimetres.tolist()) <= {200, 0} and centimetres[0] == 200
+
+
+def test_each_depth_is_offered_once_while_its_confidence_comes(seen: Seen) -> None:
+    seen.view.want_confidence(True)
+    stamps = [Header(stamp=Time(sec=NOW_S, nanosec=i), frame_id='camera') for i in range(3)]
+    for stamp in stamps:
+        seen.hear('depth/image_rect', depth(stamp))
+        seen.hear('depth/confidence', depth(stamp, metres=0.5))
+    assert seen.offered == 4  # the first depth could not know that one would come
+    assert 'confidence' in seen.frame()[1]
+    seen.view.want_confidence(False)
+    assert full('depth/confidence') not in seen.node.subscriptions
+    seen.hear('depth/image_rect', depth())
+    assert 'confidence' not in seen.frame()[1]

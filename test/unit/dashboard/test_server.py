@@ -32,6 +32,16 @@ def no_phone(name: str) -> Any:
     return None
 
 
+class FakePhone:
+    """A phone that has been let in."""
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    def close(self) -> None:
+        pass
+
+
 class Served:
     """A running server and what it was asked."""
 
@@ -263,6 +273,54 @@ def test_a_client_that_never_reads_holds_nobody_up(served: Served) -> None:
     assert served.run(script) == 20
 
 
+def test_a_frame_that_cannot_be_encoded_is_not_the_last_one(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    view = served.robots.views['/']
+    take_frame = view.take_frame
+
+    class Bad:
+        def encode(self) -> bytes:
+            view.take_frame = take_frame
+            raise ValueError('of nobody expected')
+
+    async def script(session: aiohttp.ClientSession) -> int:
+        async with served.connect(session) as socket:
+            await socket.send_json({'type': 'watch', 'robot': '/'})
+            await message(socket, 'parameters')
+            view.take_frame = Bad
+            served.robots.next_frame()
+            await asyncio.sleep(0.2)
+            served.robots.next_frame()
+            return number_of(await message(socket, 'frame'))
+
+    assert served.run(script) == 2
+    assert 'of nobody expected' in capsys.readouterr().err
+
+
+def test_confidence_is_wanted_while_one_page_shows_it(served: Served) -> None:
+    async def ask(socket: aiohttp.ClientWebSocketResponse, is_on: object) -> None:
+        await socket.send_json({'type': 'confidence', 'on': is_on})
+        # An answer comes after what was sent before it.
+        await socket.send_json({'type': 'call', 'id': 1, 'service': 'reset'})
+        await message(socket, 'answer')
+
+    async def script(session: aiohttp.ClientSession) -> None:
+        async with served.connect(session) as first, served.connect(session) as second:
+            for socket in (first, second):
+                await socket.send_json({'type': 'confidence', 'on': True})  # of no robot yet
+                await socket.send_json({'type': 'watch', 'robot': '/'})
+                await ask(socket, True)
+            await ask(first, False)
+            await ask(second, 'no')
+            await second.close()
+            wait_for(lambda: served.robots.asked[-1][0] == 'confidence', 'it has gone')
+
+    served.run(script)
+    asked = [said[2] for said in served.robots.asked if said[0] == 'confidence']
+    assert asked == [True, True, True, False]
+
+
 def test_requests_reach_the_robot_and_refusals_come_back_word_for_word(served: Served) -> None:
     async def script(session: aiohttp.ClientSession) -> None:
         async with served.connect(session) as socket:
@@ -307,6 +365,29 @@ def test_read_only_means_that_nothing_is_asked_of_a_robot() -> None:
     try:
         served.run(script)
         assert not served.robots.asked
+    finally:
+        served.close()
+
+
+def test_a_second_phone_is_refused_until_the_first_has_gone() -> None:
+    served = Served()
+    served.server._make_phone = lambda name: FakePhone(f'/{name}')  # type: ignore[assignment,return-value]
+
+    async def ask(socket: aiohttp.ClientWebSocketResponse, name: str = 'phone') -> Any:
+        await socket.send_json({'type': 'phone', 'id': 1, 'name': name})
+        answer = await message(socket, 'answer')
+        return answer['ok'], answer['message']
+
+    async def script(session: aiohttp.ClientSession) -> None:
+        async with served.connect(session) as first, served.connect(session) as second:
+            assert await ask(first) == (True, '/phone')
+            refusal = 'another page sends pictures as /phone; stop it there'
+            assert await ask(second) == (False, refusal)
+            await first.close()
+            assert await ask(second) == (True, '/phone')
+
+    try:
+        served.run(script)
     finally:
         served.close()
 

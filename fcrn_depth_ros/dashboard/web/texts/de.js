@@ -47,6 +47,8 @@ export default {
   ageOld: '{age} alt',
   neverCame: 'es kam noch keines',
   noDepth: 'Keine Tiefe',
+  feltByNothing: 'Vibration und Ton sind aus: Stille sagt nichts.',
+  cameraEnded: 'Die Kamera hat aufgehört. Es gehen keine Bilder hinaus.',
   relative: 'relativ, keine Meter',
   around: 'Umgebung von oben',
   aroundAlt: 'Scan von oben. Nächstes {distance}.',

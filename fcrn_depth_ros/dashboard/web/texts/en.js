@@ -49,6 +49,8 @@ export default {
   ageOld: '{age} old',
   neverCame: 'none has come',
   noDepth: 'No depth',
+  feltByNothing: 'Vibration and sound are off: silence means nothing.',
+  cameraEnded: 'The camera has ended. No pictures go out.',
   relative: 'relative, no metres',
   around: 'Around, from above',
   aroundAlt: 'Scan from above. Nearest {distance}.',
