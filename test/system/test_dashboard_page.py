@@ -19,7 +19,7 @@ import shutil
 import threading
 from typing import Any
 
-from fake_robots import FakeRobots, wait_for
+from fake_robots import FakeRobots, FakeView, wait_for
 from fcrn_depth_ros.dashboard.access import AccessRules, own_names
 from fcrn_depth_ros.dashboard.frames import confidence_part, depth_part, jpeg, near_part, pack
 from fcrn_depth_ros.dashboard.robots import Answer
@@ -189,7 +189,7 @@ def test_the_confidence_is_read_under_finger_and_mouse(shown: Shown) -> None:
     view.frame = frame_with_a_box
     page = shown.visit()
     page.get_by_role('button', name='Confidence').click()
-    wait_for(lambda: ('confidence', '/') in shown.robots.asked, 'it is asked for')
+    wait_for(lambda: ('confidence', '/', True) in shown.robots.asked, 'it is asked for')
     expect(page.locator('#readout')).to_have_text('no confidence from this network')
     view.frame = lambda number: frame_with_a_box(number, has_confidence=True)
     expect(page.locator('#readout')).to_have_text('point at the picture')
@@ -211,6 +211,57 @@ def test_the_confidence_is_read_under_finger_and_mouse(shown: Shown) -> None:
     expect(page.locator('#readout')).to_have_text('3.50 m')  # how sure is unknown there
     page.mouse.move(box['x'] + 0.9 * box['width'], box['y'] + 0.5 * box['height'])
     expect(page.locator('#readout')).to_have_text('3.50 m, 90 % sure')
+    # It is asked for again of another robot, and no longer once nobody looks at it.
+    shown.robots.views['/two'] = FakeView('/two', changes={'robot': '/two'})
+    shown.robots.names = ('/', '/two')
+    page.get_by_label('Robot').select_option('/two')
+    page.get_by_role('button', name='Confidence').click()
+    wait_for(lambda: ('confidence', '/two', False) in shown.robots.asked, 'it is left')
+    assert shown.robots.asked == [
+        ('confidence', '/', True),
+        ('confidence', '/', False),
+        ('confidence', '/two', True),
+        ('confidence', '/two', False),
+    ]
+    assert not shown.complaints
+
+
+def test_what_is_wrong_with_a_picture_is_shown(shown: Shown) -> None:
+    view = shown.robots.views['/']
+    page = shown.visit()
+    says = page.locator('#frame-problem')
+    expect(says).to_have_text('')
+    problem = 'image must have an encoding of sensor_msgs, got what'
+    view.frame = lambda number: pack({'number': number, 'age_ms': 80.0, 'problem': problem}, {})
+    expect(says).to_have_text(problem)
+    expect(page.locator('.camera .over')).to_have_text(re.compile('No live picture · .* old'))
+    view.frame = frame_with_a_box
+    expect(says).to_have_text('')
+    assert not shown.complaints
+
+
+# A page in the background, as a test can make one.
+HIDDEN = """
+Object.defineProperty(document, 'hidden', { get: () => document.body.dataset.isHidden === 'yes' });
+addEventListener('test', ({ detail }) => {
+  document.body.dataset.isHidden = detail;
+  document.dispatchEvent(new Event('visibilitychange'));
+});
+"""
+
+
+def test_a_page_in_the_background_is_sent_no_frames(shown: Shown) -> None:
+    shown.page.add_init_script(HIDDEN)
+    page = shown.visit()
+    html, view = page.locator('html'), shown.robots.views['/']
+    html.dispatch_event('test', {'detail': 'yes', 'bubbles': True})
+    page.wait_for_timeout(1000)
+    taken, number = view.taken, view.number
+    wait_for(lambda: view.number > number + 5, 'frames come')
+    assert view.taken == taken
+    html.dispatch_event('test', {'detail': 'no', 'bubbles': True})
+    wait_for(lambda: view.taken > number + 5, 'they are sent again')
+    expect(page.locator('.camera .over')).to_be_hidden()
     assert not shown.complaints
 
 
@@ -467,6 +518,72 @@ def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
     assert not shown.complaints
 
 
+# A camera, a screen and an audio context whose ends and interruptions a test can make.
+INTERRUPTED = """
+const { dataset } = document.documentElement;
+navigator.wakeLock.request = async (kind) => {
+  dataset.awake = kind;
+  return { release: () => { dataset.awake = 'no'; } };
+};
+const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await getUserMedia(wanted);
+  addEventListener('endCamera', () => {
+    const [track] = stream.getVideoTracks();
+    track.stop();
+    track.dispatchEvent(new Event('ended'));
+  });
+  return stream;
+};
+const resume = AudioContext.prototype.resume;
+AudioContext.prototype.resume = function () {
+  dataset.audio = 'resumed';
+  return resume.call(this);
+};
+const Real = AudioContext;
+window.AudioContext = class extends Real {
+  constructor() {
+    super();
+    addEventListener('takeLoudspeaker', () => { dataset.audio = 'taken'; this.suspend(); });
+  }
+};
+"""
+
+
+def test_silence_never_means_clear(shown: Shown) -> None:
+    for script in (PHONE, INTERRUPTED):
+        shown.page.add_init_script(script)
+    page = shown.visit()
+    html = page.locator('html')
+    page.get_by_role('button', name='Use this camera').click()
+    page.get_by_role('button', name='Start').click()
+    expect(page.locator('#phone-says')).to_have_text('Pictures go to /phone.')
+    expect(html).to_have_attribute('data-awake', 'screen')
+    # Somebody else takes the loudspeaker.
+    html.dispatch_event('takeLoudspeaker', {'bubbles': True})
+    expect(html).to_have_attribute('data-audio', 'resumed')
+    # Without sound, clear is a short pulse; without either, the page says so.
+    page.get_by_label('Sound').uncheck()
+    expect(html).to_have_attribute('data-felt', '[15]')
+    expect(page.locator('#phone-silent')).to_have_text('')
+    page.get_by_label('Vibration').uncheck()
+    expect(page.locator('#phone-silent')).to_have_text(re.compile('silence means nothing'))
+    page.get_by_label('Vibration').check()
+    # A camera that has ended sends its last picture no more, and what is felt goes on.
+    wait_for(lambda: shown.phones[0].messages, 'pictures come')
+    html.dispatch_event('endCamera', {'bubbles': True})
+    expect(page.locator('#phone-says')).to_have_text('The camera has ended. No pictures go out.')
+    page.wait_for_timeout(300)
+    sent = len(shown.phones[0].messages)
+    page.wait_for_timeout(1000)
+    assert len(shown.phones[0].messages) == sent
+    shown.robots.views['/'].changes = {'word': 'BLIND', 'reason': 'a reason'}
+    expect(html).to_have_attribute('data-felt', '[60,80,60,80,350]')
+    page.get_by_role('button', name='Stop', exact=True).click()
+    expect(html).to_have_attribute('data-awake', 'no')
+    assert not shown.complaints
+
+
 @pytest.fixture
 def large_german(browser: Browser) -> Iterator[Shown]:
     size = {'width': 360, 'height': 740}
@@ -503,8 +620,6 @@ def test_another_language_and_large_type_fit_a_phone(large_german: Shown) -> Non
 
 
 def test_several_robots_are_picked_by_namespace(shown: Shown) -> None:
-    from fake_robots import FakeView
-
     shown.robots.views['/two'] = FakeView('/two', changes={'robot': '/two', 'word': 'STOP'})
     shown.robots.names = ('/', '/two')
     page = shown.visit()

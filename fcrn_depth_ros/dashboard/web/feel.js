@@ -3,7 +3,8 @@
 
 // What the page makes felt and heard: vibration and a tone that follow the distance, panned to the
 // side of the obstacle, and spoken changes of state. Silence never means clear: while it is on,
-// clear ticks softly, and "I cannot see" has a sound of its own.
+// clear ticks softly (where there is no sound, as a short pulse), and "I cannot see" has a sound of
+// its own.
 
 import { distance, text, word } from './text.js';
 
@@ -67,7 +68,11 @@ export class Feeler {
   start({ sound, vibration, speech }) {
     this.#speaks = speech;
     this.#vibrates = vibration && Feeler.canVibrate;
-    if (sound && !this.#audio) this.#audio = new AudioContext();
+    if (sound && !this.#audio) {
+      const audio = this.#audio = new AudioContext();
+      // A call, or another app, has taken the loudspeaker.
+      audio.onstatechange = () => { if (!['running', 'closed'].includes(audio.state)) audio.resume().catch(() => {}); };
+    }
     if (!sound && this.#audio) { this.#audio.close(); this.#audio = null; }
     this.#audio?.resume();
     this.isOn = true;
@@ -106,7 +111,7 @@ export class Feeler {
 
   #vibrate(kind) {
     if (!this.#vibrates) return;
-    const pattern = { near: [70], stop: [230], blind: [60, 80, 60, 80, 350] }[kind];
+    const pattern = { near: [70], stop: [230], blind: [60, 80, 60, 80, 350], clear: this.#audio ? null : [15] }[kind];
     if (pattern) navigator.vibrate(pattern);
   }
 

@@ -11,6 +11,8 @@ const SHEET_SHARE = 0.8; // of the width of the picture, between the two lines
 const MOST_BUFFERED = 60_000;
 const FASTEST_MS = 66;
 const SLOWEST_MS = 250;
+const FEELINGS = ['feelVibration', 'feelSound', 'feelSpeech'];
+const AGAIN_MS = 2000;
 const HEIGHTS = { pocket: 1.0, chest: 1.3, hand: 1.4 };
 
 function store(key, value) { try { localStorage.setItem(key, value); } catch { /* private window */ } }
@@ -36,7 +38,7 @@ export function tiltOfCamera(beta, gamma, screenAngle) {
 
 export class Phone {
   #connection; #onNamespace; #dialog = document.getElementById('phone');
-  #video = null; #stream = null; #tilt = null; #canvas = null; #isBusy = false; #namespace = null;
+  #video = null; #stream = null; #tilt = null; #canvas = null; #isBusy = false; #namespace = null; #lock = null;
   #feeler = new Feeler();
   sent = 0;
 
@@ -48,6 +50,8 @@ export class Phone {
       this.#namespace = null;
       if (was && this.#stream) this.#register();
     });
+    // A screen that goes off ends all of it, and silence must not mean clear.
+    document.addEventListener('visibilitychange', () => this.#keepAwake());
     addEventListener('deviceorientation', (event) => {
       if (event.beta === null || event.gamma === null) return;
       this.#tilt = tiltOfCamera(event.beta, event.gamma, screen.orientation?.angle ?? 0);
@@ -104,11 +108,12 @@ export class Phone {
       make('fieldset', {}, make('legend', { textKey: 'answers' }),
         choice('feelVibration', true, !Feeler.canVibrate), choice('feelSound', true), choice('feelSpeech', false, !Feeler.canSpeak)),
       make('p', { className: 'meaning', textContent: Feeler.canVibrate ? '' : text('noVibration') }),
+      make('p', { id: 'phone-silent', className: 'answer bad' }),
       make('p', { id: 'phone-says', className: 'answer' }),
       make('div', { className: 'buttons' }, close, start),
     );
-    document.getElementById('phone-says').setAttribute('role', 'status');
-    for (const id of ['feelVibration', 'feelSound', 'feelSpeech']) {
+    for (const id of ['phone-silent', 'phone-says']) document.getElementById(id).setAttribute('role', 'status');
+    for (const id of FEELINGS) {
       document.getElementById(id).addEventListener('change', () => { if (this.#feeler.isOn) this.#feel(); });
     }
     fillIn(this.#dialog);
@@ -130,6 +135,7 @@ export class Phone {
 
   #feel() {
     const on = (id) => document.getElementById(id).checked;
+    this.#show('phone-silent', on('feelVibration') || on('feelSound') ? '' : text('feltByNothing'));
     this.#feeler.start({ vibration: on('feelVibration'), sound: on('feelSound'), speech: on('feelSpeech') });
   }
 
@@ -147,16 +153,27 @@ export class Phone {
       this.#show('phone-says', text('noCamera', { reason: error.message }));
       return;
     }
+    // What is felt goes on: without pictures it is "I cannot see".
+    this.#stream.getVideoTracks()[0].addEventListener('ended', () => this.#show('phone-says', text('cameraEnded')));
     this.#video.srcObject = this.#stream;
     await this.#video.play();
     document.getElementById('phone-start').textContent = text('phoneStop');
+    this.#keepAwake();
     this.#register();
     this.#next();
+  }
+
+  async #keepAwake() {
+    if (!this.#stream || document.hidden) return;
+    try { this.#lock = await navigator.wakeLock?.request('screen'); } catch { /* the battery is low */ }
   }
 
   stop() {
     this.#stream?.getTracks().forEach((track) => track.stop());
     this.#stream = null;
+    this.#namespace = null;
+    this.#lock?.release();
+    this.#lock = null;
     this.#video.srcObject = null;
     this.#feeler.stop();
     document.getElementById('phone-start').textContent = text('phoneStart');
@@ -164,10 +181,22 @@ export class Phone {
 
   async #register() {
     const answer = await this.#connection.ask({ type: 'phone', name: 'phone' });
-    if (!answer.ok) { this.#show('phone-says', answer.message ?? text('noAnswer')); return; }
+    if (!this.#stream) return;
+    if (!answer.ok) {
+      this.#show('phone-says', answer.message ?? text('noAnswer'));
+      // A connection that was lost may still be held by the server for some seconds.
+      if (answer.message !== null) setTimeout(() => { if (this.#stream && !this.#namespace) this.#register(); }, AGAIN_MS);
+      return;
+    }
     this.#namespace = answer.message;
     this.#show('phone-says', text('phoneSends', { namespace: answer.message }));
     this.#onNamespace(answer.message);
+  }
+
+  /** Whether the camera gives pictures: its last one must not be sent again and again. */
+  get #sees() {
+    const track = this.#stream?.getVideoTracks()[0];
+    return track?.readyState === 'live' && !track.muted;
   }
 
   #next() {
@@ -181,7 +210,7 @@ export class Phone {
 
   async #take() {
     // The newest picture only: while one is on its way, others are left out.
-    if (this.#stream && this.#namespace && !this.#isBusy && this.#connection.canSend && this.#connection.buffered < MOST_BUFFERED) {
+    if (this.#sees && this.#namespace && !this.#isBusy && this.#connection.canSend && this.#connection.buffered < MOST_BUFFERED) {
       this.#isBusy = true;
       try { await this.#send(); } finally { this.#isBusy = false; }
     }
