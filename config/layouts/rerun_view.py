@@ -16,25 +16,33 @@ import sys
 import rerun as rr
 import rerun.blueprint as rrb
 
+# Topics of a robot, and of all robots, with the names of their views.
+PICTURES = {
+    'image': 'Camera',
+    'depth/image_rect': 'Depth (m)',
+    'depth/near': 'Counts as near (127: unknown)',
+}
+SERIES = {'proximity/range': 'Nearest distance (m)', 'proximity': 'Share that is near'}
+LOGS = {'/diagnostics': 'Diagnostics'}
+
 
 def layout(robot: str) -> rrb.Blueprint:
     """Arrange what the page records of a robot."""
     base = robot.rstrip('/')
-
-    def picture(topic: str, name: str) -> rrb.Spatial2DView:
-        return rrb.Spatial2DView(origin=f'{base}/{topic}', name=name)
-
     return rrb.Blueprint(
         rrb.Vertical(
             rrb.Horizontal(
-                picture('image', 'Camera'),
-                picture('depth/image_rect', 'Depth (m)'),
-                picture('depth/near', 'Counts as near (127: unknown)'),
+                *(
+                    rrb.Spatial2DView(origin=f'{base}/{topic}', name=name)
+                    for topic, name in PICTURES.items()
+                )
             ),
             rrb.Horizontal(
-                rrb.TimeSeriesView(origin=f'{base}/proximity/range', name='Nearest distance (m)'),
-                rrb.TimeSeriesView(origin=f'{base}/proximity', name='Share that is near'),
-                rrb.TextLogView(origin='/diagnostics', name='Diagnostics'),
+                *(
+                    rrb.TimeSeriesView(origin=f'{base}/{topic}', name=name)
+                    for topic, name in SERIES.items()
+                ),
+                *(rrb.TextLogView(origin=topic, name=name) for topic, name in LOGS.items()),
             ),
             row_shares=[3, 2],
         ),
