@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..alert.verdict import AlertState
-from ..perception.proximity import ProximityConfig, ProximityEstimate
+from ..perception.proximity import ProximityConfig, ProximityEstimate, region_of_interest
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -96,6 +96,34 @@ def colorize_depth(
         light = (rows + columns) % _HATCH_PERIOD_PX < _HATCH_PERIOD_PX // 2
         picture[rows, columns] = np.where(light, _HATCH_LIGHT, _HATCH_DARK)[:, None]
     return picture
+
+
+def draw_relative(values: NDArray[np.floating[Any]], config: ProximityConfig) -> Picture:
+    """
+    Draw a map as the relative rule sees it: in grey, white where it is nearest in this frame.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (H, W)
+        Depth, or inverse depth, as `config.relative_polarity` says; unknown as for
+        :func:`colorize_depth`.
+    config : ProximityConfig
+        Its region of interest gives the extremes, as it does for the rule.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        RGB.
+
+    """
+    inside = values[region_of_interest(values.shape, config)]
+    inside = inside[np.isfinite(inside) & (inside > 0)]
+    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
+    known = np.isfinite(values) & (values > 0)
+    distance = values - low if config.relative_polarity == 'far_is_high' else high - values
+    # What lies beyond the extremes of the region is drawn like them, and known all the same.
+    shown = np.where(known, 1.0 + np.clip(distance, 0.0, None), np.nan)
+    return colorize_depth(shown, 1.0, 1.0 + (high - low or 1.0), 'gray')
 
 
 def draw_near_pixels(image_rgb: Picture, near: NDArray[np.bool_]) -> Picture:

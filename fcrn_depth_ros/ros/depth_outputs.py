@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 import math
 from typing import Any
 
@@ -32,7 +31,7 @@ from ..estimation.model_card import ModelCard
 from ..perception.observation import Observation
 from ..perception.proximity import ProximityConfig
 from ..perception.scan import depth_to_points, ScanConfig
-from ..report.drawing import colorize_depth, draw_proximity
+from ..report.drawing import colorize_depth, draw_proximity, draw_relative
 from ..wire.contents import near_values, reading_contents, scan_of
 from ..wire.scale_news import News, ScaleNews
 from ..wire.topics import LATCHED, PICTURES, SIGNALS
@@ -188,14 +187,13 @@ class DepthOutputs:
 
 
 def _colored(seen: Observation, settings: Snapshot) -> np.ndarray:
-    outputs, depth_m = settings.get(OutputSettings), seen.depth_m
-    if not seen.is_metric and np.isfinite(depth_m).any():
-        # A relative map has no metres to fix a range to: its own extremes are drawn, and
-        # larger is nearer, so the sign is turned.
-        depth_m = 1.0 + np.nanmax(depth_m) - depth_m
-        outputs = replace(outputs, color_min_m=1.0, color_max_m=1.001 + float(np.nanmax(depth_m)))
-    picture = colorize_depth(depth_m, outputs.color_min_m, outputs.color_max_m, outputs.color_map)
-    config = settings.get(ProximityConfig)
+    outputs, config = settings.get(OutputSettings), settings.get(ProximityConfig)
+    if config.proximity_mode == 'relative':
+        picture = draw_relative(seen.depth_m, config)
+    else:
+        picture = colorize_depth(
+            seen.depth_m, outputs.color_min_m, outputs.color_max_m, outputs.color_map
+        )
     return draw_proximity(picture, seen.proximity, config, seen.proximity.is_near(config))
 
 

@@ -190,7 +190,9 @@ class OutputSettings(Settings):
         choices=('32FC1', '16UC1'),
     )
     color_map: str = setting(
-        'turbo', 'Colour map of depth/image_color.', choices=tuple(COLOR_MAPS)
+        'turbo',
+        'Colour map of depth/image_color; in relative mode that is grey, nearest white.',
+        choices=tuple(COLOR_MAPS),
     )
     color_min_m: float = setting(
         0.2, 'Depth that is drawn in the first colour, in metres.', minimum=0.0, maximum=1000.0

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fcrn_depth_ros.__main__ import main as run_command
+from fcrn_depth_ros.camera.image_messages import image_to_rgb
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.stopwatch import Stage
@@ -451,6 +452,19 @@ def test_relative_model_only_in_relative_mode(start: Callable[..., RunningNode])
     send(node, picture())
     node.wait_for(lambda: colored and shares)
     assert not images and not ranges
+
+
+@pytest.mark.parametrize('mode', ['relative', 'metric'])
+def test_the_picture_of_the_relative_rule_is_grey(
+    start: Callable[..., RunningNode], mode: str
+) -> None:
+    node = start(proximity_mode=mode)
+    colored = node.listen(Image, 'depth/image_color')
+    send(node, picture())
+    node.wait_for(lambda: colored)
+    # A frame and a banner are drawn over it.
+    is_grey = np.ptp(image_to_rgb(colored[0]), axis=2) == 0
+    assert (is_grey.mean() > 0.5) == (mode == 'relative')
 
 
 def test_settings_that_contradict_the_model_make_every_frame_unknown_until_they_fit(

@@ -19,6 +19,7 @@ from fcrn_depth_ros.report.drawing import (
     draw_banner,
     draw_near_pixels,
     draw_proximity,
+    draw_relative,
     format_distance,
     STATE_COLORS,
 )
@@ -175,3 +176,32 @@ def test_timeline_draws_each_state_and_leaves_a_gap_where_unknown() -> None:
     for state in (AlertState.STOP, AlertState.CLEAR):
         assert np.all(drawn == STATE_COLORS[state], axis=2).any()
     assert not np.all(drawn == STATE_COLORS[AlertState.CAUTION], axis=2).any()
+
+
+@pytest.mark.parametrize(
+    ('polarity', 'expected'),
+    [('far_is_high', [255, 128, 0, 255, 0]), ('near_is_high', [0, 128, 255, 0, 255])],
+)
+def test_the_relative_rule_is_drawn_between_the_extremes_of_its_region(
+    polarity: str, expected: list[int]
+) -> None:
+    config = ProximityConfig(
+        proximity_mode='relative', relative_polarity=polarity, roi_top=0.0, roi_bottom=0.5
+    )
+    values = np.array([[2.0, 3.0, 4.0, NAN, 0.0], [1.0, 9.0, 5000.0, 2.0, 4.0]], np.float32)
+    drawn = draw_relative(values, config)
+    assert (drawn[..., 0] == drawn[..., 2]).all()
+    greys = drawn[..., 0].astype(int)
+    first = [greys[0, i] for i in range(3)] + [greys[1, i] for i in (3, 4)]
+    assert np.abs(np.array(first) - expected).max() <= 1
+    # Beyond the extremes it stays; unknown is hatched, as anywhere.
+    ends = {expected[0], expected[2]}
+    assert {greys[1, 0], greys[1, 1], greys[1, 2]} <= ends
+    assert set(greys[0, 3:]) <= {38, 82}
+
+
+@pytest.mark.parametrize('value', [NAN, 2.0])
+def test_a_map_without_extremes_is_drawn_all_the_same(value: float) -> None:
+    config = ProximityConfig(proximity_mode='relative')
+    drawn = draw_relative(np.full((4, 4), value, np.float32), config)
+    assert (drawn == 255).all() if value == value else set(drawn.ravel()) <= {38, 82}
