@@ -85,11 +85,16 @@ def own_certificate(folder: Path, now: datetime.datetime) -> tuple[Path, Path]:
 
     certificate_file, key_file = folder / 'certificate.pem', folder / 'private_key.pem'
     if certificate_file.is_file() and key_file.is_file():
-        present = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        # Naive UTC, the only form that python3-cryptography of Ubuntu 24.04 has.
-        expires = _expiry(present)
-        if now < expires - datetime.timedelta(days=_RENEW_DAYS):
-            return certificate_file, key_file
+        try:
+            present = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        except ValueError:
+            pass  # cut off by a full disk, or by the end of a battery
+        else:
+            # Naive UTC, the only form that python3-cryptography of Ubuntu 24.04 has.
+            if now < _expiry(present) - datetime.timedelta(days=_RENEW_DAYS):
+                return certificate_file, key_file
+    # Whatever interrupts what follows: no old certificate stays beside a new key.
+    certificate_file.unlink(missing_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     host = socket.gethostname()
     names: list[x509.GeneralName] = [

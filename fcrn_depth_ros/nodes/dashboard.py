@@ -69,8 +69,14 @@ class Dashboard(Node):
         is_local = is_loopback(settings.address)
         tls, fingerprint, token = None, '', ''
         if not is_local:
-            tls, fingerprint = load_certificate(*_certificate_files(settings))
-            token = token_from_file(_folder() / 'token')
+            try:
+                tls, fingerprint = load_certificate(*_certificate_files(settings))
+                token = token_from_file(_folder() / 'token')
+            except OSError as error:
+                raise ConfigurationError(
+                    f'the token and the certificate must be files in {_folder()}, got {error}; '
+                    'set ROS_HOME to a folder that can be written to'
+                ) from error
         folder = settings.recordings or str(_folder() / 'recordings')
         self._robots = Robots(
             self,

@@ -12,12 +12,15 @@ from typing import Any
 
 from fake_robots import wait_for
 from fcrn_depth_ros.dashboard.robots import Answer, RecordingPlace, Robots
+from fcrn_depth_ros.errors import ConfigurationError
 from fcrn_depth_ros.nodes.alert_node import AlertNode
+from fcrn_depth_ros.nodes.dashboard import Dashboard
 from mcap.reader import make_reader
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import Range
@@ -94,7 +97,7 @@ def test_a_change_reaches_the_node_and_comes_back(graph: Graph) -> None:
 
 
 def test_a_change_by_somebody_else_is_shown(graph: Graph) -> None:
-    graph.alert.set_parameters([rclpy.parameter.Parameter('latch', value=True)])
+    graph.alert.set_parameters([Parameter('latch', value=True)])
     wait_for(lambda: graph.parameter('latch').value is True, 'it is shown')
 
 
@@ -156,6 +159,17 @@ def test_a_recording_can_be_read_back_message_by_message(graph: Graph) -> None:
             if connection.topic == '/alert/level'
         ]
     assert levels == [2]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = graph.folder / 'no_folder'
+    file.write_text('')
+    monkeypatch.setenv('ROS_HOME', str(file))
+    options = {'address': '0.0.0.0', 'port': 0}
+    with pytest.raises(ConfigurationError, match='set ROS_HOME to a folder'):
+        Dashboard(parameter_overrides=[Parameter(name, value=options[name]) for name in options])
 
 
 def test_nobody_watching_ends_the_subscriptions(graph: Graph) -> None:

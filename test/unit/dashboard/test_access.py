@@ -95,6 +95,17 @@ def test_a_certificate_is_made_once_and_renewed_before_it_expires(tmp_path: Path
     assert len(fingerprint.split(':')) == 32
 
 
+@pytest.mark.parametrize('broken', ['', 'rubbish', '-----BEGIN CERTIFICATE-----\nMIIB'])
+def test_a_certificate_that_was_cut_off_is_made_anew(tmp_path: Path, broken: str) -> None:
+    pytest.importorskip('cryptography', reason='needs cryptography')
+    files = own_certificate(tmp_path, NOW)
+    files[0].write_text(broken)
+    load_certificate(*own_certificate(tmp_path, NOW))
+    # A key without its certificate, as after an interruption between the two.
+    files[0].unlink()
+    load_certificate(*own_certificate(tmp_path, NOW))
+
+
 def test_unusable_certificates_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match='must be PEM files that belong together'):
         load_certificate(tmp_path / 'none.pem', tmp_path / 'none.key')
