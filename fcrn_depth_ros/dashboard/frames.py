@@ -55,14 +55,16 @@ def pack(header: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
     return b''.join([struct.pack('<I', len(text)), text, *parts.values()])
 
 
-def jpeg(image_rgb: NDArray[np.uint8]) -> bytes:
+def jpeg(pixels: NDArray[np.uint8], *, is_bgr: bool = False) -> bytes:
     """
     Encode a picture for the page, made smaller where it is wider than 640 pixels.
 
     Parameters
     ----------
-    image_rgb : ndarray of uint8, shape (H, W, 3)
-        Any size.
+    pixels : ndarray of uint8, shape (H, W, 3)
+        RGB, of any size.
+    is_bgr : bool
+        They are BGR.
 
     Returns
     -------
@@ -75,14 +77,14 @@ def jpeg(image_rgb: NDArray[np.uint8]) -> bytes:
         If OpenCV cannot encode it.
 
     """
-    height, width = image_rgb.shape[:2]
+    height, width = pixels.shape[:2]
     if width > _WIDEST_PX:
         size = (_WIDEST_PX, max(1, round(height * _WIDEST_PX / width)))
-        image_rgb = cv2.resize(image_rgb, size, interpolation=cv2.INTER_AREA)
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     try:
         encoded, data = cv2.imencode(
             '.jpg',
-            cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR),
+            pixels if is_bgr else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR),
             [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY],
         )
     except cv2.error:

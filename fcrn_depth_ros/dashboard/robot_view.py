@@ -42,6 +42,7 @@ from ..camera.image_messages import compressed_image_to_rgb, image_to_rgb
 from ..errors import FcrnDepthError, ImageFormatError
 from ..ros import quality_of_service as qos
 from ..ros.polled_subscription import PolledSubscription
+from ..ros.serialized_image import read_serialized_image
 from ..ros.stamps import serialized_stamp_ns
 from ..wire.contents import near_mask
 from ..wire.scale_news import SCALE_STATES
@@ -103,12 +104,14 @@ class Serialized:
         return self.stamp_ns == other.stamp_ns
 
     def read(self) -> Any:
-        """Return the message; ImageFormatError where rclpy cannot read it."""
+        """Return the message, or what has its fields; ImageFormatError where it is none."""
         try:
+            if self.message_type is Image:
+                return read_serialized_image(self.data)
             return deserialize_message(self.data, self.message_type)
         except Exception as error:  # rclpy: of several kinds
             raise ImageFormatError(
-                f'{self.message_type.__name__} must be a message that rclpy can read, got '
+                f'{self.message_type.__name__} must be a message that can be read, got '
                 f'{error!r}; see what publishes it'
             ) from error
 
@@ -179,14 +182,14 @@ def _map_of(message: Serialized) -> NDArray[np.float32]:
     return at_most(_WIDEST_DEPTH_PX, depth_metres(message.read()))
 
 
-def depth_metres(message: Image) -> NDArray[np.float32]:
+def depth_metres(message: Any) -> NDArray[np.float32]:
     """
     Read a depth image of REP 118.
 
     Parameters
     ----------
     message : sensor_msgs.msg.Image
-        32FC1 or 16UC1 without padding, as depth_node publishes it.
+        32FC1 or 16UC1 without padding, as depth_node publishes it; or anything with its fields.
 
     Returns
     -------
@@ -204,7 +207,7 @@ def depth_metres(message: Image) -> NDArray[np.float32]:
     if sample is None or not message.width or not message.height:
         raise ImageFormatError(
             f'depth image must be 32FC1 or 16UC1, got {message.encoding!r} of {message.width}x'
-            f'{message.height} px; look at what publishes {message.header.frame_id}'
+            f'{message.height} px; look at what publishes depth/image_rect'
         )
     samples = np.frombuffer(message.data, dtype=order + sample)
     if samples.size != message.width * message.height:
@@ -218,8 +221,12 @@ def depth_metres(message: Image) -> NDArray[np.float32]:
     return pixels.astype(np.float32)
 
 
-def _picture_jpeg(message: Image | CompressedImage) -> bytes:
-    if isinstance(message, Image):
+def _picture_jpeg(message: Any) -> bytes:
+    if not isinstance(message, CompressedImage):
+        size = message.height, message.width, 3
+        if message.encoding == 'bgr8' and message.width and len(message.data) == math.prod(size):
+            # As OpenCV has it.
+            return jpeg(np.frombuffer(message.data, np.uint8).reshape(size), is_bgr=True)
         return jpeg(image_to_rgb(message))
     data = bytes(message.data)
     if data[:2] == b'\xff\xd8' and len(data) <= _LARGEST_JPEG:
@@ -310,7 +317,6 @@ class RobotView:
             (Range, 'proximity/range', self._on_range),
         ):
             self._poll_from(topic, message_type, callback, newest)
-        self._wake_by('depth/image_rect', Image, self._on_depth, newest, is_raw=True)
         self._wake_by('proximity', Float32, self._on_proximity, newest)
         for message_type, topic, callback in (
             (Bool, 'proximity/scale_verified', self._on_scale),
@@ -396,12 +402,17 @@ class RobotView:
                 is_raw=True,
             )
         wanted = {
-            # A relative map is no distance: depth_node publishes its picture only.
+            'depth/image_rect': not self.parameters.is_relative,
+            # The original rule has no metres: its picture is shown instead.
             'depth/image_color': self.parameters.is_relative,
             # depth_node warns of a subscriber that its network has nothing for: only on demand.
-            'depth/confidence': self._wants_confidence,
+            'depth/confidence': self._wants_confidence and not self.parameters.is_relative,
         }
-        callbacks = {'depth/image_color': self._on_color, 'depth/confidence': self._on_confidence}
+        callbacks = {
+            'depth/image_rect': self._on_depth,
+            'depth/image_color': self._on_color,
+            'depth/confidence': self._on_confidence,
+        }
         for name, is_wanted in wanted.items():
             if is_wanted and name not in self._subscriptions:
                 self._wake_by(name, Image, callbacks[name], qos.newest_input(), is_raw=True)

@@ -188,11 +188,14 @@ def test_the_confidence_is_read_under_finger_and_mouse(shown: Shown) -> None:
     view = shown.robots.views['/']
     view.frame = frame_with_a_box
     page = shown.visit()
+    expect(page.locator('#ticks')).to_have_text(re.compile('2 m.*5 m'))
     page.get_by_role('button', name='Confidence').click()
     wait_for(lambda: ('confidence', '/', True) in shown.robots.asked, 'it is asked for')
     expect(page.locator('#readout')).to_have_text('no confidence from this network')
+    expect(page.locator('#ticks')).to_have_text(re.compile('2 m.*5 m'))
     view.frame = lambda number: frame_with_a_box(number, has_confidence=True)
     expect(page.locator('#readout')).to_have_text('point at the picture')
+    expect(page.locator('#ticks')).to_have_text('10 % sure50 % sure90 % sure')
     canvas = page.locator('#depth')
     box = canvas.bounding_box()
     assert box is not None
@@ -243,10 +246,12 @@ def test_what_is_wrong_with_a_picture_is_shown(shown: Shown) -> None:
 # A page in the background, as a test can make one.
 HIDDEN = """
 Object.defineProperty(document, 'hidden', { get: () => document.body.dataset.isHidden === 'yes' });
-addEventListener('test', ({ detail }) => {
-  document.body.dataset.isHidden = detail;
-  document.dispatchEvent(new Event('visibilitychange'));
-});
+for (const answer of ['yes', 'no']) {
+  addEventListener(`hidden-${answer}`, () => {
+    document.body.dataset.isHidden = answer;
+    document.dispatchEvent(new Event('visibilitychange'));
+  });
+}
 """
 
 
@@ -254,12 +259,12 @@ def test_a_page_in_the_background_is_sent_no_frames(shown: Shown) -> None:
     shown.page.add_init_script(HIDDEN)
     page = shown.visit()
     html, view = page.locator('html'), shown.robots.views['/']
-    html.dispatch_event('test', {'detail': 'yes', 'bubbles': True})
+    html.dispatch_event('hidden-yes', {'bubbles': True})
     page.wait_for_timeout(1000)
     taken, number = view.taken, view.number
     wait_for(lambda: view.number > number + 5, 'frames come')
     assert view.taken == taken
-    html.dispatch_event('test', {'detail': 'no', 'bubbles': True})
+    html.dispatch_event('hidden-no', {'bubbles': True})
     wait_for(lambda: view.taken > number + 5, 'they are sent again')
     expect(page.locator('.camera .over')).to_be_hidden()
     assert not shown.complaints
@@ -520,11 +525,13 @@ def test_a_phone_sees_tells_its_tilt_and_feels(shown: Shown) -> None:
 
 # A camera, a screen and an audio context whose ends and interruptions a test can make.
 INTERRUPTED = """
-const { dataset } = document.documentElement;
-navigator.wakeLock.request = async (kind) => {
-  dataset.awake = kind;
-  return { release: () => { dataset.awake = 'no'; } };
-};
+const mark = (key, value) => { document.documentElement.dataset[key] = value; };
+Object.defineProperty(navigator, 'wakeLock', { value: {
+  request: async (kind) => {
+    mark('awake', kind);
+    return { release: () => mark('awake', 'no') };
+  },
+} });
 const getUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wanted) => {
   const stream = await getUserMedia(wanted);
@@ -537,14 +544,14 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
 };
 const resume = AudioContext.prototype.resume;
 AudioContext.prototype.resume = function () {
-  dataset.audio = 'resumed';
+  mark('audio', 'resumed');
   return resume.call(this);
 };
 const Real = AudioContext;
 window.AudioContext = class extends Real {
   constructor() {
     super();
-    addEventListener('takeLoudspeaker', () => { dataset.audio = 'taken'; this.suspend(); });
+    addEventListener('takeLoudspeaker', () => { mark('audio', 'taken'); this.suspend(); });
   }
 };
 """

@@ -9,6 +9,8 @@ import { distance, percent, put, span, text, word } from './text.js';
 const TICKS = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5, 10, 20, 50];
 
 const CM_PER_M = 100;
+// Of the confidence: no colour that could be taken for a distance; bright is sure.
+const GREYS = Uint8Array.from({ length: 768 }, (_, i) => Math.floor(i / 3));
 
 const kept = new Map();
 
@@ -53,6 +55,7 @@ export class Pictures {
   #min = 0.2;
   #max = 5;
   #showsConfidence = false;
+  #isConfidence = false; // what is drawn, which has to come first
 
   constructor() {
     this.#depth.setAttribute('aria-label', text('depthKeys'));
@@ -84,30 +87,38 @@ export class Pictures {
     this.#max = Math.max(max, min + 0.01);
     if (!this.#colors) return;
     const hex = this.#colors[name] ?? this.#colors.turbo;
-    this.#table = new Uint8Array(768);
-    for (let i = 0; i < 768; i++) this.#table[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+    this.#table = Uint8Array.from({ length: 768 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));
     this.#drawScale();
     this.#draw();
   }
 
   #drawScale() {
+    if (!this.#table) return;
     const canvas = document.getElementById('scale');
     const context = canvas.getContext('2d');
     const image = context.createImageData(256, 1);
+    const table = this.#isConfidence ? GREYS : this.#table;
     for (let i = 0; i < 256; i++) {
-      image.data.set(this.#table.subarray(3 * i, 3 * i + 3), 4 * i);
+      image.data.set(table.subarray(3 * i, 3 * i + 3), 4 * i);
       image.data[4 * i + 3] = 255;
     }
     context.putImageData(image, 0, 0);
     const ticks = document.getElementById('ticks');
     ticks.replaceChildren();
+    const mark = (share, says) => {
+      const label = document.createElement('span');
+      label.textContent = says;
+      label.style.left = `${share * 100}%`;
+      ticks.append(label);
+    };
+    if (this.#isConfidence) {
+      for (const share of [0.1, 0.5, 0.9]) mark(share, text('sure', { share: percent(share) }));
+      return;
+    }
     const width = this.#max - this.#min;
     const step = TICKS.find((tick) => width / tick <= 6) ?? width / 4;
     for (let metres = Math.ceil(this.#min / step) * step; metres <= this.#max + 1e-6; metres += step) {
-      const label = document.createElement('span');
-      label.textContent = `${(+metres.toFixed(2)).toLocaleString(document.documentElement.lang)} m`;
-      label.style.left = `${((metres - this.#min) / width) * 100}%`;
-      ticks.append(label);
+      mark((metres - this.#min) / width, `${(+metres.toFixed(2)).toLocaleString(document.documentElement.lang)} m`);
     }
   }
 
@@ -225,17 +236,19 @@ export class Pictures {
     const pen = small.getContext('2d');
     const image = pen.createImageData(width, height);
     const confidence = this.#showsConfidence ? frame.confidence : null;
+    if (this.#isConfidence !== Boolean(confidence)) { this.#isConfidence = Boolean(confidence); this.#drawScale(); }
+    const table = confidence ? GREYS : this.#table;
     const scale = 255 / (this.#max - this.#min);
     for (let i = 0; i < width * height; i++) {
       const metres = frame.depth[i] / CM_PER_M;
       let known = metres > 0;
       let index = Math.round((metres - this.#min) * scale);
-      if (confidence) { known = confidence[i] !== 255; index = 255 - confidence[i] * 1.275; }
+      if (confidence) { known = confidence[i] !== 255; index = confidence[i] * 1.275; }
       if (!known) continue;
       const from = 3 * Math.max(0, Math.min(255, Math.round(index)));
-      image.data[4 * i] = this.#table[from];
-      image.data[4 * i + 1] = this.#table[from + 1];
-      image.data[4 * i + 2] = this.#table[from + 2];
+      image.data[4 * i] = table[from];
+      image.data[4 * i + 1] = table[from + 1];
+      image.data[4 * i + 2] = table[from + 2];
       image.data[4 * i + 3] = 255;
     }
     pen.putImageData(image, 0, 0);

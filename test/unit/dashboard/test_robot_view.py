@@ -13,6 +13,7 @@ from typing import Any
 import zlib
 
 from builtin_interfaces.msg import Time
+import cv2
 from fake_robots import all_parameters
 from fcrn_depth_ros.alert.memory import RememberedPoints
 from fcrn_depth_ros.dashboard.parameter_values import ParameterValues
@@ -185,6 +186,22 @@ def test_a_depth_goes_out_with_the_picture_of_its_stamp(seen: Seen, encoding: st
     assert seen.view.take_frame() is None
 
 
+@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8'])
+@pytest.mark.parametrize('padding', [0, 12])
+def test_red_stays_red(seen: Seen, encoding: str, padding: int) -> None:
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[..., encoding.index('r')] = 200
+    message = image_message(STAMP, pixels, encoding)
+    rows = np.pad(pixels.reshape(48, -1), ((0, 0), (0, padding)))
+    message.step, message.data = rows.shape[1], rows.ravel().tolist()
+    seen.hear('/camera/rgb', message)
+    decoded = cv2.imdecode(np.frombuffer(seen.frame()[1]['picture'], np.uint8), cv2.IMREAD_COLOR)
+    assert (
+        decoded.shape == pixels.shape
+        and np.abs(decoded[24, 32].astype(int) - (0, 0, 200)).max() < 8
+    )
+
+
 def near(header: Header = STAMP) -> Any:
     values = np.zeros((12, 16), np.uint8)
     values[:, 8:], values[:3] = 255, 127
@@ -193,7 +210,8 @@ def near(header: Header = STAMP) -> Any:
 
 @pytest.mark.parametrize('topic', ['depth/image_rect', 'depth/image_color'])
 def test_near_is_what_depth_node_counted_in_that_very_picture(seen: Seen, topic: str) -> None:
-    seen.view.parameters.change('depth_node', 'proximity_mode', 'relative')
+    mode = 'metric' if topic == 'depth/image_rect' else 'relative'
+    seen.view.parameters.change('depth_node', 'proximity_mode', mode)
     seen.view.follow_graph()
     seen.hear('depth/near', near())
     seen.hear('depth/near', near(Header(stamp=Time(sec=NOW_S), frame_id='camera')))
@@ -241,6 +259,7 @@ def test_a_relative_map_is_shown_as_its_picture_without_metres(seen: Seen) -> No
     assert '/robot/depth/image_color' not in seen.node.subscriptions
     seen.view.parameters.change('depth_node', 'proximity_mode', 'relative')
     seen.view.follow_graph()
+    assert '/robot/depth/image_rect' not in seen.node.subscriptions
     seen.hear('depth/image_color', picture())
     header, parts = seen.frame()
     assert list(parts) == ['color'] and 'depth' not in header
@@ -393,7 +412,7 @@ def test_a_picture_that_cannot_be_read_hides_no_depth(seen: Seen) -> None:
 def test_a_message_that_is_none_is_named(seen: Seen) -> None:
     stamped = serialize_message(depth())[:12]
     seen.node.subscriptions[full('depth/image_rect')].callback(stamped)
-    assert 'Image must be a message that rclpy can read' in seen.frame()[0]['problem']
+    assert 'Image must be a message that can be read' in seen.frame()[0]['problem']
 
 
 @pytest.mark.parametrize(('width', 'expected'), [(320, 320), (321, 161), (1280, 320)])

@@ -40,6 +40,7 @@ export default {
   noDistance: 'unbekannt',
   noConfidence: 'dieses Netz gibt keine Sicherheit an',
   readoutHint: 'auf das Bild zeigen',
+  sure: '{share} sicher',
   readoutConfidence: '{distance}, {confidence} sicher',
   depthKeys: 'Tiefenbild. Pfeiltasten bewegen ein Kreuz, das die Entfernung abliest; Escape entfernt es.',
   cameraAlt: 'Kamerabild. {state}. {share}.',

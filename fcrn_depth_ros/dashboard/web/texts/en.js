@@ -42,6 +42,7 @@ export default {
   noDistance: 'unknown',
   noConfidence: 'no confidence from this network',
   readoutHint: 'point at the picture',
+  sure: '{share} sure',
   readoutConfidence: '{distance}, {confidence} sure',
   depthKeys: 'Depth picture. Arrow keys move a cross that reads the distance; Escape removes it.',
   cameraAlt: 'Camera picture. {state}. {share}.',
