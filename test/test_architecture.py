@@ -48,7 +48,11 @@ ROS_PACKAGES = {
     'rclpy',
     'tf2_ros',
 }
-ONNXRUNTIME_MODULES = {'estimation/onnx_model.py', 'tools/measure/quantization.py'}
+ONNXRUNTIME_MODULES = {
+    'estimation/onnx_model.py',
+    'tools/measure/activations.py',
+    'tools/measure/quantization.py',
+}
 VAGUE_NAMES = {'base', 'common', 'core', 'helper', 'helpers', 'manager', 'misc', 'util', 'utils'}
 
 

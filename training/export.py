@@ -51,6 +51,7 @@ from .pack import decode_depth, Frames, read_pack
 from .runs import add_packs, add_runs, load_mean, read_packs
 
 CALIBRATION_FRAMES = 104
+FITTED_FRAMES = 52
 OPSET = 17
 # What the rendered and augmented pictures span; docs/model_contract.md names the keys.
 TRAINED_RANGE = {
@@ -283,7 +284,8 @@ def main() -> None:
         int8_file = Path(folder) / f'{arguments.name}_int8.onnx'
         card = make_card(config, arguments.metrics, arguments.name)
         write_float(network, config, float_file, card, scale, arguments.floor_half)
-        quantize_file(float_file, int8_file, calibration_tensors(frames, config), 'image')
+        samples = calibration_tensors(frames, config)
+        quantize_file(float_file, int8_file, samples, 'image', fit_to=FITTED_FRAMES)
         for file in (float_file, int8_file):
             file.replace(arguments.out / file.name)
     lines = [

@@ -32,6 +32,8 @@ Item = TypeVar('Item')
 # One picture in so many is kept from calibration and used to measure what is lost.
 _HELD_OUT_EVERY = 5
 _MIN_PICTURES = 10
+# The weights are fitted to these; more need more memory.
+_FITTED_PICTURES = 52
 # Mountings to calibrate a network with that input: a vacuum cleaner, a robot, a person.
 _MOUNTINGS = (
     None,
@@ -101,7 +103,9 @@ def run(arguments: argparse.Namespace) -> None:
     unfinished = arguments.out.with_name(f'.{arguments.out.name}.unfinished')
     try:
         feeds = calibration_feeds(calibration, model.card)
-        quantize_file(arguments.model, unfinished, feeds, model.card.input_name)
+        quantize_file(
+            arguments.model, unfinished, feeds, model.card.input_name, fit_to=_FITTED_PICTURES
+        )
         quantised = load_onnx_model(unfinished, session)
         report: dict[str, Any] = {
             'model': arguments.model.name,
