@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 
 from fcrn_depth_ros.ros import quality_of_service as qos
+from fcrn_depth_ros.ros.free_memory import keep_free_memory
 from fcrn_depth_ros.ros.messages import depth_image_message
 import numpy as np
 import rclpy
@@ -49,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument('--input', choices=INPUTS, required=True)
     arguments = parser.parse_args()
+    keep_free_memory()  # as depth_node does
     rclpy.init()
     rclpy.spin(RelayNode(arguments.input))
 

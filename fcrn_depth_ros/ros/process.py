@@ -31,6 +31,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from .child_processes import UNUSABLE_SETTINGS
+from .free_memory import keep_free_memory
 from .hang_guard import must_end
 from .transport import tune_fast_dds
 from ..errors import FcrnDepthError
@@ -82,6 +83,7 @@ def run_nodes(
         Exit status: 0 after a signal, 2 when a node could not be made, else the node's own.
 
     """
+    keep_free_memory()
     stopped = False
 
     def request_stop(signal_number: int, frame: object) -> None:
