@@ -211,9 +211,11 @@ def _standing(
     in_front = distance * inverse_floor_depth < 1 - floor_tolerance
     stands = not_floor & ~in_front & (inverse_floor_depth > 0)
     base = _base_rows(not_floor)
+    columns = base.shape[1]
+    at_base = base * columns + np.arange(columns, dtype=np.int32)
     with np.errstate(divide='ignore', invalid='ignore'):  # bases at and above the horizon
-        base_m = 1 / np.take_along_axis(inverse_floor_depth, base, axis=0)
-        upright_m = base_m * np.take_along_axis(ahead, base, axis=0) / ahead
+        base_m = 1 / inverse_floor_depth.take(at_base)
+        upright_m = base_m * ahead.take(at_base) / ahead
     is_upright = not_floor & in_front & (distance <= _SAME_THING * upright_m)
     distance = np.where(stands, np.fmin(distance, base_m), distance)
     distance = np.where(is_upright, np.fmin(distance, upright_m), distance)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Range
-from std_msgs.msg import Bool, Float32, Header
+from std_msgs.msg import Header
 
 from . import quality_of_service as qos
 from .messages import (
@@ -102,8 +102,8 @@ class DepthOutputs:
 
     def publish_unknown(self) -> None:
         """Publish that nothing is known about the distance in a frame."""
-        self._publish('proximity', Float32(data=math.nan))
-        self._publish('proximity/near', Bool(data=True))
+        self._publish_value('proximity', math.nan)
+        self._publish_value('proximity/near', True)
 
     def publish(self, header: Header, seen: Observation, settings: Snapshot) -> None:
         """
@@ -135,10 +135,10 @@ class DepthOutputs:
         config = settings.get(ProximityConfig)
         scale = seen.scale
         self._publish_news(self._scale_news.of(seen.stamp_ns, scale.verified, scale.state, scale))
-        self._publish('depth/scale/factor', Float32(data=scale.factor))
-        self._publish('depth/scale/sigma', Float32(data=scale.relative_sigma))
+        self._publish_value('depth/scale/factor', scale.factor)
+        self._publish_value('depth/scale/sigma', scale.relative_sigma)
         reading = reading_contents(seen, config)
-        if reading is not None:
+        if reading is not None and self._wanted('proximity/range'):
             # A repeated picture is no news: whoever watches this stamp sees the distance grow old.
             picture_header = Header(
                 stamp=time_message(seen.picture_stamp_ns), frame_id=header.frame_id
@@ -148,10 +148,13 @@ class DepthOutputs:
                 Range(header=_forward_header(picture_header, settings), **reading),
             )
         if not math.isnan(seen.time_to_collision_s):
-            growth = Float32(data=seen.time_to_collision_s)
-            self._publish('proximity/time_to_collision', growth)
-        self._publish('proximity', Float32(data=seen.proximity.proximity))
-        self._publish('proximity/near', Bool(data=seen.proximity.is_near(config)))
+            self._publish_value('proximity/time_to_collision', seen.time_to_collision_s)
+        self._publish_value('proximity', seen.proximity.proximity)
+        self._publish_value('proximity/near', seen.proximity.is_near(config))
+
+    def _publish_value(self, topic: str, value: float | bool) -> None:
+        if self._wanted(topic):
+            self._publish(topic, self._types[topic](data=value))
 
     def _publish_news(self, news: Iterable[News]) -> None:
         for topic, data in news:

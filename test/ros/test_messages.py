@@ -35,6 +35,16 @@ def test_camera_info_round_trip() -> None:
     assert calibration.intrinsics == CAMERA
 
 
+def test_a_calibration_that_comes_again_is_not_read_again() -> None:
+    first = calibration_from_camera_info(camera_info(), 640, 480)
+    assert calibration_from_camera_info(camera_info(), 640, 480) is first
+    other = calibration_from_camera_info(
+        camera_info(k=[600.0, 0, 320, 0, 600, 240, 0, 0, 1]), 640, 480
+    )
+    assert other is not first
+    assert other.camera_matrix[0, 0] == 600.0
+
+
 def test_projection_is_used_and_camera_matrix_where_it_is_empty() -> None:
     projection = camera_info().p
     projection[0] = 450.0
