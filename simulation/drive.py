@@ -16,6 +16,7 @@ import cv2
 from fcrn_depth_ros.alert.machine import AlertConfig
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.camera.orientation import level_axes
 from fcrn_depth_ros.odometry import OdometryReading
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.perception.scan import ScanConfig
@@ -32,7 +33,7 @@ from .renderer import RenderedView
 from .report import drive_picture
 from .scenarios import CORRIDOR_WIDTH_M, FREE_DRIVE_M, Scenario
 from .true_depth import oracle_frame, oracle_pipeline, TrueDepth
-from .world import DriveWorld, ROBOT_RADIUS_M
+from .world import DriveWorld, Mounting, ROBOT_RADIUS_M
 
 STEP_S = 0.02
 STEPS_PER_FRAME = 5  # 10 pictures a second
@@ -164,7 +165,7 @@ class Drive:
         self._true_nearest_m = math.nan
         self.scale_error_after_1m: float | None = None
         self.contradicted_after_m: float | None = None
-        self.beam_pictures = self.beam_pictures_right = 0
+        self.beam_pictures = self.beam_pictures_right = self.beam_landings_right = 0
         self._intruder_s = math.inf
 
     def __enter__(self) -> Drive:
@@ -240,9 +241,16 @@ class Drive:
         if report.judgement.state == 'contradicted' and self.contradicted_after_m is None:
             self.contradicted_after_m = self._travelled_m()
         if not report.beam.silence and report.judgement.state == 'verified':
-            error = scale_error(estimated_m, true_m)
             self.beam_pictures += 1
-            self.beam_pictures_right += error is not None and abs(error) <= RIGHT_WITH_BEAM
+            self.beam_pictures_right += _is_right(scale_error(estimated_m, true_m))
+            self.beam_landings_right += _is_right(
+                scale_error(
+                    *(
+                        straight_ahead(depth_m, self.scenario.mounting)
+                        for depth_m in (estimated_m, true_m)
+                    )
+                )
+            )
 
     def _intruder_due(self) -> bool:
         if self.scenario.kind != 'appears' or self._intruder_s < math.inf or not self.samples:
@@ -287,11 +295,44 @@ class Drive:
 def scale_error(estimated_m: NDArray[np.float32], true_m: NDArray[np.float32]) -> float | None:
     """Return by which share a depth map is too far as a whole; None where it is all unknown."""
     height, width = estimated_m.shape
+    if not (estimated_m.size and true_m.size):
+        return None
     true_m = cv2.resize(true_m, (width, height), interpolation=cv2.INTER_NEAREST)
     known = np.isfinite(estimated_m) & (estimated_m > 0) & np.isfinite(true_m) & (true_m > 0)
     if not known.any():
         return None
     return float(np.median(estimated_m[known] / true_m[known])) - 1.0
+
+
+def _is_right(error: float | None) -> bool:
+    return error is not None and abs(error) <= RIGHT_WITH_BEAM
+
+
+def straight_ahead(depth_m: NDArray[np.float32], mounting: Mounting) -> NDArray[np.float32]:
+    """
+    Return what a depth map holds where a level beam lands that begins at the camera.
+
+    Parameters
+    ----------
+    depth_m : ndarray of float32, shape (h, w)
+        Of the whole picture, in any size.
+    mounting : Mounting
+        Of the camera.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, n)
+        A thirtieth of the picture's width, as far as it is in view.
+
+    """
+    height, width = depth_m.shape
+    focal_px = width / 2 / math.tan(math.radians(mounting.horizontal_view_deg) / 2)
+    ahead = level_axes(mounting.camera_mounting)[0]
+    x = width / 2 + focal_px * ahead[0] / ahead[2]
+    y = height / 2 + focal_px * ahead[1] / ahead[2]
+    half = max(1.0, width / 60)
+    rows = slice(max(0, round(y - half)), max(0, round(y + half)))
+    return depth_m[rows, max(0, round(x - half)) : max(0, round(x + half))]
 
 
 def believed_mounting(scenario: Scenario, sensors: Sensors) -> CameraMounting | None:
@@ -402,6 +443,7 @@ def run_drive(run: int, scenario: Scenario, brain: Brain, options: DriveOptions)
             contradicted_after_m=drive.contradicted_after_m,
             beam_pictures=drive.beam_pictures,
             beam_pictures_right=drive.beam_pictures_right,
+            beam_landings_right=drive.beam_landings_right,
         )
         if result.failed and result.lag_s <= LATE_S:
             picture = _picture(drive, f'{title}: {result.outcome}')

@@ -59,9 +59,9 @@ class DriveResult:
     contradicted_after_m : float or None
         How far the robot had gone when the witnesses of scale first contradicted each other; None
         where they never did.
-    beam_pictures, beam_pictures_right : int
+    beam_pictures, beam_pictures_right, beam_landings_right : int
         Pictures in which the beam of a range sensor measured the scale, and in how many of them
-        the depth as a whole was within `RIGHT_WITH_BEAM`.
+        the depth was within `RIGHT_WITH_BEAM`: as a whole, and where the beam lands.
 
     """
 
@@ -80,6 +80,7 @@ class DriveResult:
     contradicted_after_m: float | None = None
     beam_pictures: int = 0
     beam_pictures_right: int = 0
+    beam_landings_right: int = 0
 
     @property
     def failed(self) -> bool:
@@ -225,6 +226,7 @@ def summarize(results: Sequence[DriveResult]) -> dict[str, Any]:
         'contradicted_after_m': _spread([result.contradicted_after_m for result in results]),
         'beam_pictures': sum(result.beam_pictures for result in results),
         'beam_pictures_right': sum(result.beam_pictures_right for result in results),
+        'beam_landings_right': sum(result.beam_landings_right for result in results),
     }
 
 

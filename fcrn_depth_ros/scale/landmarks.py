@@ -18,7 +18,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import AxisBelief, MotionPoints, refine_motion, triangulate
+from .motion import (
+    AxisBelief,
+    depth_at,
+    expected_sigma,
+    MotionPoints,
+    rays_at,
+    refine_motion,
+    triangulate,
+)
 from .odometry import angle_of, CameraPose
 from ..camera.intrinsics import CameraIntrinsics
 
@@ -85,9 +93,8 @@ class LandmarkFinder:
         grey = cv2.cvtColor(image_rgb, cv2.COLOR_RGB2GRAY)
         found, descriptors = self._detector.detectAndCompute(grey, None)
         px = np.array([feature.pt for feature in found], np.float64).reshape(-1, 2)
-        rays = np.ones((len(px), 3))
-        rays[:, 0] = (px[:, 0] - intrinsics.cx_px) / intrinsics.fx_px
-        rays[:, 1] = (px[:, 1] - intrinsics.cy_px) / intrinsics.fy_px
+        rays = rays_at(px, intrinsics)
+        network_m = depth_at(depth_m, px, intrinsics)
         if descriptors is None:
             descriptors = np.zeros((0, 128), np.float32)
         # Hellinger distance of the histograms (Arandjelovic and Zisserman, CVPR 2012).
@@ -96,11 +103,10 @@ class LandmarkFinder:
         sums = _DepthSums(len(rays))
         focal_px = math.sqrt(intrinsics.fx_px * intrinsics.fy_px)
         for before in self._partners(pose):
-            self._measure(before, now, focal_px, sums)
+            self._measure(before, now, network_m, focal_px, sums)
         self._seen.append(now)
         depth, sigma = sums.result()
-        network_m = _sampled(depth_m, px, intrinsics)
-        good = np.isfinite(depth) & (network_m > 0.0) & (sigma < _MOST_POINT_SIGMA)
+        good = np.isfinite(depth) & (sigma < _MOST_POINT_SIGMA)
         if not good.any():
             return None
         return MotionPoints(rays[good], depth[good], network_m[good], sigma[good])
@@ -121,7 +127,12 @@ class LandmarkFinder:
         return [fitting[index] for index in chosen]
 
     def _measure(
-        self, before: _SeenPicture, now: _SeenPicture, focal_px: float, sums: _DepthSums
+        self,
+        before: _SeenPicture,
+        now: _SeenPicture,
+        network_m: NDArray[np.float64],
+        focal_px: float,
+        sums: _DepthSums,
     ) -> None:
         if min(len(before.rays), len(now.rays)) < _LEAST_MATCHES:
             return
@@ -140,16 +151,16 @@ class LandmarkFinder:
         fits = np.abs(motion.distance_px) < _EPIPOLAR_PX
         if np.count_nonzero(fits) < max(_LEAST_MATCHES, _LEAST_SHARE * len(fits)):
             return
-        depth, sigma = triangulate(
-            rays_before,
-            rays_now,
-            motion.rotation,
-            motion.translation,
-            _FEATURE_SIGMA_PX / focal_px,
+        sigma_rad = _FEATURE_SIGMA_PX / focal_px
+        depth, _ = triangulate(
+            rays_before, rays_now, motion.rotation, motion.translation, sigma_rad
         )
+        drawn_m = network_m[here]
+        known = fits & (drawn_m > 0.0)
+        sigma = expected_sigma(rays_now, motion.translation, drawn_m, depth, known, sigma_rad)
         length_m = float(np.linalg.norm(translation))
         sigma = np.hypot(sigma, _POSITION_SIGMA_M * math.sqrt(2.0) / length_m)
-        good = fits & (depth > 0.0) & (sigma < 2.0 * _MOST_POINT_SIGMA)
+        good = known & np.isfinite(depth) & (depth > 0.0) & (sigma < 2.0 * _MOST_POINT_SIGMA)
         sums.add(here[good], depth[good], sigma[good])
 
 
@@ -162,8 +173,9 @@ class _DepthSums:
     def add(
         self, index: NDArray[np.intp], depth: NDArray[np.float64], sigma: NDArray[np.float64]
     ) -> None:
+        """Take depths of features, and the standard deviation that is due, as a share."""
         for i, z, s in zip(index, depth, sigma, strict=True):
-            self._values[i].append((1.0 / float(z), float(s) / float(z)))
+            self._values[i].append((1.0 / float(z), float(s)))
 
     def result(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return depth and relative sigma; NaN where there is none or they disagree."""
@@ -174,24 +186,13 @@ class _DepthSums:
                 continue
             inverse, error = np.array(values).T
             middle = float(np.median(inverse))
-            agrees = np.abs(inverse - middle) < _MOST_DISAGREEMENT * error
+            agrees = np.abs(inverse / middle - 1.0) < _MOST_DISAGREEMENT * error
             if np.count_nonzero(agrees) < max(1, 0.6 * len(inverse)):
                 continue
             weight = error[agrees] ** -2
-            mean = float((weight * inverse[agrees]).sum() / weight.sum())
-            depth[i] = 1.0 / mean
-            sigma[i] = float(weight.sum() ** -0.5) / mean
+            depth[i] = weight.sum() / float((weight * inverse[agrees]).sum())
+            sigma[i] = float(weight.sum() ** -0.5)
             if len(values) == 1:
                 # Nobody has checked it: a wrong match along the epipolar line looks like this.
                 sigma[i] *= 1.5
         return depth, sigma
-
-
-def _sampled(
-    depth_m: NDArray[np.floating], px: NDArray[np.float64], camera: CameraIntrinsics
-) -> NDArray[np.float64]:
-    height, width = depth_m.shape
-    columns = ((px[:, 0] + 0.5) * width / camera.width_px).astype(int).clip(0, width - 1)
-    rows = ((px[:, 1] + 0.5) * height / camera.height_px).astype(int).clip(0, height - 1)
-    sampled: NDArray[np.float64] = depth_m[rows, columns].astype(np.float64)
-    return np.where(np.isfinite(sampled), sampled, 0.0)

@@ -214,8 +214,8 @@ class MotionWitness:
         depth_m: NDArray[np.floating],
     ) -> MotionReport:
         moved_m = float(np.linalg.norm(translation))
-        before, now = _rays(self._key_px, camera), _rays(self._now_px, camera)
-        network_m = _depth_at(depth_m, self._now_px, camera)
+        before, now = rays_at(self._key_px, camera), rays_at(self._now_px, camera)
+        network_m = depth_at(depth_m, self._now_px, camera)
         focal_px = math.sqrt(camera.fx_px * camera.fy_px)
         motion = refine_motion(before, now, rotation, translation, axis, focal_px)
         fits = np.abs(motion.distance_px) < _EPIPOLAR_PX
@@ -226,12 +226,7 @@ class MotionWitness:
         corner_sigma_rad = _CORNER_SIGMA_PX / focal_px
         depth, _ = triangulate(before, now, motion.rotation, motion.translation, corner_sigma_rad)
         known = fits & np.isfinite(network_m) & (network_m > 0.0)
-        # Corners are chosen by the parallax that they should have, not by what was measured: an
-        # error that adds to it would make a corner chosen, and too near.
-        parallax = _parallax(now, motion.translation, network_m)
-        parallax /= _common_ratio(network_m[known], depth[known], parallax[known])
-        with np.errstate(divide='ignore', invalid='ignore'):
-            sigma = corner_sigma_rad * math.sqrt(2.0) / parallax
+        sigma = expected_sigma(now, motion.translation, network_m, depth, known, corner_sigma_rad)
         good = known & np.isfinite(depth) & (depth > 0.0) & (sigma < _MOST_POINT_SIGMA)
         if np.count_nonzero(good) < _LEAST_POINTS:
             # With the network's own depth, how many should have moved enough?
@@ -496,6 +491,47 @@ def triangulate(
     return np.where(parallel, np.inf, depth), np.where(parallel, np.inf, sigma)
 
 
+def expected_sigma(
+    now: NDArray[np.float64],
+    translation: NDArray[np.float64],
+    network_m: NDArray[np.float64],
+    depth_m: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    corner_sigma_rad: float,
+) -> NDArray[np.float64]:
+    """
+    Return how well the parallax that points should have fixes their depth.
+
+    Points are chosen and weighed by it, not by the parallax that was measured: an error that adds
+    to that would make a point chosen, and too near.
+
+    Parameters
+    ----------
+    now : ndarray of float64, shape (N, 3)
+        Rays, z = 1.
+    translation : ndarray of float64, shape (3,)
+        Of the motion, in the frame of the rays.
+    network_m, depth_m : ndarray of float64, shape (N,)
+        What the network gave there, and what was triangulated; the factor between them that most
+        points share says what the network's depth is worth.
+    known : ndarray of bool, shape (N,)
+        Points that tell of that factor.
+    corner_sigma_rad : float
+        Of the direction of a ray.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Relative standard deviation of the depth; +Inf where no parallax is due.
+
+    """
+    parallax = _parallax(now, translation, network_m)
+    parallax /= _common_ratio(network_m[known], depth_m[known], parallax[known])
+    with np.errstate(divide='ignore', invalid='ignore'):
+        sigma: NDArray[np.float64] = corner_sigma_rad * math.sqrt(2.0) / parallax
+    return sigma
+
+
 def _common_ratio(
     network_m: NDArray[np.float64], depth: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> float:
@@ -512,16 +548,18 @@ def _common_ratio(
     return 1.0 / min(max(inverse, 1.0 / most), most)
 
 
-def _rays(px: NDArray[np.float32], camera: CameraIntrinsics) -> NDArray[np.float64]:
+def rays_at(px: NDArray[np.floating], camera: CameraIntrinsics) -> NDArray[np.float64]:
+    """Return rays through places in a picture, z = 1."""
     rays = np.ones((len(px), 3))
     rays[:, 0] = (px[:, 0] - camera.cx_px) / camera.fx_px
     rays[:, 1] = (px[:, 1] - camera.cy_px) / camera.fy_px
     return rays
 
 
-def _depth_at(
-    depth_m: NDArray[np.floating], px: NDArray[np.float32], camera: CameraIntrinsics
+def depth_at(
+    depth_m: NDArray[np.floating], px: NDArray[np.floating], camera: CameraIntrinsics
 ) -> NDArray[np.float64]:
+    """Return what a depth map of any size holds at places in a picture."""
     height, width = depth_m.shape
     columns = ((px[:, 0] + 0.5) * width / camera.width_px).astype(int).clip(0, width - 1)
     rows = ((px[:, 1] + 0.5) * height / camera.height_px).astype(int).clip(0, height - 1)

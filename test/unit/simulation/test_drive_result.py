@@ -124,10 +124,11 @@ def test_what_is_known_of_the_scale_is_counted() -> None:
     drive = judge_drive(_scenario('free'), _timed(STILL, MOVING), STOP_M, 0.0)
     one = replace(
         drive, scale_error_after_1m=-0.1, contradicted_after_m=0.4, beam_pictures=4,
-        beam_pictures_right=3,
+        beam_pictures_right=3, beam_landings_right=4,
     )  # fmt: skip
     other = replace(drive, scale_error_after_1m=0.11, beam_pictures=2)
     figures = summarize([one, other, drive])
     assert figures['scale_within_10_percent'] == 1
     assert figures['contradicted_after_m']['count'] == 1
     assert (figures['beam_pictures'], figures['beam_pictures_right']) == (6, 3)
+    assert figures['beam_landings_right'] == 4

@@ -15,8 +15,8 @@ from drawn_wall import FOCAL_PX, HEIGHT, SIZE, TEXTURE, WALL_M, wall_picture, WI
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.scale.field import DepthField
-from fcrn_depth_ros.scale.landmarks import LandmarkFinder
-from fcrn_depth_ros.scale.motion import MotionPoints
+from fcrn_depth_ros.scale.landmarks import _DepthSums, _SeenPicture, LandmarkFinder
+from fcrn_depth_ros.scale.motion import MotionPoints, rays_at
 from fcrn_depth_ros.scale.odometry import CameraPose, rotation_by
 from fcrn_depth_ros.scale.poses import read_tum_poses
 from fcrn_depth_ros.tools.calibrate.pictures import read_pictures, UsedCamera
@@ -91,6 +91,33 @@ def test_a_camera_that_mostly_turned_says_nothing() -> None:
     network = np.full((24, 32), 1.0, np.float32)
     turned = [pose(i, 0.2 * i) for i in range(4)]
     assert all(finder.look(picture(i), CAMERA, turned[i], network) is None for i in range(4))
+
+
+def test_noise_makes_no_feature_both_chosen_and_near() -> None:
+    rng = np.random.default_rng(5)
+    wall_m, moved_m, noise_px = 3.0, 0.2, 0.5
+    px = rng.uniform((10.0, 10.0), (310.0, 230.0), (600, 2))
+    centre = np.array([CAMERA.cx_px, CAMERA.cy_px])
+    moved_px = centre + (px - centre) * wall_m / (wall_m - moved_m)
+    finder, sums = LandmarkFinder(), _DepthSums(len(px))
+    # Each feature looks like none but itself.
+    looks = np.eye(len(px), dtype=np.float32)
+    before, now = (
+        _SeenPicture(
+            CameraPose(np.eye(3), np.array([0.0, 0.0, ahead_m])),
+            rays_at(seen_px + rng.normal(0.0, noise_px, px.shape), CAMERA),
+            looks,
+        )
+        for ahead_m, seen_px in ((0.0, px), (moved_m, moved_px))
+    )
+    # The network is a third too near: what is due follows the factor that the points share.
+    network_m = np.full(len(px), (wall_m - moved_m) / 1.5)
+    finder._measure(before, now, network_m, FOCAL_PX, sums)
+    depth, sigma = sums.result()
+    chosen = sigma < 0.15
+    error = np.log(depth[chosen] / (wall_m - moved_m))
+    assert np.count_nonzero(chosen) > 50
+    assert abs(float(np.median(error))) < 0.015
 
 
 def test_the_field_follows_points_and_not_one_factor() -> None:
