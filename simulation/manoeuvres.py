@@ -143,5 +143,7 @@ class TurnRoundAndReverse:
             if abs(now.heading_rad - self._turn_from_rad) < math.pi - 0.15:
                 return 0.0, self._side * _TURN_RADPS
             self._reverse_from_s = now.time_s
-        self.is_done = now.time_s > self._reverse_from_s + _GIVE_UP_S
+        # A robot that moves again, because what stopped it was forgotten, is not at its end.
+        is_late = now.time_s > self._reverse_from_s + _GIVE_UP_S
+        self.is_done = is_late and abs(now.speed_mps) < STANDING_MPS
         return -_REVERSE_MPS, 0.0
