@@ -47,19 +47,23 @@ def on_picture(values: NDArray[np.float64], depth_m: NDArray[np.floating]) -> ND
 
     """
     height, width = depth_m.shape
-    across = _hats((np.arange(width) + 0.5) / width - 0.5, _ACROSS)
-    down = _hats((np.arange(height) + 0.5 - height / 2) / width, _DOWN)
-    at = values.reshape(len(_ACROSS), len(_DOWN), len(_LOG_DEPTHS))
-    levels = np.einsum('wi,hj,ijk->khw', across, down, at, optimize=True).astype(np.float32)
-    known = np.isfinite(depth_m) & (depth_m > 0.0)
-    logs = np.log(np.where(known, depth_m, REFERENCE_M) / REFERENCE_M).astype(np.float32)
-    step = (logs - _LOG_DEPTHS[0]) / (_LOG_DEPTHS[1] - _LOG_DEPTHS[0])
-    step = np.clip(step, 0.0, len(_LOG_DEPTHS) - 1.0)
-    below = np.minimum(step.astype(np.intp), len(_LOG_DEPTHS) - 2)
-    share = (step - below).astype(np.float32)
-    low = np.take_along_axis(levels, below[None], axis=0)[0]
-    high = np.take_along_axis(levels, below[None] + 1, axis=0)[0]
-    found: NDArray[np.float32] = low + share * (high - low)
+    across = _hats((np.arange(width) + 0.5) / width - 0.5, _ACROSS).astype(np.float32)
+    down = _hats((np.arange(height) + 0.5 - height / 2) / width, _DOWN).astype(np.float32)
+    at = values.reshape(len(_ACROSS), len(_DOWN), len(_LOG_DEPTHS)).astype(np.float32)
+    levels = np.empty((len(_LOG_DEPTHS), height * width), np.float32)
+    for level, plane in zip(levels, at.transpose(2, 1, 0), strict=True):
+        np.matmul(down @ plane, across.T, out=level.reshape(height, width))
+    # A comparison with NaN is false.
+    known = (depth_m > 0.0) & (depth_m < np.inf)
+    step = np.log(np.where(known, depth_m, REFERENCE_M).ravel().astype(np.float32) / REFERENCE_M)
+    step -= _LOG_DEPTHS[0]
+    step /= _LOG_DEPTHS[1] - _LOG_DEPTHS[0]
+    np.clip(step, 0.0, len(_LOG_DEPTHS) - 1.0, out=step)
+    below = np.minimum(step.astype(np.int32), len(_LOG_DEPTHS) - 2)
+    step -= below
+    index = below * (height * width) + np.arange(height * width, dtype=np.int32)
+    low, high = levels.ravel()[index], levels.ravel()[index + height * width]
+    found: NDArray[np.float32] = (low + step * (high - low)).reshape(height, width)
     return found
 
 
