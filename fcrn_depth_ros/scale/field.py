@@ -39,6 +39,8 @@ _FULL_EVIDENCE, _EVIDENCE_KEPT = 4.0, 0.9
 # Share of the points that are nearer than what counts as the nearest; where later pictures have
 # points farther away only, it follows them by this share a picture.
 _NEAREST_SHARE, _NEAREST_GAIN = 0.05, 0.1
+# What makes things farther has faded at so much nearer than the points (logarithm of depth).
+_FADES = 1.0
 # The field is computed on so many places of the picture, and of logarithms of depth.
 _GRID = 24
 _MOST_LOG = math.log(4.0)
@@ -166,8 +168,10 @@ class DepthField:
         if math.isfinite(self._nearest):
             beyond = np.maximum(0.0, self._nearest - places[:, 2])
             variance = variance + (self._prior.beyond_sigma * beyond) ** 2
-            # Nothing nearer than the points is made farther than they are.
-            mean = np.minimum(mean, np.maximum(0.0, mean + self._mean[3] * beyond))
+            # Nothing nearer than the points is made farther than they are, and the less the
+            # nearer it is: far things that are drawn too near go with near ones drawn too far.
+            bounded = np.maximum(0.0, mean + self._mean[3] * beyond)
+            mean = np.minimum(mean, bounded * np.maximum(0.0, 1.0 - beyond / _FADES))
         return mean, variance
 
     def look(

@@ -6,18 +6,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .field import DepthField, FieldPrior, REFERENCE_M
+from .landing import LandingFactor, with_landing
 from .lattice import at_place, on_picture, PLACES
 from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
 from .odometry import angle_of, CameraPose
 from .range_hint import RangeBeam, RangeReport, RangeWitness
 from .scan_hint import ScanBeams, ScanWitness
-from .witness import FactorTrack, judge, Judgement, LEAST_SIGMA, Opinion, PatientFactor
+from .witness import (
+    FactorTrack,
+    judge,
+    Judgement,
+    LEAST_SIGMA,
+    MOST_VERIFIED_SIGMA,
+    Opinion,
+    PatientFactor,
+)
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..estimation.depth_estimator import DepthEstimate
@@ -41,6 +51,10 @@ _UNMOUNTED = FieldPrior(across_sigma=0.05, depth_sigma=0.15, beyond_sigma=0.15, 
 _MOUNTED = FieldPrior(across_sigma=0.02, depth_sigma=0.06, beyond_sigma=0.06, most_points=60)
 # How much the field changes with what the camera sees: per metre, radian and second.
 _FIELD_DRIFT = 0.08**2, 0.08**2, 0.01**2
+# alert_node covers an error of 15 % without a margin of its own: this, beside that of the shape.
+_COVERED_SIGMA = 0.09
+# The middle of so many rows and columns is that of all.
+_MEDIAN_STEP = 3
 # Pixels whose distance differs from a reading by less than this factor are what was read.
 _SAME_DISTANCE = 1.06
 _ON_FLOOR = 0.1
@@ -118,7 +132,7 @@ class ScaleReport:
         """Factor for the network's depth, in the middle of the pixels."""
         return math.exp(self.log_factor)
 
-    @property
+    @cached_property
     def factors(self) -> NDArray[np.float32]:
         """Factor for the network's depth, of each pixel or of all."""
         if self.log_factors is None:
@@ -225,6 +239,7 @@ class ScaleKeeper:
         self._height = FactorTrack('height')
         self._beam = RangeWitness()
         self._beam_track = FactorTrack('range', _BEAM_LOCAL_SIGMA)
+        self._landing = LandingFactor()
         self._scan = ScanWitness()
         self._scan_track = FactorTrack('scan', _SCAN_LOCAL_SIGMA)
         self._patient = PatientFactor(config.scale_patience_s)
@@ -239,6 +254,7 @@ class ScaleKeeper:
         self._forget_motion()
         self._beam.restart()
         self._beam_track.restart()
+        self._landing.restart()
         self._scan.restart()
         self._scan_track.restart()
         self._patient.restart()
@@ -331,7 +347,12 @@ class ScaleKeeper:
         log_factor = float(held[0])
         if np.ptp(held) > 0.0:
             log_factors = on_picture(held, estimate.depth_m)
-            log_factor = float(np.median(log_factors[np.isfinite(estimate.depth_m)]))
+            few = (slice(None, None, _MEDIAN_STEP),) * 2
+            known = log_factors[few][np.isfinite(estimate.depth_m[few])]
+            log_factor = float(np.median(known)) if len(known) else float(np.median(log_factors))
+        log_factors = self._where_the_beam_lands(
+            time_s, beam_report, judgement, estimate.depth_m, log_factor, log_factors
+        )
         if judgement.state == 'verified' and np.ptp(sigmas) > 0.0:
             sigmas_there = sigmas
         height_m = math.nan
@@ -347,6 +368,28 @@ class ScaleKeeper:
             log_factors,
             sigmas_there,
         )
+
+    def _where_the_beam_lands(
+        self,
+        time_s: float,
+        beam: RangeReport,
+        judgement: Judgement,
+        depth_m: NDArray[np.floating],
+        log_factor: float,
+        log_factors: NDArray[np.float32] | None,
+    ) -> NDArray[np.float32] | None:
+        """Return the factors of the pixels, with what a beam says where it lands."""
+        if beam.is_contrary:
+            self._landing.restart()
+        if beam.silence or beam.landing is None:
+            return log_factors
+        said = self._landing.take(time_s, beam.log_factor)
+        if not self._config.scale_correction:
+            return log_factors
+        if log_factors is None:
+            log_factors = np.full(depth_m.shape, log_factor, np.float32)
+        is_verified = judgement.state == 'verified'
+        return with_landing(log_factors, depth_m, beam.landing, said, is_verified)
 
     @property
     def _prior(self) -> FieldPrior:
@@ -395,7 +438,9 @@ class ScaleKeeper:
         if judgement.state != 'verified':
             return np.minimum(0.0, mean), sigma
         # Farther only as far as the witnesses vouch for.
-        return np.where(mean > 0.0, np.maximum(0.0, mean - sigma), mean), sigma
+        covered, unverified = _COVERED_SIGMA, MOST_VERIFIED_SIGMA
+        doubt = sigma * np.clip((sigma - covered) / (unverified - covered), 0.0, 1.0)
+        return np.where(mean > 0.0, np.maximum(0.0, mean - doubt), mean), sigma
 
     def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
         if self._last is not None:

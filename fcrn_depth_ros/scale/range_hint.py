@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .landing import Landing
 from .odometry import CameraPlace
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -239,6 +240,8 @@ class RangeReport:
         The beam and the picture cannot both be true: what was measured before is in doubt.
     value_m : float
         What was compared with the picture; NaN where nothing was.
+    landing : Landing or None
+        Where a beam lands in the depth map.
 
     """
 
@@ -247,6 +250,7 @@ class RangeReport:
     sigma: float = math.nan
     is_contrary: bool = False
     value_m: float = math.nan
+    landing: Landing | None = None
 
 
 class _Place(Protocol):
@@ -416,7 +420,15 @@ def compare_beam(
     if abs(centre) > _MOST_LOG_FACTOR:
         return RangeReport('it and the picture differ beyond belief', is_contrary=True)
     sigma = math.hypot(_BEAM_SIGMA, (high - low) / 2)
-    return RangeReport('', centre, sigma, value_m=hint.distance_m)
+    px_per_rad = math.sqrt(intrinsics.fx_px * intrinsics.fy_px)
+    landing = Landing(
+        float(column),
+        float(row),
+        half_rad * px_per_rad,
+        px_per_rad,
+        float(np.median(points[:, 2])),
+    )
+    return RangeReport('', centre, sigma, value_m=hint.distance_m, landing=landing)
 
 
 class HangWatch:

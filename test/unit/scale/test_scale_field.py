@@ -175,3 +175,31 @@ def test_the_field_is_less_sure_the_nearer_something_is_than_its_points() -> Non
     assert (np.diff(variance) > 0.0).all()
     field.restart()
     assert field.at(places)[0] == pytest.approx(0.0)
+
+
+def test_far_points_make_no_much_nearer_thing_farther() -> None:
+    field = DepthField(FieldPrior(depth_sigma=0.15, beyond_sigma=0.15))
+    for _ in range(5):
+        field.take(points(np.linspace(2.0, 4.0, 40), np.full(40, 1.5)), CAMERA)
+    places = np.column_stack([np.zeros((3, 2)), np.log(np.array([2.5, 1.3, 0.7]) / 2.0)])
+    far, between, near = field.at(places)[0]
+    assert far == pytest.approx(math.log(1.5), abs=0.1)
+    assert 0.05 < between < 0.8 * far
+    assert near == 0.0
+    nearer = DepthField(FieldPrior(depth_sigma=0.15))
+    for _ in range(5):
+        nearer.take(points(np.linspace(2.0, 4.0, 40), np.full(40, 0.7)), CAMERA)
+    # What makes nearer does not fade.
+    assert nearer.at(places)[0][2] < -0.15
+
+
+@pytest.mark.parametrize(('sigma', 'kept_back'), [(0.05, 0.0), (0.12, 0.0327), (0.19, 0.173)])
+def test_farther_keeps_back_what_the_margin_does_not_cover(sigma: float, kept_back: float) -> None:
+    config = ScaleConfig(scale_factor=1.5, scale_factor_sigma=sigma)
+    keeper = ScaleKeeper(config)
+    for index in range(13):
+        report = keeper.look(
+            PICTURE, CAMERA, None, None, 1.0 + 0.1 * index, estimate(near_and_far(1.0, 3.0))
+        )
+    assert report.judgement.state == 'verified'
+    assert report.log_factor == pytest.approx(math.log(1.5) - kept_back, abs=1e-3)
