@@ -126,9 +126,9 @@ def find_floor(
     if not len(planes):
         return None
     # Depth times this is 1 on the plane, and more below it.
-    ratio = points @ planes.T
-    on_plane = (np.abs(ratio - 1.0) < _TOLERANCE).mean(axis=0)
-    below = (ratio > _BELOW).mean(axis=0)
+    beyond = planes.astype(np.float32) @ points.astype(np.float32).T - np.float32(1.0)
+    below = np.count_nonzero(beyond > _BELOW - 1.0, axis=1) / len(points)
+    on_plane = np.count_nonzero(np.abs(beyond, out=beyond) < _TOLERANCE, axis=1) / len(points)
     plane = planes[int(np.argmax(on_plane - 2.0 * np.maximum(0.0, below - _MOST_BELOW)))]
     for _ in range(_REFINEMENTS):
         inlier = np.abs(points @ plane - 1.0) < _TOLERANCE
