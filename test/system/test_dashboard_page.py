@@ -340,6 +340,29 @@ def test_a_relative_picture_is_chosen_in_the_page_and_has_no_metres(shown: Shown
     assert not shown.complaints
 
 
+def test_everything_is_reached_with_the_keyboard_alone(shown: Shown) -> None:
+    page = shown.visit()
+    focused = page.locator(':focus')
+    page.keyboard.press('Tab')
+    expect(focused).to_have_text('Skip to the state')
+    expect(focused).to_be_in_viewport()
+    page.keyboard.press('Enter')
+    expect(page.locator('#main')).to_be_focused()
+    reached = []
+    while len(reached) < 60 and 'filter' not in reached:
+        page.keyboard.press('Tab')
+        reached.append(focused.get_attribute('id') or '')
+    expected = ['layer', 'depth', 'reset', 'enable', 'mute', 'record', 'filter']
+    assert [name for name in reached if name in expected] == expected
+    page.locator('#reset').focus()
+    page.keyboard.press('Enter')
+    expect(page.get_by_role('dialog')).to_be_visible()
+    expect(page.locator('#confirm-no')).to_be_focused()  # not what sets the robot moving
+    page.keyboard.press('Enter')
+    expect(page.get_by_role('dialog')).to_be_hidden()
+    assert not shown.robots.asked and not shown.complaints
+
+
 def test_what_may_set_the_robot_moving_asks_first(shown: Shown) -> None:
     page = shown.visit()
     page.get_by_role('button', name='Reset stop').click()
@@ -684,6 +707,8 @@ def test_it_fits_and_is_accessible(browser: Browser, size: str, theme: str, lang
             page.locator('#large').click()
         expect(page.locator('#parameter-list details')).not_to_have_count(0)
         expect(page.locator('#diagnostics details')).to_have_count(1)
+        moves = 'getComputedStyle(document.querySelector(".verdict")).transitionDuration'
+        assert page.evaluate(moves) == '0s'  # reduced motion
         overflow = page.evaluate('document.documentElement.scrollWidth - innerWidth')
         assert overflow <= 0
         page.add_script_tag(path=AXE)
