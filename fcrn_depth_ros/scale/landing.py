@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Messages in a row that must say farther, and their greatest age.
+# Messages of which most must say farther, and their greatest age.
 _LEAST_MESSAGES, _RECENT_S = 3, 0.6
 # How far beyond its cone a beam speaks, and for what is about as far as what it meets: by so much
 # (logarithm of depth) fully, and then less and less.
@@ -67,14 +67,16 @@ class LandingFactor:
         Returns
         -------
         float
-            The least that the last three said; without three, nothing that is farther.
+            What the message says, or the middle of the last three where that is nearer; without
+            three, nothing that is farther.
 
         """
         if self._recent and not 0.0 <= time_s - self._recent[-1][0] <= _RECENT_S:
             self.restart()
         self._recent.append((time_s, log_factor))
-        least = min(said for _, said in self._recent)
-        return least if len(self._recent) == _LEAST_MESSAGES else min(0.0, least)
+        said = sorted(said for _, said in self._recent)
+        held = min(log_factor, said[len(said) // 2])
+        return held if len(said) == _LEAST_MESSAGES else min(0.0, said[0])
 
 
 def with_landing(

@@ -58,9 +58,12 @@ def test_nearer_counts_at_once() -> None:
     assert float(drawn[0][23, 31]) == pytest.approx(0.6, rel=0.02)
 
 
-def test_one_message_that_is_nearer_holds_farther_back() -> None:
-    drawn = seen([1.5, 1.501, 1.1, 1.502, 1.503], flat(1.0))
-    assert float(drawn[-1][23, 31]) < 1.15
+def test_a_nearer_message_counts_at_once_and_a_farther_one_only_with_another() -> None:
+    factor = LandingFactor()
+    said = [0.3, 0.3, 0.3, -0.2, 0.3, 0.3, 0.3, 0.9, 0.3]
+    held = [factor.take(1.0 + 0.1 * index, value) for index, value in enumerate(said)]
+    assert held == [0.0, 0.0, 0.3, -0.2, 0.3, 0.3, 0.3, 0.3, 0.3]
+    assert seen([1.5, 1.501, 1.502, 0.8], flat(1.0))[-1][23, 31] == pytest.approx(0.8, rel=0.02)
 
 
 def test_what_is_nearer_than_the_landing_stays_where_it_was() -> None:
