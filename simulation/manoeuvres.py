@@ -145,5 +145,5 @@ class TurnRoundAndReverse:
             self._reverse_from_s = now.time_s
         # A robot that moves again, because what stopped it was forgotten, is not at its end.
         is_late = now.time_s > self._reverse_from_s + _GIVE_UP_S
-        self.is_done = is_late and abs(now.speed_mps) < STANDING_MPS
+        self.is_done = is_late and now.stop and abs(now.speed_mps) < STANDING_MPS
         return -_REVERSE_MPS, 0.0

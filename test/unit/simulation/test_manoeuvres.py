@@ -25,5 +25,8 @@ def test_who_reverses_is_done_where_the_robot_stands_and_not_while_it_creeps() -
     assert not driver.is_done
     driver.command(replace(turned, time_s=12.0, speed_mps=-0.1))
     assert not driver.is_done
+    # It stands, and is about to move.
     driver.command(replace(turned, time_s=12.5))
+    assert not driver.is_done
+    driver.command(replace(turned, time_s=13.0, stop=True))
     assert driver.is_done
