@@ -34,7 +34,7 @@ from .child_processes import UNUSABLE_SETTINGS
 from .free_memory import keep_free_memory
 from .hang_guard import must_end
 from .transport import tune_fast_dds
-from ..errors import FcrnDepthError
+from ..errors import ConfigurationError, FcrnDepthError
 
 # A callback of rclpy itself raises for a message that nobody should send, such as a parameter of a
 # type that does not exist. That must not end the process; one that fails all the time must.
@@ -101,7 +101,7 @@ def run_nodes(
             if tune_transport:
                 tune_fast_dds()
             with must_end('the start'):
-                rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+                _start_ros(args)
                 executor = SingleThreadedExecutor()
                 for make_node in node_factories:
                     nodes.append(make_node())
@@ -140,6 +140,19 @@ def run_nodes(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return max(_exit_statuses(nodes), default=0)
+
+
+def _start_ros(args: list[str] | None) -> None:
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        # Of types that rclpy does not export. Behind the reason stands the place in its sources.
+        reason = str(error).split(', at /')[0].removeprefix('failed to initialize ')
+        raise ConfigurationError(
+            f'ROS must be able to start, got {type(error).__name__}: {reason}; correct the '
+            'arguments after --ros-args, or the variable of the environment (ROS_HOME, '
+            'ROS_LOG_DIR, ROS_DOMAIN_ID, RMW_IMPLEMENTATION)'
+        ) from error
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -90,3 +91,29 @@ def test_a_parameter_of_a_type_that_does_not_exist_does_not_end_a_node(robot: Ro
     robot.wait_until_driving()
     assert not any(received.message.data for received in robot.stops.since(sent_s))
     assert alert.end() == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'variables', 'named'),
+    [
+        (['--params-file', '/nothing.yaml'], {}, '/nothing.yaml'),
+        (['--bogus'], {}, '--bogus'),
+        (['-r', '__ns:=/bad-ns'], {}, '__ns:=/bad-ns'),
+        ([], {'ROS_LOG_DIR': '/proc/nothing'}, '/proc/nothing'),
+    ],
+)
+def test_what_keeps_ros_from_starting_is_one_line(
+    arguments: list[str], variables: dict[str, str], named: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, '-m', 'fcrn_depth_ros.nodes.alert_node', '--ros-args', *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
+        timeout=60,
+    )
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith('error: ROS must be able to start, got ')
+    assert named in last
+    assert 'Traceback' not in result.stderr
