@@ -19,15 +19,7 @@ from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
 from .odometry import angle_of, CameraPose
 from .range_hint import RangeBeam, RangeReport, RangeWitness
 from .scan_hint import ScanBeams, ScanWitness
-from .witness import (
-    FactorTrack,
-    judge,
-    Judgement,
-    LEAST_SIGMA,
-    MOST_VERIFIED_SIGMA,
-    Opinion,
-    PatientFactor,
-)
+from .witness import FactorTrack, judge, Judgement, LEAST_SIGMA, Opinion, PatientFactor
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..estimation.depth_estimator import DepthEstimate
@@ -51,8 +43,6 @@ _UNMOUNTED = FieldPrior(across_sigma=0.05, depth_sigma=0.15, beyond_sigma=0.15, 
 _MOUNTED = FieldPrior(across_sigma=0.02, depth_sigma=0.06, beyond_sigma=0.06, most_points=60)
 # How much the field changes with what the camera sees: per metre, radian and second.
 _FIELD_DRIFT = 0.08**2, 0.08**2, 0.01**2
-# alert_node covers an error of 15 % without a margin of its own: this, beside that of the shape.
-_COVERED_SIGMA = 0.09
 # The middle of so many rows and columns is that of all.
 _MEDIAN_STEP = 3
 # Pixels whose distance differs from a reading by less than this factor are what was read.
@@ -438,9 +428,7 @@ class ScaleKeeper:
         if judgement.state != 'verified':
             return np.minimum(0.0, mean), sigma
         # Farther only as far as the witnesses vouch for.
-        covered, unverified = _COVERED_SIGMA, MOST_VERIFIED_SIGMA
-        doubt = sigma * np.clip((sigma - covered) / (unverified - covered), 0.0, 1.0)
-        return np.where(mean > 0.0, np.maximum(0.0, mean - doubt), mean), sigma
+        return np.where(mean > 0.0, np.maximum(0.0, mean - sigma), mean), sigma
 
     def _let_drift(self, time_s: float, pose: CameraPose | None) -> None:
         if self._last is not None:

@@ -193,13 +193,17 @@ def test_far_points_make_no_much_nearer_thing_farther() -> None:
     assert nearer.at(places)[0][2] < -0.15
 
 
-@pytest.mark.parametrize(('sigma', 'kept_back'), [(0.05, 0.0), (0.12, 0.0327), (0.19, 0.173)])
-def test_farther_keeps_back_what_the_margin_does_not_cover(sigma: float, kept_back: float) -> None:
-    config = ScaleConfig(scale_factor=1.5, scale_factor_sigma=sigma)
+@pytest.mark.parametrize(
+    ('factor', 'sigma', 'applied'),
+    [(1.5, 0.05, 1.5), (1.5, 0.19, 1.5), (1.1, 0.19, 1.0), (0.7, 0.05, 0.7)],
+)
+def test_farther_keeps_back_its_sigma(factor: float, sigma: float, applied: float) -> None:
+    kept_back = sigma if applied > 1.0 else 0.0
+    config = ScaleConfig(scale_factor=factor, scale_factor_sigma=sigma)
     keeper = ScaleKeeper(config)
     for index in range(13):
         report = keeper.look(
             PICTURE, CAMERA, None, None, 1.0 + 0.1 * index, estimate(near_and_far(1.0, 3.0))
         )
     assert report.judgement.state == 'verified'
-    assert report.log_factor == pytest.approx(math.log(1.5) - kept_back, abs=1e-3)
+    assert report.log_factor == pytest.approx(math.log(applied) - kept_back, abs=1e-3)
