@@ -12,6 +12,8 @@ integration (``CI=true``) a skip fails its test unless allowed_skips.yaml lists 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from contextlib import suppress
+import gc
 import os
 from pathlib import Path
 import platform
@@ -122,6 +124,27 @@ def pytest_make_collect_report(
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that is skipped without leave."""
     return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """
+    Let the DDS participants of a test end with it.
+
+    A node of rclpy is part of cycles, so its participant ends when Python happens to look for
+    them. Where that is in the middle of another test, with other participants in the process,
+    Fast DDS can wait for ever (matched_writer_remove of a StatefulReader, called within the
+    intraprocess_delivery of a StatefulWriter).
+    """
+    yield
+    if any(name.startswith('dds.') for name in _thread_names()):
+        gc.collect()
+
+
+def _thread_names() -> Iterable[str]:
+    for thread in Path('/proc/self/task').glob('*/comm'):
+        with suppress(OSError):  # it ended meanwhile
+            yield thread.read_text()
 
 
 def _judged(report: Report) -> Report:
