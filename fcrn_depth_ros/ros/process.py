@@ -42,7 +42,7 @@ _MOST_ERRORS = 20
 _ERRORS_WITHIN_S = 10.0
 # How late it may be noticed that a thread of a node has set its exit status. Each wait costs
 # rclpy half a millisecond of CPU time, so an idle node should wait rarely.
-_SPIN_TIMEOUT_S = 0.5
+_SPIN_TIMEOUT_S = 1.0
 
 
 class RunnableNode(Protocol):
