@@ -49,7 +49,8 @@ def test_the_layout_of_foxglove_shows_recorded_topics_and_fields() -> None:
     assert len(shown) > 8
     for path in shown:
         topic, _, field = path.partition('.')
-        fields = message_class(recorded_type(topic)).get_fields_and_field_types()
+        message: Any = message_class(recorded_type(topic))
+        fields = message.get_fields_and_field_types()
         assert not field or field in fields, path
     placed = {text for text in texts(layout['layout']) if '!' in text}
     assert placed == set(layout['configById'])

@@ -371,7 +371,8 @@ def test_read_only_means_that_nothing_is_asked_of_a_robot() -> None:
 
 def test_a_second_phone_is_refused_until_the_first_has_gone() -> None:
     served = Served()
-    served.server._make_phone = lambda name: FakePhone(f'/{name}')  # type: ignore[assignment,return-value]
+    server: Any = served.server
+    server._make_phone = lambda name: FakePhone(f'/{name}')
 
     async def ask(socket: aiohttp.ClientWebSocketResponse, name: str = 'phone') -> Any:
         await socket.send_json({'type': 'phone', 'id': 1, 'name': name})

@@ -1,7 +1,12 @@
 # Copyright 2026 the fcrn_depth_ros authors
 # SPDX-License-Identifier: Apache-2.0
 
+"""Weights that are rounded together answer as those of the float model do."""
+
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any
 
 from fcrn_depth_ros.tools.measure.activations import Inside
 from fcrn_depth_ros.tools.measure.layer_fitting import fit_layers
@@ -15,7 +20,7 @@ import pytest
 Pictures = list[dict[str, NDArray[np.float32]]]
 
 # What an ONNX convolution can be: a depthwise one with a stride, and one with unequal padding.
-LAYERS = {
+LAYERS: dict[str, dict[str, Any]] = {
     'first': {'pads': [1, 1, 1, 1]},
     'second': {'pads': [0, 0, 1, 1], 'strides': [2, 2], 'group': 8},
     'third': {'pads': [2, 2, 2, 2], 'dilations': [2, 2]},
