@@ -137,7 +137,7 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
     intraprocess_delivery of a StatefulWriter).
     """
     yield
-    if any(name.startswith('dds.') for name in _thread_names()):
+    if any(name.startswith('dds.ev.') for name in _thread_names()):  # one a participant
         gc.collect()
 
 
