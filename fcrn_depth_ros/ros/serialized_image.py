@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 import struct
 
+from .stamps import ENCAPSULATION_BYTES, STAMP_BYTES
+
 # Plain CDR of both byte orders; its second version lays out the fields of an Image alike.
 _ORDERS = {b'\0\0': '>', b'\0\1': '<', b'\0\6': '>', b'\0\7': '<'}
-_ENCAPSULATION_BYTES, _STAMP_BYTES = 4, 8
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read_serialized_image(serialized: bytes) -> SerializedImage:
     order = _ORDERS.get(serialized[:2])
     if order is None:
         raise ValueError(f'an image must begin as CDR does, got {serialized[:4].hex()}')
-    at = _ENCAPSULATION_BYTES + _STAMP_BYTES
+    at = ENCAPSULATION_BYTES + STAMP_BYTES
 
     def number() -> int:
         nonlocal at

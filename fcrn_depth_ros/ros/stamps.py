@@ -12,13 +12,16 @@ from builtin_interfaces.msg import Time
 from ..wire.stamps import nanoseconds, NS_PER_S, stamp_ns_or_none
 
 __all__ = [
+    'ENCAPSULATION_BYTES',
     'NS_PER_S',
+    'STAMP_BYTES',
     'nanoseconds',
     'serialized_stamp_ns',
     'stamp_ns_or_none',
     'time_message',
 ]
-_ENCAPSULATION_BYTES, _STAMP_BYTES = 4, 8
+# Of a message in CDR that begins with a header.
+ENCAPSULATION_BYTES, STAMP_BYTES = 4, 8
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -43,7 +46,7 @@ def serialized_stamp_ns(data: bytes) -> int:
         As :func:`nanoseconds` returns it; 0 where the message is too short to have one.
 
     """
-    if len(data) < _ENCAPSULATION_BYTES + _STAMP_BYTES:
+    if len(data) < ENCAPSULATION_BYTES + STAMP_BYTES:
         return 0
-    seconds, rest = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, _ENCAPSULATION_BYTES)
+    seconds, rest = struct.unpack_from('<iI' if data[1] & 1 else '>iI', data, ENCAPSULATION_BYTES)
     return int(seconds) * NS_PER_S + int(rest)
