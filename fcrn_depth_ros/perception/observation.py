@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 import math
 
@@ -145,6 +145,19 @@ class Observation:
     def intrinsics(self) -> CameraIntrinsics:
         """Intrinsics of the depth map; assumed where the camera's are unknown."""
         return self.estimate.intrinsics
+
+    @cached_property
+    def drawn_mounting(self) -> CameraMounting | None:
+        """
+        The mounting in the metres of the depth map; None where it is unknown.
+
+        A factor that corrects the depth lifts or lowers the floor in it with everything else.
+        """
+        report, floor = self.scale.report, self.estimate.inverse_floor_depth
+        if self.mounting is None or report is None or floor is None:
+            return self.mounting
+        factor = report.factor_of_floor(floor, self.estimate.depth_m)
+        return replace(self.mounting, height_m=factor * self.mounting.height_m)
 
     @property
     def is_metric(self) -> bool:

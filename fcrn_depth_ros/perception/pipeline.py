@@ -315,29 +315,30 @@ class PerceptionPipeline:
         intrinsics = None if calibration is None else calibration.intrinsics
         quality = assess_image(image_rgb, config.quality)
         stopwatch.lap(Stage.QUALITY)
+        # Stated, or found by driving.
+        mounting = self._scale.told(frame.mounting)
         growth_ttc_s = math.nan
         if config.looming.looming and intrinsics is not None and quality.usable:
-            growth_ttc_s = self._looming.update(
-                image_rgb, frame.stamp_ns, intrinsics, frame.mounting
-            )
+            growth_ttc_s = self._looming.update(image_rgb, frame.stamp_ns, intrinsics, mounting)
             stopwatch.lap(Stage.LOOMING)
         estimate = (
-            source.estimate(image_rgb, intrinsics, frame.mounting, stopwatch)
+            source.estimate(image_rgb, intrinsics, mounting, stopwatch)
             if quality.usable
-            else source.unknown(image_rgb, intrinsics, frame.mounting)
+            else source.unknown(image_rgb, intrinsics, mounting)
         )
         stopwatch.lap(Stage.POSTPROCESS)
-        plane = self._floor_by_shape(estimate, frame)
+        plane = self._floor_by_shape(estimate, mounting, frame.stamp_ns / 1e9)
         report = self._scale.look(
             image_rgb,
             intrinsics,
-            frame.mounting,
+            mounting,
             frame.pose,
             frame.stamp_ns / 1e9,
             estimate,
             frame.beam,
             None if plane is None else plane.mounting(),
             frame.scan,
+            frame.mounting is not None,
         )
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)
@@ -347,13 +348,13 @@ class PerceptionPipeline:
             estimate = replace(estimate, inverse_floor_depth=floor)
         unsure = unsure_pixels(estimate, config.confidence)
         stopwatch.lap(Stage.SCALE)
-        evidence = self._floor_evidence(estimate, frame.mounting) if quality.usable else None
+        evidence = self._floor_evidence(estimate, mounting) if quality.usable else None
         # What is near counts however unsure it is.
         proximity = estimate_proximity(
             estimate.depth_m,
             config.proximity,
             estimate.inverse_floor_depth,
-            lateral_slope(estimate.intrinsics, frame.mounting),
+            lateral_slope(estimate.intrinsics, mounting),
             evidence,
         )
         proximity = never_clear(proximity, unsure, config.proximity)
@@ -382,7 +383,7 @@ class PerceptionPipeline:
             else frame.stamp_ns,
             image_rgb=image_rgb,
             estimate=estimate,
-            mounting=frame.mounting,
+            mounting=mounting,
             quality=quality,
             proximity=proximity,
             unknown_reason=unknown_reason,
@@ -398,16 +399,16 @@ class PerceptionPipeline:
             and calibration.is_distorted,
         )
 
-    def _floor_by_shape(self, estimate: DepthEstimate, frame: CameraFrame) -> FloorPlane | None:
+    def _floor_by_shape(
+        self, estimate: DepthEstimate, mounting: CameraMounting | None, time_s: float
+    ) -> FloorPlane | None:
         """Find the floor in the network's own depth, where nobody says where the camera is."""
         if not (self.config.floor.floor_by_shape and estimate.is_metric):
             return None
-        if frame.mounting is not None:
+        if mounting is not None:
             self._floor.restart()
             return None
-        return self._floor.look(
-            estimate.depth_m, estimate.intrinsics, estimate.floor, frame.stamp_ns / 1e9
-        )
+        return self._floor.look(estimate.depth_m, estimate.intrinsics, estimate.floor, time_s)
 
     def _floor_evidence(
         self, estimate: DepthEstimate, mounting: CameraMounting | None

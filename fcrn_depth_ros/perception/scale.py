@@ -63,6 +63,8 @@ class ScaleAssessment:
         parts += [str(opinion) for opinion in said]
         if report is not None:
             parts.append(f'factor {report.factor:.2f}')
+            if report.found is not None:
+                parts.append(f'mounting found by driving: {report.found.mounting}')
             if report.motion.silence:
                 parts.append(f'motion: {report.motion.silence}')
             if report.beam.silence not in ('', 'no range hint'):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .field import DepthField, FieldPrior, REFERENCE_M
+from .found_mounting import FoundMounting, MountingFinder
 from .landing import LandingFactor, with_landing
 from .lattice import at_place, on_picture, PLACES
 from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
@@ -105,6 +106,9 @@ class ScaleReport:
     sigmas : ndarray of float64, shape (N,), or None
         Standard deviation of the scale at `lattice.PLACES`; None where that of the judgement
         holds.
+    found : FoundMounting or None
+        The mounting that the network was told because the robot found it; None where it was
+        stated, or is unknown.
 
     """
 
@@ -116,6 +120,7 @@ class ScaleReport:
     scan: RangeReport = RangeReport('no scan hint')
     log_factors: NDArray[np.float32] | None = field(default=None, repr=False)
     sigmas: NDArray[np.float64] | None = field(default=None, repr=False)
+    found: FoundMounting | None = None
 
     @property
     def factor(self) -> float:
@@ -234,7 +239,8 @@ class ScaleKeeper:
         self._scan_track = FactorTrack('scan', _SCAN_LOCAL_SIGMA)
         self._patient = PatientFactor(config.scale_patience_s)
         self._field = DepthField(_UNMOUNTED)
-        self._has_mounting = False
+        self._has_mounting: bool | None = False
+        self._finder = MountingFinder()
         self._config = config
         self.restart()
 
@@ -242,6 +248,7 @@ class ScaleKeeper:
         """Forget every picture."""
         self._motion.restart()
         self._forget_motion()
+        self._forget_mounting(None)
         self._beam.restart()
         self._beam_track.restart()
         self._landing.restart()
@@ -249,7 +256,25 @@ class ScaleKeeper:
         self._scan_track.restart()
         self._patient.restart()
         self._last: tuple[float, CameraPose | None] | None = None
-        self._height_of: CameraMounting | None = None
+
+    def told(self, stated: CameraMounting | None) -> CameraMounting | None:
+        """
+        Return the mounting that the network should be told of the next picture.
+
+        Parameters
+        ----------
+        stated : CameraMounting or None
+            What is stated of it, which counts.
+
+        Returns
+        -------
+        CameraMounting or None
+            Where nothing is stated, what was found by driving.
+
+        """
+        if stated is not None or self._found is None or not self._config.scale_correction:
+            return stated
+        return self._found.mounting
 
     def reconfigure(self, config: ScaleConfig) -> None:
         """Take new settings; what was measured stays."""
@@ -268,6 +293,7 @@ class ScaleKeeper:
         beam: RangeBeam | None = None,
         tilt: CameraMounting | None = None,
         scan: ScanBeams | None = None,
+        is_stated: bool = True,
     ) -> ScaleReport:
         """
         Take the next picture.
@@ -279,7 +305,7 @@ class ScaleKeeper:
         intrinsics : CameraIntrinsics or None
             Of the picture; without them motion says nothing.
         mounting : CameraMounting or None
-            As given.
+            What the network was told; see :meth:`told`.
         pose : CameraPose or None
             Where it was taken, by odometry.
         time_s : float
@@ -292,6 +318,8 @@ class ScaleKeeper:
             Where the mounting is unknown, its angles as the floor's shape shows them.
         scan : ScanBeams, optional
             What a laser scanner measured then.
+        is_stated : bool
+            Whether anybody stated the mounting; else it was found.
 
         Returns
         -------
@@ -307,18 +335,28 @@ class ScaleKeeper:
             self._has_mounting = mounting is not None
             self._field = DepthField(self._prior)
             self._forget_motion()
+            self._patient.restart()
+        stated = mounting if is_stated else None
+        if stated != self._stated:
+            self._forget_mounting(stated)
+        found = self._found if mounting is not None and stated is None else None
         self._let_drift(time_s, pose)
         if intrinsics is None:
             self._motion.restart()
             motion = MotionReport('no camera_info')
         else:
-            motion = self._motion.look(image_rgb, intrinsics, pose, estimate.depth_m)
+            seen_from = pose if found is None else found.corrected(pose)
+            motion = self._motion.look(image_rgb, intrinsics, seen_from, estimate.depth_m)
         if motion.is_contrary:
             # What odometry has said lately may have been wrong before it was found out.
             self._forget_motion()
         elif not motion.silence:
             self._follow(motion, intrinsics)
             self._measure_height(motion, mounting)
+        if intrinsics is not None:
+            self._finder.take(
+                image_rgb, intrinsics, pose, estimate.floor, stated or tilt, stated is not None
+            )
         camera = estimate.intrinsics if estimate.is_camera_known else None
         beam_report = self._beam.look(beam, estimate.depth_m, camera, mounting or tilt)
         scan_report = self._scan.look(scan, estimate.depth_m, camera, mounting or tilt)
@@ -328,7 +366,9 @@ class ScaleKeeper:
             elif not heard.silence:
                 drawn_m = heard.value_m / math.exp(heard.log_factor)
                 track.take(heard.log_factor, heard.sigma, math.log(drawn_m / REFERENCE_M))
-        judgement = self._judge(estimate, mounting)
+        judgement = self._judge(estimate, mounting, found)
+        if stated is None:
+            self._adopt(self._finder.found(), judgement)
         wanted, sigmas = self._joined(judgement)
         held = self._patient.apply(
             time_s, wanted if self._config.scale_correction else np.zeros(len(PLACES))
@@ -357,6 +397,7 @@ class ScaleKeeper:
             scan_report,
             log_factors,
             sigmas_there,
+            found,
         )
 
     def _where_the_beam_lands(
@@ -384,6 +425,23 @@ class ScaleKeeper:
     @property
     def _prior(self) -> FieldPrior:
         return _MOUNTED if self._has_mounting else _UNMOUNTED
+
+    def _forget_mounting(self, stated: CameraMounting | None) -> None:
+        """Forget what was found; what is stated now is checked."""
+        self._stated = stated
+        self._found: FoundMounting | None = None
+        self._finder.restart()
+        self._height.restart()
+        self._height_of: CameraMounting | None = stated
+
+    def _adopt(self, found: FoundMounting | None, judgement: Judgement) -> None:
+        """Tell the network what was found; a found mounting that is contradicted is forgotten."""
+        if self._found is not None and judgement.state == 'contradicted':
+            self._forget_mounting(None)
+        elif found is not None and found.differs_from(self._found):
+            self._found = found
+            self._motion.restart()
+            self._has_mounting = None  # what was measured so far is that of another depth
 
     def _forget_motion(self) -> None:
         self._track.restart()
@@ -461,10 +519,16 @@ class ScaleKeeper:
         if found is not None:
             self._height.take(math.log(found / mounting.height_m), max(0.05, motion.sigma))
 
-    def _judge(self, estimate: DepthEstimate, mounting: CameraMounting | None) -> Judgement:
+    def _judge(
+        self,
+        estimate: DepthEstimate,
+        mounting: CameraMounting | None,
+        found: FoundMounting | None,
+    ) -> Judgement:
         opinions: list[Opinion] = []
         if estimate.mounting_used != 'none' and not estimate.range_doubts:
-            opinions.append(Opinion('mounting', 0.0, MOUNTING_SIGMA))
+            sigma = 0.0 if found is None else found.height_sigma
+            opinions.append(Opinion('mounting', 0.0, math.hypot(MOUNTING_SIGMA, sigma)))
         if self._config.scale_factor_sigma > 0.0:
             opinions.append(
                 Opinion(
@@ -477,24 +541,35 @@ class ScaleKeeper:
             if (seen := track.opinion()) is not None:
                 opinions.append(seen)
         judgement = judge(opinions)
-        height = self._height.opinion()
+        height = self._seen_height(mounting, found)
         if (
             judgement.state != 'contradicted'
             and mounting is not None
             and height is not None
             and abs(height.log_factor) > max(_HEIGHT_LOG, 2.5 * height.sigma)
-            and not self._stands_on_the_floor(height)
         ):
-            found_m = mounting.height_m * math.exp(height.log_factor)
+            seen_m = mounting.height_m * math.exp(height.log_factor)
             return replace(
                 judgement,
                 state='contradicted',
                 log_factor=min(0.0, judgement.log_factor, height.log_factor),
                 sigma=math.nan,
                 reason=f'mounting says the camera is {mounting.height_m:.2f} m high, motion says '
-                f'{found_m:.2f} m; motion is likelier',
+                f'{seen_m:.2f} m; motion is likelier',
             )
         return judgement
+
+    def _seen_height(
+        self, mounting: CameraMounting | None, found: FoundMounting | None
+    ) -> Opinion | None:
+        """Return what motion says of a mounting's height: the floor's corners, or all of them."""
+        if mounting is None:
+            return None
+        if found is None and (seen := self._finder.found()) is not None:
+            ratio = seen.mounting.height_m / mounting.height_m
+            return Opinion('height', math.log(ratio), seen.height_sigma)
+        height = self._height.opinion()
+        return None if height is None or self._stands_on_the_floor(height) else height
 
     def _stands_on_the_floor(self, height: Opinion) -> bool:
         """

@@ -141,7 +141,7 @@ def scan_of(seen: Observation, config: ScanConfig) -> ObstacleScan:
         seen.estimate.depth_m,
         seen.intrinsics,
         config,
-        seen.mounting,
+        seen.drawn_mounting,
         seen.unsure,
         seen.floor_evidence,
         seen.floor_plane,

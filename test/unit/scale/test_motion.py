@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 import math
 
-import cv2
+from drawn_floor import CAMERA, MOUNTING, NS, pose_at, scene
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate
@@ -17,56 +16,7 @@ from fcrn_depth_ros.scale.keeper import floor_height, ScaleConfig, ScaleKeeper, 
 from fcrn_depth_ros.scale.motion import AxisBelief, MotionReport, MotionWitness, triangulate
 from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack, rotation_by
 import numpy as np
-from numpy.typing import NDArray
 import pytest
-
-CAMERA = CameraIntrinsics(220.0, 220.0, 159.5, 119.5, 320, 240)
-MOUNTING = CameraMounting(0.4, 15.0)
-WALL_M = 3.0
-NS = 1_000_000_000
-_TEXTURE = cv2.resize(
-    np.random.default_rng(0).integers(0, 256, (500, 1000), np.uint8),
-    (4000, 2000),
-    interpolation=cv2.INTER_CUBIC,
-)
-
-
-@lru_cache(maxsize=64)
-def scene(
-    x_m: float, heading_rad: float = 0.0, mounting: CameraMounting = MOUNTING
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Draw a textured floor and a wall at WALL_M, and their depth."""
-    rays = CAMERA.rays().astype(np.float64)
-    place = CameraPlace.stated(mounting)
-    cosine, sine = math.cos(heading_rad), math.sin(heading_rad)
-    heading = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-    world = rays @ (heading @ place.rotation).T
-    with np.errstate(divide='ignore', invalid='ignore'):
-        floor_m = np.where(world[..., 2] < 0, -mounting.height_m / world[..., 2], np.inf)
-        wall_m = np.where(world[..., 0] > 0, (WALL_M - x_m) / world[..., 0], np.inf)
-    depth = np.minimum(floor_m, wall_m)
-    point = np.nan_to_num(world * depth[..., None], posinf=0.0, neginf=0.0)
-    on_floor = floor_m < wall_m
-    across = point[..., 1]
-    along = np.where(on_floor, point[..., 0] + x_m, 3.0 + point[..., 2])
-    picture = cv2.remap(
-        _TEXTURE,
-        (2000.0 + 400.0 * along).astype(np.float32) % 4000,
-        (1000.0 + 400.0 * across).astype(np.float32) % 2000,
-        cv2.INTER_LINEAR,
-    )
-    return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), depth.astype(np.float32)
-
-
-def pose_at(
-    x_m: float, heading_rad: float = 0.0, mounting: CameraMounting | None = MOUNTING
-) -> CameraPose:
-    track = OdometryTrack()
-    for stamp_ns in (NS, NS + 1000000):
-        track.add(planar_odometry(stamp_ns, x_m, 0.0, heading_rad))
-    robot = track.at(NS)
-    assert robot is not None
-    return CameraPlace.stated(mounting).pose(robot)
 
 
 def drive(
@@ -79,7 +29,7 @@ def drive(
     reports = []
     for index in range(8):
         x_m = round(0.05 * index, 3)
-        image, depth = scene(moved * x_m)
+        image, depth, _ = scene(moved * x_m)
         reports.append(
             witness.look(image, CAMERA, pose_at(felt * x_m, 0.0, mounting), depth / factor)
         )
@@ -122,7 +72,7 @@ def test_a_robot_that_only_turns_says_nothing() -> None:
     witness = MotionWitness()
     for index in range(8):
         heading = 0.04 * index
-        image, depth = scene(0.0, heading)
+        image, depth, _ = scene(0.0, heading)
         report = witness.look(image, CAMERA, pose_at(0.0, heading), depth)
         assert report.silence
 
@@ -151,7 +101,7 @@ def test_a_picture_of_any_shape_is_taken(shape: tuple[int, int]) -> None:
 
 def test_no_odometry_and_another_epoch_begin_anew() -> None:
     witness = MotionWitness()
-    image, depth = scene(0.0)
+    image, depth, _ = scene(0.0)
     assert witness.look(image, CAMERA, None, depth).silence == 'no odometry'
     pose = pose_at(0.0)
     assert witness.look(image, CAMERA, pose, depth).silence == 'the first picture'
@@ -190,7 +140,7 @@ def keep(
         stamp_ns = round(time_s * NS)
         track.add(planar_odometry(stamp_ns, x_m, 0.0, 0.0))
         robot = track.at(stamp_ns)
-        image, depth = scene(x_m)
+        image, depth, _ = scene(x_m)
         estimate = DepthEstimate(
             depth / np.float32(factor), True, CAMERA, True, None, True,
             'none' if given is None else 'network',
@@ -262,7 +212,7 @@ def test_a_calibrated_factor_is_a_witness() -> None:
 
 def test_the_corrected_floor_moves_with_the_depth() -> None:
     report = keep(None, 0.7)[-1]
-    image, depth = scene(0.0)
+    image, depth, _ = scene(0.0)
     estimate = DepthEstimate(depth, True, CAMERA, True, 1.0 / depth, True, 'network')
     corrected = report.corrected(estimate)
     assert corrected.depth_m == pytest.approx(depth * report.factors, rel=1e-5)

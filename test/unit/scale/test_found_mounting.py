@@ -1,0 +1,390 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The mounting that a robot finds by driving over a floor; and when it must find none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from drawn_floor import CAMERA, MOUNTING, NS, pose_at, scene, WALL_M
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting, inverse_floor_depth
+from fcrn_depth_ros.camera.rectification import LensCalibration
+from fcrn_depth_ros.estimation.depth_estimator import DepthEstimate
+from fcrn_depth_ros.estimation.stopwatch import Stopwatch
+from fcrn_depth_ros.perception.observation import CameraFrame, Observation
+from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
+from fcrn_depth_ros.perception.quality import QualityConfig
+from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.scale.found_mounting import FoundMounting, MountingFinder
+from fcrn_depth_ros.scale.keeper import ScaleConfig, ScaleKeeper, ScaleReport
+from fcrn_depth_ros.scale.odometry import CameraPose
+from fcrn_depth_ros.scale.witness import Judgement
+from fcrn_depth_ros.wire.contents import scan_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+
+STEP_M = 0.03
+# What the floor's shape says of it: some degrees and a factor wrong.
+SHAPE = CameraMounting(0.55, 11.0, 1.0)
+
+
+def drive(
+    pictures: int = 30,
+    shape: CameraMounting | None = SHAPE,
+    stated: CameraMounting | None = None,
+    mounting: CameraMounting = MOUNTING,
+    floor: str = 'rough',
+    yaw_deg: float = 0.0,
+    felt: float = 1.0,
+) -> MountingFinder:
+    """Drive 3 cm a picture; `felt` is what odometry makes of a metre."""
+    finder = MountingFinder()
+    for index in range(pictures):
+        x_m = round(STEP_M * index, 3)
+        image, _, is_floor = scene(x_m, 0.0, mounting, floor, yaw_deg)
+        finder.take(
+            image,
+            CAMERA,
+            pose_at(felt * x_m, 0.0, stated),
+            is_floor,
+            stated or shape,
+            stated is not None,
+        )
+    return finder
+
+
+def found(finder: MountingFinder) -> CameraMounting:
+    seen = finder.found()
+    assert seen is not None
+    return seen.mounting
+
+
+@pytest.mark.parametrize(
+    'mounting',
+    [MOUNTING, CameraMounting(0.15, 5.0, 1.0), CameraMounting(0.6, 25.0, -2.0)],
+)
+def test_driving_over_a_floor_finds_the_mounting(mounting: CameraMounting) -> None:
+    seen = found(drive(mounting=mounting))
+    assert seen.height_m == pytest.approx(mounting.height_m, rel=0.05)
+    assert seen.pitch_deg == pytest.approx(mounting.pitch_deg, abs=1.0)
+    assert seen.roll_deg == pytest.approx(mounting.roll_deg, abs=2.5)
+
+
+@pytest.mark.parametrize('factor', [0.5, 2.0])
+def test_the_height_of_the_shape_may_be_wrong(factor: float) -> None:
+    shape = dataclasses.replace(SHAPE, height_m=factor * MOUNTING.height_m)
+    seen = found(drive(shape=shape))
+    assert seen.height_m == pytest.approx(MOUNTING.height_m, rel=0.05)
+
+
+def test_the_height_is_in_the_metres_of_the_odometry() -> None:
+    seen = found(drive(felt=1.2))
+    assert seen.height_m == pytest.approx(1.2 * MOUNTING.height_m, rel=0.05)
+
+
+def test_a_camera_that_looks_a_little_aside_is_found() -> None:
+    seen = drive(yaw_deg=4.0).found()
+    assert seen is not None
+    assert seen.mounting.height_m == pytest.approx(MOUNTING.height_m, rel=0.05)
+    ahead = seen.turn @ np.array([0.0, 0.0, 1.0])  # to the right of the robot, ahead
+    assert math.degrees(math.atan2(-ahead[0], ahead[2])) == pytest.approx(4.0, abs=1.5)
+
+
+@pytest.mark.parametrize('error', [0.7, 1.0, 1.3])
+def test_a_stated_height_is_checked(error: float) -> None:
+    stated = CameraMounting(error * MOUNTING.height_m, MOUNTING.pitch_deg)
+    assert found(drive(stated=stated)).height_m == pytest.approx(MOUNTING.height_m, rel=0.05)
+
+
+@pytest.mark.parametrize('floor', ['plain', 'grained'])
+def test_a_floor_that_shows_no_motion_says_nothing(floor: str) -> None:
+    assert drive(floor=floor).found() is None
+
+
+def test_two_motions_at_least() -> None:
+    # The first pair of pictures ends with 0.3 m, the second one begins with the next picture.
+    one = round(0.33 / STEP_M) + 1
+    assert drive(one).found() is None
+    assert drive(one + round(0.24 / STEP_M)).found() is not None
+
+
+@pytest.mark.parametrize('nothing', [{'shape': None}, {'felt': 0.0}, {'felt': 0.01}])
+def test_without_shape_or_motion_nothing_is_found(nothing: dict[str, Any]) -> None:
+    assert drive(**nothing).found() is None
+
+
+def test_no_odometry_and_another_epoch_begin_another_pair() -> None:
+    finder = MountingFinder()
+    for index in range(40):
+        x_m = round(STEP_M * index, 3)
+        image, _, is_floor = scene(x_m)
+        pose: CameraPose | None = pose_at(x_m, 0.0, None)
+        if index % 3 == 0:
+            pose = None
+        finder.take(image, CAMERA, pose, is_floor, SHAPE)
+    assert finder.found() is None
+    for index in range(40):
+        x_m = round(STEP_M * index, 3)
+        image, _, is_floor = scene(x_m)
+        pose = dataclasses.replace(pose_at(x_m, 0.0, None), epoch=index // 2)
+        finder.take(image, CAMERA, pose, is_floor, SHAPE)
+    assert finder.found() is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(-3.0, 3.0), st.floats(-3.2, 3.2), st.integers(0, 2), st.booleans()),
+        min_size=5,
+        max_size=15,
+    )
+)
+def test_hostile_odometry_ends_in_nothing_worse_than_no_mounting(
+    poses: list[tuple[float, float, int, bool]],
+) -> None:
+    finder = MountingFinder()
+    for index, (x_m, heading_rad, epoch, is_there) in enumerate(poses):
+        image, _, is_floor = scene(round(STEP_M * index, 3))
+        pose = dataclasses.replace(pose_at(x_m, heading_rad, None), epoch=epoch)
+        finder.take(image, CAMERA, pose if is_there else None, is_floor, SHAPE)
+    # What it says is a mounting, or nothing; the drawn robot moved by 3 cm a picture.
+    if (seen := finder.found()) is not None:
+        assert 0.0 < seen.height_sigma < 0.2
+
+
+@pytest.mark.parametrize(
+    ('height_m', 'pitch_deg', 'differs'),
+    [(0.419, 15.0, False), (0.421, 15.0, True), (0.4, 16.9, False), (0.4, 17.1, True)],
+)
+def test_small_changes_are_no_news(height_m: float, pitch_deg: float, differs: bool) -> None:
+    one = FoundMounting(MOUNTING, 0.05, np.eye(3))
+    other = FoundMounting(CameraMounting(height_m, pitch_deg), 0.05, np.eye(3))
+    assert other.differs_from(one) == differs
+    assert other.differs_from(None)
+
+
+def keep(
+    network: float,
+    stated: CameraMounting | None = None,
+    config: ScaleConfig | None = None,
+    pictures: int = 45,
+    felt: float = 1.0,
+) -> tuple[ScaleKeeper, list[ScaleReport]]:
+    """
+    Drive with a keeper.
+
+    The network draws everything `network` times as large while it knows no mounting, and as the
+    mounting has it that it is told.
+    """
+    keeper, reports = ScaleKeeper(config or ScaleConfig()), []
+    for index in range(pictures):
+        x_m = round(STEP_M * index, 3)
+        image, depth, is_floor = scene(x_m)
+        told = keeper.told(stated)
+        factor = network if told is None else told.height_m / MOUNTING.height_m
+        estimate = DepthEstimate(
+            depth * np.float32(factor), True, CAMERA, True, None, True,
+            'none' if told is None else 'network', floor=is_floor,
+        )  # fmt: skip
+        tilt = CameraMounting(factor * MOUNTING.height_m, 12.0) if told is None else None
+        reports.append(
+            keeper.look(
+                image,
+                CAMERA,
+                told,
+                pose_at(felt * x_m, 0.0, stated),
+                1.0 + 0.1 * index,
+                estimate,
+                tilt=tilt,
+                is_stated=stated is not None,
+            )
+        )
+    return keeper, reports
+
+
+@pytest.mark.parametrize('network', [0.6, 1.5])
+def test_the_network_is_told_what_was_found(network: float) -> None:
+    keeper, reports = keep(network)
+    told = keeper.told(None)
+    assert told is not None
+    assert told.height_m == pytest.approx(MOUNTING.height_m, rel=0.05)
+    assert reports[0].found is None
+    last = reports[-1]
+    assert last.found is not None
+    assert last.found.mounting == told
+    assert last.judgement.state == 'verified'
+    assert 'mounting' in [opinion.witness for opinion in last.judgement.opinions]
+    assert last.factor == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_factor_of_the_depth_before_does_not_outlive_the_finding() -> None:
+    _, reports = keep(1.5)
+    first = next(i for i, report in enumerate(reports) if report.found is not None)
+    assert reports[first - 1].factor < 0.75
+    assert reports[first].factor == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_is_stated_counts() -> None:
+    stated = CameraMounting(0.5, 15.0)
+    keeper, reports = keep(1.0)
+    assert keeper.told(stated) == stated
+    assert reports[-1].found is not None
+    _, reports = keep(1.0, stated)
+    assert {report.found for report in reports} == {None}
+
+
+def test_with_scale_correction_off_the_network_is_told_nothing() -> None:
+    keeper, reports = keep(1.5, config=ScaleConfig(scale_correction=False))
+    assert keeper.told(None) is None
+    assert {report.found for report in reports} == {None}
+
+
+@pytest.mark.parametrize('error', [0.7, 1.3])
+def test_a_wrong_stated_height_is_contradicted_by_the_floor(error: float) -> None:
+    stated = CameraMounting(error * MOUNTING.height_m, MOUNTING.pitch_deg)
+    _, reports = keep(1.0, stated)
+    assert reports[-1].judgement.state == 'contradicted'
+    assert 'mounting says' in reports[-1].judgement.reason
+    assert reports[-1].factor <= 1.0
+
+
+def test_restart_forgets_the_mounting() -> None:
+    keeper, _ = keep(1.0)
+    assert keeper.told(None) is not None
+    keeper.restart()
+    assert keeper.told(None) is None
+
+
+def test_a_contradicted_finding_is_forgotten() -> None:
+    """The camera is lowered to half of its height while the robot drives on."""
+    keeper, _ = keep(1.0)
+    assert keeper.told(None) is not None
+    low = CameraMounting(0.5 * MOUNTING.height_m, MOUNTING.pitch_deg)
+    answers: list[CameraMounting | None] = []
+    for index in range(45, 80):
+        x_m = round(STEP_M * index, 3)
+        image, depth, is_floor = scene(x_m, 0.0, low)
+        told = keeper.told(None)
+        factor = 1.0 if told is None else told.height_m / low.height_m
+        estimate = DepthEstimate(
+            depth * np.float32(factor), True, CAMERA, True, None, True,
+            'none' if told is None else 'network', floor=is_floor,
+        )  # fmt: skip
+        keeper.look(
+            image, CAMERA, told, pose_at(x_m, 0.0, None), 1.0 + 0.1 * index, estimate,
+            tilt=CameraMounting(low.height_m, 12.0) if told is None else None, is_stated=False,
+        )  # fmt: skip
+        answers.append(keeper.told(None))
+    assert None in answers or answers[-1] != answers[0]
+    last = answers[-1]
+    assert last is None or last.height_m == pytest.approx(low.height_m, rel=0.2)
+
+
+def test_the_floor_output_is_needed() -> None:
+    def look(floor: NDArray[np.float32] | None) -> MountingFinder:
+        finder = MountingFinder()
+        for index in range(30):
+            x_m = round(STEP_M * index, 3)
+            finder.take(scene(x_m)[0], CAMERA, pose_at(x_m, 0.0, None), floor, SHAPE)
+        return finder
+
+    assert look(None).found() is None
+    assert look(np.zeros((120, 160), np.float32)).found() is None
+    assert look(scene(0.0)[2]).found() is not None
+
+
+class DrawnDepth:
+    """A network that draws all too far while it is not told the mounting, and right afterward."""
+
+    name, is_metric = 'drawn', True
+
+    def __init__(self) -> None:
+        self.x_m = 0.0
+
+    def estimate(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None = None,
+        mounting: CameraMounting | None = None,
+        stopwatch: Stopwatch | None = None,
+    ) -> DepthEstimate:
+        _, depth, is_floor = scene(self.x_m)
+        floor = None if mounting is None else inverse_floor_depth(CAMERA, mounting)
+        factor = 1.4 if mounting is None else mounting.height_m / MOUNTING.height_m
+        return DepthEstimate(
+            depth * np.float32(factor), True, CAMERA, True, floor, True,
+            'none' if mounting is None else 'network', floor=is_floor,
+        )  # fmt: skip
+
+    def unknown(
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics | None = None,
+        mounting: CameraMounting | None = None,
+    ) -> DepthEstimate:
+        return self.estimate(image_rgb, intrinsics, mounting).without_depth()
+
+
+def observe(pictures: int) -> list[Observation]:
+    source = DrawnDepth()
+    frames = FrameConfig(frozen_frame_count=0)
+    quality = QualityConfig(min_coherence=0.0)  # the drawn floor is as rough as noise
+    config = PerceptionConfig(frames=frames, quality=quality)
+    pipeline = PerceptionPipeline(lambda _: source, config)
+    seen = []
+    for index in range(pictures):
+        source.x_m = round(STEP_M * index, 3)
+        seen.append(
+            pipeline.observe(
+                CameraFrame(
+                    scene(source.x_m)[0],
+                    NS + index * NS // 10,
+                    calibration=LensCalibration.of_raw_picture(CAMERA),
+                    pose=pose_at(source.x_m, 0.0, None),
+                )
+            )
+        )
+    return seen
+
+
+def test_the_pipeline_goes_on_with_the_mounting_that_was_found() -> None:
+    seen = observe(40)
+    assert seen[0].mounting is None and seen[0].floor_plane is not None
+    last = seen[-1]
+    assert last.mounting is not None
+    assert last.mounting.height_m == pytest.approx(MOUNTING.height_m, rel=0.05)
+    assert last.floor_plane is None
+    assert last.scale.state == 'verified'
+    assert f'mounting found by driving: {last.mounting}' in str(last.scale)
+    truth = scene(round(STEP_M * 39, 3))[1]
+    assert np.median(last.depth_m / truth) == pytest.approx(1.0, abs=0.1)
+    # Floor is no obstacle, before and after, and the wall is where it is.
+    wall_m = WALL_M - STEP_M * 39
+    assert np.nanmin(scan_of(last, ScanConfig()).ranges_m) == pytest.approx(wall_m, rel=0.15)
+    assert last.nearest_m == pytest.approx(wall_m, rel=0.15)
+
+
+@pytest.mark.parametrize('factor', [0.5, 1.0])
+def test_the_floor_of_the_scan_moves_with_the_depth(factor: float) -> None:
+    """A factor for the depth lifts the floor in it; the scan must not see that as an obstacle."""
+    seen = observe(40)[-1]
+    report = ScaleReport(Judgement('verified', math.log(factor), 0.05), math.log(factor))
+    seen = dataclasses.replace(
+        seen,
+        estimate=report.corrected(DrawnDepth().estimate(seen.image_rgb, CAMERA, MOUNTING)),
+        scale=dataclasses.replace(seen.scale, report=report),
+        mounting=MOUNTING,
+        floor_evidence=None,
+    )
+    drawn = seen.drawn_mounting
+    assert drawn is not None
+    assert drawn.height_m == pytest.approx(factor * MOUNTING.height_m)
+    nearest_m = np.nanmin(scan_of(seen, ScanConfig()).ranges_m)
+    assert nearest_m == pytest.approx(factor * WALL_M, rel=0.1)
