@@ -51,7 +51,7 @@ _WINDOW_PX, _LEVELS, _ASTRAY_PX = 21, 3, 0.7
 _OTHER_LOG, _SAME_PX = -0.2, 0.5
 # The errors of a corner: its own, and a share of its way; and what is no error any more.
 _CORNER_SIGMA_PX, _WAY_SHARE = 0.7, 0.03
-_OUTLIER_PX, _OUTLIER_SHARE, _LEAST_FIT = 2.0, 0.08, 0.6
+_OUTLIER_PX, _OUTLIER_SHARE, _LEAST_FIT = 1.2, 0.08, 0.6
 # Heights within this (logarithm) are one floor, if so many corners share it. Mirror images lie
 # below it, nothing above it: of two heights with nearly as many corners the lesser one counts.
 _SAME_HEIGHT, _LEAST_SHARE, _NEARLY_AS_MANY = 0.12, 0.3, 0.7
@@ -59,7 +59,7 @@ _STEPS, _CHANGE, _FIRST_SCALE_PX, _LAST_SCALE_PX = 4, 1e-5, 4.0, 1.5
 # Where the height changes by more than this, the corners are followed once more.
 _AGAIN_LOG = 0.1
 # When it is found, and from which change on the network is told another one.
-_LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.08, math.radians(1.5)
+_LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.06, math.radians(1.5)
 _NEWS_LOG, _NEWS_RAD = 0.05, math.radians(2.0)
 # The direction of a camera on the robot that was found, as of one that is stated.
 _AXIS_SIGMA_RAD = math.radians(1.5)

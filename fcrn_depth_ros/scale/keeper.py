@@ -31,6 +31,8 @@ MOUNTING_SIGMA = 0.15
 # The camera's height that the floor's triangulated points give may differ by this much.
 _HEIGHT_LOG = math.log(1.15)
 _LEAST_FLOOR_POINTS = 8
+# A found mounting with which everything is drawn so much too far is wrong.
+_TOO_FAR_LOG, _TOO_FAR_SIGMAS = 0.12, 2.0
 # From here on motion says the opposite of a height that seems too great.
 _OPPOSED_SIGMAS = 1.5
 _FLOOR_WINDOW_LOG = 0.10
@@ -436,12 +438,21 @@ class ScaleKeeper:
 
     def _adopt(self, found: FoundMounting | None, judgement: Judgement) -> None:
         """Tell the network what was found; a found mounting that is contradicted is forgotten."""
-        if self._found is not None and judgement.state == 'contradicted':
+        if self._found is not None and (
+            judgement.state == 'contradicted' or self._draws_too_far(self._found)
+        ):
             self._forget_mounting(None)
         elif found is not None and found.differs_from(self._found):
             self._found = found
             self._motion.restart()
             self._has_mounting = None  # what was measured so far is that of another depth
+
+    def _draws_too_far(self, found: FoundMounting) -> bool:
+        """Return whether motion says that a network that was told a found mounting errs by it."""
+        motion = self._track.opinion()
+        return motion is not None and motion.log_factor < -max(
+            _TOO_FAR_LOG, _TOO_FAR_SIGMAS * math.hypot(motion.sigma, found.height_sigma)
+        )
 
     def _forget_motion(self) -> None:
         self._track.restart()
