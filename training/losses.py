@@ -55,7 +55,7 @@ def total_loss(
             config['relative_share'],
             config['scale_invariant_weight'],
             config['gradient_weight'],
-            pixel_weights(batch.depth_m, batch.labels, config),
+            pixel_weights(batch, config),
         )
     }
     total = parts['depth']
@@ -73,16 +73,21 @@ def total_loss(
     return total, {name: part.detach() for name, part in parts.items()}
 
 
-def pixel_weights(target_m: Tensor, labels: Tensor, config: Mapping[str, Any]) -> Tensor:
+def pixel_weights(batch: Batch, config: Mapping[str, Any]) -> Tensor:
     """
     Return how much the depth of each pixel counts: what stands on the floor more than the floor.
 
     An alarm lives by what is above the floor and near; by area it is the lesser part of a picture.
+    Where the mounting is not told, all pixels count alike: the scale is a guess there, and weights
+    that depend on the true distance would teach the network to guess it too small.
     """
-    weight = torch.ones_like(target_m)
+    depth_m, labels = batch.depth_m, batch.labels
+    weight = torch.ones_like(depth_m)
     weight = torch.where(labels == FLOOR, config['floor_pixel_weight'], weight)
-    near = (labels == NOT_FLOOR) & (target_m < config['near_m'])
-    return torch.where(near, config['near_pixel_weight'], weight)
+    near = (labels == NOT_FLOOR) & (depth_m < config['near_m'])
+    weight = torch.where(near, config['near_pixel_weight'], weight)
+    told = batch.inverse_floor.amax((1, 2, 3), keepdim=True) > 0
+    return torch.where(told, weight, 1.0)
 
 
 def depth_loss(

@@ -470,6 +470,11 @@ class FcrnLite(nn.Module):
             self.head.bias[: self.enlarge**2] = math.log(2.3)  # geometric mean of NYU's depths
             self.head.bias[self.enlarge**2 :] = math.log(0.15)
 
+    @torch.no_grad()
+    def shift_log_depth(self, offset: float) -> None:
+        """Add a constant to what is said of log depth."""
+        self.head.bias[: self.enlarge**2] += offset
+
     def forward(self, image: Tensor, inverse_floor: Tensor) -> Prediction:
         """
         Return depth, and the rest that this network predicts, at half the input size.

@@ -5,7 +5,7 @@ import numpy as np
 from tiny_runs import write_run
 import torch
 from training.augment import Batch
-from training.average import main, mean_weights, measure_statistics
+from training.average import log_depth_offset, main, mean_weights, measure_statistics
 from training.network import FcrnLite
 from training.runs import load_trained
 from training.train import normalise
@@ -57,3 +57,21 @@ def test_statistics_are_those_of_the_batches():
     expected = torch.stack(seen).mean(0)
     measured = network.encoder.blocks[1].layers[1].running_mean
     np.testing.assert_allclose(measured, expected, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_bias_of_the_mean_is_what_its_members_say():
+    torch.manual_seed(0)
+    network, near, far = (FcrnLite(64, 96, 80.0, dropout=0.0).eval() for _ in range(3))
+    for member, offset in ((near, -0.1), (far, 0.3)):
+        member.load_state_dict(network.state_dict())
+        member.shift_log_depth(offset)
+    floor, nothing = torch.zeros(4, 1, 64, 96), torch.zeros(4, 1, 32, 48)
+    images = [255 * torch.rand(4, 3, 64, 96) for _ in range(2)]
+    batches = [Batch(image, floor, nothing, nothing, image) for image in images]
+    offset = log_depth_offset(network, [near, far], batches, 2)
+    np.testing.assert_allclose(offset, 0.1, atol=1e-5)
+    before = network(normalise(images[0]), floor)
+    network.shift_log_depth(offset)
+    after = network(normalise(images[0]), floor)
+    np.testing.assert_allclose(after.log_depth, before.log_depth + 0.1, atol=1e-5)

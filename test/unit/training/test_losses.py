@@ -62,19 +62,40 @@ def test_spread_and_gradient_of_a_step():
     )
 
 
+def batch_of(target, labels, told=1.0):
+    picture = torch.zeros(len(target), 3, *target.shape[2:])
+    return Batch(picture, told * torch.ones_like(target), target, labels, picture)
+
+
 def test_what_stands_on_the_floor_counts_more_than_the_floor():
     config = {'floor_pixel_weight': 0.5, 'near_pixel_weight': 2.0, 'near_m': 2.0}
     target = torch.tensor([1.0, 1.0, 1.0, 1.99, 2.01]).view(1, 1, 1, 5)
     labels = torch.tensor([IGNORED, FLOOR, NOT_FLOOR, NOT_FLOOR, NOT_FLOOR]).view(1, 1, 1, 5)
-    assert pixel_weights(target, labels, config).flatten().tolist() == [1, 0.5, 2, 2, 1]
+    assert pixel_weights(batch_of(target, labels), config).flatten().tolist() == [1, 0.5, 2, 2, 1]
     # Half of the picture is floor that is right, a sixteenth an obstacle that is 20 % wrong.
     target, labels = ONES.clone(), torch.full_like(ONES, FLOOR, dtype=torch.uint8)
     labels[..., :1], error = NOT_FLOOR, torch.zeros_like(ONES)
     error[..., :1] = math.log(1.2)
-    weight = pixel_weights(target, labels, config)
+    weight = pixel_weights(batch_of(target, labels), config)
     weighted = depth_loss(error, target, 0.0, 0.0, 0.0, weight)
     assert weighted.item() == pytest.approx(math.log(1.2) * 2 / (2 + 15 * 0.5))
     assert weighted > depth_loss(error, target, 0.0, 0.0, 0.0)
+
+
+def test_all_pixels_count_alike_where_the_mounting_is_not_told():
+    config = {'floor_pixel_weight': 0.5, 'near_pixel_weight': 2.0, 'near_m': 2.0}
+    labels = torch.full_like(ONES, NOT_FLOOR, dtype=torch.uint8)
+    both = Batch(
+        torch.zeros(2, 3, 16, 16),
+        torch.stack([0 * ONES[0], 0 * ONES[0]]),
+        torch.cat([ONES, ONES]),
+        torch.cat([labels, labels]),
+        torch.zeros(2, 3, 16, 16),
+    )
+    both.inverse_floor[1, 0, 15, 15] = 0.1  # a floor in one corner
+    weight = pixel_weights(both, config)
+    assert weight[0].unique().tolist() == [1.0]
+    assert weight[1].unique().tolist() == [2.0]
 
 
 @pytest.mark.parametrize(('label', 'expected'), [(FLOOR, 1.0), (NOT_FLOOR, 3.0)])
