@@ -14,8 +14,8 @@ The mean of weights far along one training is often better than each of them (Iz
 Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018). With --pack the
 statistics of the batch norms are measured anew with the mean weights, as there; without it they
 are averaged too, which is enough for checkpoints a few epochs apart. A network is not linear in
-its weights: the mean of two may draw everything nearer than either of them. With --pack the bias of
-its log depth is moved to what the files say on average.
+its weights: the mean of two may draw everything nearer than either of them. With --pack the bias
+of its log depth is moved to what the files say on average.
 """
 
 from __future__ import annotations
