@@ -55,6 +55,8 @@ ERROR_HOLD_S = 1.0
 # margin_m covers a relative uncertainty of the scale up to the first of these; from there on the
 # margin grows, and at the second one the scale is as good as unverified.
 _COVERED_SIGMA, _UNVERIFIED_SIGMA = 0.15, 0.45
+# A speed with which a robot that decelerates by 0.5 m/s^2 stands within 4 cm.
+_MOST_CREEP_MPS = 0.2
 
 
 @dataclass(frozen=True)
@@ -486,12 +488,25 @@ class AlertMachine:
     def _extra_margin_m(self, reading: RangeReading) -> float:
         """Return the margin that a reading needs beside margin_m: it grows with its sigma."""
         if not self._is_verified(reading):
-            return self._config.unverified_margin_m
+            margin_m = self._config.unverified_margin_m
+            if self._creeps:
+                return min(margin_m, self._config.unverified_creep_margin_m)
+            return margin_m
         if reading.scale_sigma is None or self._config.assume_scale_verified:
             return 0.0
         low, high = _COVERED_SIGMA, _UNVERIFIED_SIGMA
         share = min(1.0, max(0.0, (reading.scale_sigma - low) / (high - low)))
         return share * self._config.unverified_margin_m
+
+    @property
+    def _creeps(self) -> bool:
+        """Return whether the gate is in use, and lets nothing faster than a creep pass."""
+        limit_mps = self._config.unverified_speed_mps
+        return (
+            not self._driver_is_silent
+            and limit_mps <= _MOST_CREEP_MPS
+            and self._passed.linear_x <= limit_mps
+        )
 
     @property
     def _speed_mps(self) -> float:

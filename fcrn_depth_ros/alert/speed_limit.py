@@ -46,6 +46,14 @@ class SpeedConfig(Settings):
         minimum=0.0,
         maximum=10.0,
     )
+    unverified_creep_margin_m: float = setting(
+        0.2,
+        'Takes the place of unverified_margin_m, where it is less, while commands go through the '
+        'gate, which then lets none pass that is faster than unverified_speed_mps, in metres. A '
+        'robot that creeps can stop within centimetres, and must be able to begin.',
+        minimum=0.0,
+        maximum=10.0,
+    )
     unverified_speed_mps: float = setting(
         0.1,
         'Greatest forward speed while the metric scale of the readings is unverified, in m/s: a '

@@ -388,6 +388,54 @@ def test_a_creep_is_no_licence_to_come_near():
     assert drive.gate(FORWARD) == ZERO_VELOCITY
 
 
+def creep(
+    drive: Drive, distance_m: float, readings: int = 12, command: Velocity = FORWARD
+) -> Velocity:
+    """Ask for a command all the time while readings come; return what passes in the end."""
+    passed = ZERO_VELOCITY
+    for _ in range(readings):
+        drive.see(distance_m)
+        passed = drive.gate(command)
+    return passed
+
+
+@pytest.mark.parametrize(('distance_m', 'passes'), [(1.0, True), (0.86, True), (0.69, False)])
+def test_a_robot_that_creeps_needs_less_margin(distance_m: float, passes: bool):
+    """0.5 m and the creep's 0.2 m, and to be released the hysteresis besides."""
+    drive = Drive(assume_scale_verified=False).see(distance_m, 5)
+    assert drive.state is AlertState.STOP  # nobody drives: the whole margin
+    expected = 0.1 if passes else 0.0
+    assert creep(drive, distance_m).linear_x == pytest.approx(expected)
+
+
+def test_a_creep_ends_where_its_margin_ends():
+    drive = Drive(assume_scale_verified=False).see(FAR_M, 5)
+    assert creep(drive, 0.71).linear_x == pytest.approx(0.1)
+    assert creep(drive, 0.69) == ZERO_VELOCITY
+    assert drive.state is AlertState.STOP
+
+
+def test_a_robot_that_is_faster_than_a_creep_keeps_the_whole_margin():
+    drive = Drive(assume_scale_verified=False, trigger_count=1).see(3.0, 5, sigma=0.05)
+    drive.gate(FORWARD)
+    assert drive.gate(FORWARD) == FORWARD
+    assert drive.see(0.9).state is AlertState.STOP
+
+
+@pytest.mark.parametrize(('speed_mps', 'passes'), [(0.2, True), (0.21, False)])
+def test_what_is_faster_than_a_creep_is_none(speed_mps: float, passes: bool):
+    drive = Drive(assume_scale_verified=False, unverified_speed_mps=speed_mps)
+    passed = creep(drive.see(0.9, 5), 0.9)
+    assert (passed != ZERO_VELOCITY) is passes
+
+
+def test_the_creep_has_no_more_margin_than_a_robot_that_drives():
+    drive = Drive(
+        assume_scale_verified=False, unverified_margin_m=0.0, unverified_creep_margin_m=5.0
+    )
+    assert creep(drive.see(0.9, 5), 0.9).linear_x == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ('sigma', 'margin_m'), [(0.05, 0.0), (0.15, 0.0), (0.3, 0.25), (0.45, 0.5), (0.9, 0.5)]
 )
