@@ -242,7 +242,9 @@ class MountingFinder:
             is_found and moved_m < _MOST_MOVED_M / 2
         ):
             return
-        if moved_m <= (_REST_M if is_found else 2.0 * _MOST_MOVED_M):
+        # Once found, a pair is asked until it answers: is the camera still where it was?
+        is_enough = is_found and self._candidate is not None
+        if moved_m <= 2.0 * _MOST_MOVED_M and not is_enough:
             self._tried_m = moved_m
             if self._belief is None:
                 assert expected is not None
@@ -334,10 +336,13 @@ def _follow(
 ) -> tuple[Floats, Floats] | None:
     """Return rays before and now of the corners that can be followed."""
     there, kept = _find_before(guess, pair, here)
+    there, here = there[kept], here[kept]
+    if len(here) < _LEAST_CORNERS:
+        return None
     # What is only an edge is found wherever it is looked for.
     elsewhere = replace(guess, log_height=guess.log_height + _OTHER_LOG)
-    again, kept_again = _find_before(elsewhere, pair, here)
-    kept &= kept_again & (np.linalg.norm(there - again, axis=1) < _SAME_PX)
+    again, kept = _find_before(elsewhere, pair, here, and_back=False)
+    kept &= np.linalg.norm(there - again, axis=1) < _SAME_PX
     if np.count_nonzero(kept) < _LEAST_CORNERS:
         return None
     now = here.reshape(-1, 2)[kept].astype(np.float64)
@@ -345,7 +350,7 @@ def _follow(
 
 
 def _find_before(
-    guess: _Belief, pair: _Pair, here: NDArray[np.float32]
+    guess: _Belief, pair: _Pair, here: NDArray[np.float32], and_back: bool = True
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """
     Return where corners of the floor were in the picture before, in pixels, and which were found.
@@ -371,11 +376,13 @@ def _find_before(
     there, seen, _ = cv2.calcOpticalFlowPyrLK(
         pair.now, warped, here, here.copy(), winSize=window, maxLevel=_LEVELS
     )
-    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
-        warped, pair.now, there, there.copy(), winSize=window, maxLevel=_LEVELS
-    )
-    kept = (seen.ravel() == 1) & (seen_back.ravel() == 1)
-    kept &= np.linalg.norm((back - here).reshape(-1, 2), axis=1) < _ASTRAY_PX
+    kept = np.asarray(seen).ravel() == 1
+    if and_back:
+        back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
+            warped, pair.now, there, there.copy(), winSize=window, maxLevel=_LEVELS
+        )
+        kept &= np.asarray(seen_back).ravel() == 1
+        kept &= np.linalg.norm((back - here).reshape(-1, 2), axis=1) < _ASTRAY_PX
     source = np.column_stack([there.reshape(-1, 2), np.ones(len(there))]) @ homography.T
     kept &= source[:, 2] > 0.1
     px = source[:, :2] / np.where(kept, source[:, 2], 1.0)[:, None]
