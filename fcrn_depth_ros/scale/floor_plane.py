@@ -34,7 +34,7 @@ _GREATEST_ROLL = math.tan(math.radians(20.0))
 # Of all points: on the plane, and below it by more than a quarter of the height.
 _LEAST_SHARE, _MOST_BELOW = 0.12, 0.03
 _BELOW = 1.25
-_CERTAIN_FLOOR = 0.8
+CERTAIN_FLOOR = 0.8
 _LEAST_CLAIM = 0.05
 # How long a direction is remembered that later pictures confirm by the height alone.
 _MEMORY_S, _MOST_KEPT = 5.0, 15
@@ -112,7 +112,7 @@ def find_floor(
     points = rays * depth[:, None]
     candidate = np.ones(len(depth), np.bool_)
     if floor is not None:
-        claimed = floor.ravel()[sample.pixels][known] >= _CERTAIN_FLOOR
+        claimed = floor.ravel()[sample.pixels][known] >= CERTAIN_FLOOR
         if np.count_nonzero(claimed) < _LEAST_CLAIM * len(claimed):
             return None
         candidate = claimed

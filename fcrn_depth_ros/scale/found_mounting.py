@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import rays_at, triangulate, work_picture
-from .odometry import angle_of, CameraPose, rotation_by
+from .floor_plane import CERTAIN_FLOOR
+from .motion import ODOMETRY_SIGMA, rays_at, triangulate, work_picture
+from .odometry import angle_of, AXIS_SIGMA_RAD, CameraPose, rotation_by
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
 from ..camera.orientation import level_axes
@@ -42,9 +43,9 @@ _LEAST_MOVED_M, _MOST_MOVED_M, _GROWTH = 0.06, 0.3, 1.5
 _MOST_TURN_RAD = math.radians(15.0)
 # Once found, the next pair begins after so much way.
 _REST_M = 1.0
-# Corners of the floor: how surely it is floor, how far they are from what is not, and the slope of
-# the ray toward it, below which it is too far to be told from what stands on it.
-_FLOOR_PROBABILITY, _BORDER_PX, _LEAST_SLOPE = 0.8, 7, 0.12
+# Corners of the floor: how far they are from what is no floor, and the slope of the ray toward it,
+# below which it is too far to be told from what stands on it.
+_BORDER_PX, _LEAST_SLOPE = 7, 0.12
 _MOST_CORNERS, _LEAST_CORNERS, _QUALITY, _APART_PX = 100, 8, 0.01, 6
 _WINDOW_PX, _LEVELS, _ASTRAY_PX = 21, 3, 0.7
 # Looked for from another height, a corner must be found in the same place.
@@ -61,10 +62,6 @@ _AGAIN_LOG = 0.1
 # When it is found, and from which change on the network is told another one.
 _LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.06, math.radians(1.5)
 _NEWS_LOG, _NEWS_RAD = 0.05, math.radians(2.0)
-# The direction of a camera on the robot that was found, as of one that is stated.
-_AXIS_SIGMA_RAD = math.radians(1.5)
-# A constant share of the way that no picture shows.
-_ODOMETRY_SIGMA = 0.03
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,8 @@ class FoundMounting:
         """Return the pose of a camera that is turned on the robot as was found."""
         if pose is None:
             return None
-        rotation = pose.rotation @ _level(pose).T @ self.turn
-        return replace(pose, rotation=rotation, axis_sigma_rad=_AXIS_SIGMA_RAD)
+        rotation = pose.rotation @ _stated_level(pose).T @ self.turn
+        return replace(pose, rotation=rotation, axis_sigma_rad=AXIS_SIGMA_RAD)
 
     def differs_from(self, other: FoundMounting | None) -> bool:
         """Return whether another one is so different that the network must be told."""
@@ -121,8 +118,7 @@ class _Belief:
     @classmethod
     def begin(cls, mounting: CameraMounting, sigmas: Floats) -> _Belief:
         """Begin with a mounting that may be wrong."""
-        ahead, left, up = level_axes(mounting)
-        return cls(np.stack([-left, -up, ahead]), math.log(mounting.height_m), np.diag(sigmas**2))
+        return cls(_level(mounting), math.log(mounting.height_m), np.diag(sigmas**2))
 
     def moved(self, step: Floats, covariance: Floats) -> _Belief:
         """Return the belief after one more motion."""
@@ -149,7 +145,7 @@ class _Belief:
             return None
         return FoundMounting(
             CameraMounting.from_down_vector(self.down, math.exp(self.log_height)),
-            math.hypot(float(sigmas[3]), _ODOMETRY_SIGMA),
+            math.hypot(float(sigmas[3]), ODOMETRY_SIGMA),
             self.turn,
         )
 
@@ -265,7 +261,7 @@ class MountingFinder:
         assert self._belief is not None
         grey = work_picture(image_rgb)
         rotation, translation = pose.seen_from(key.pose)
-        level = _level(pose)
+        level = _stated_level(pose)
         pair = _Pair(
             key.grey,
             grey,
@@ -291,15 +287,15 @@ class MountingFinder:
         return None if belief is None else belief.found()
 
 
-def _level(pose: CameraPose) -> Floats:
-    """Return the rotation from the stated optical frame to the robot's level one."""
-    down = -pose.rotation[2]
-    axis = np.array([0.0, 0.0, 1.0])
-    if abs(down[2]) > 0.95:  # it looks straight down: what is above in the picture is ahead
-        axis = np.array([0.0, -1.0, 0.0])
-    ahead = axis - (axis @ down) * down
-    ahead /= np.linalg.norm(ahead)
-    return np.stack([np.cross(down, ahead), down, ahead])
+def _level(mounting: CameraMounting) -> Floats:
+    """Return the rotation from the optical frame to the robot's level one: right, down, ahead."""
+    ahead, left, up = level_axes(mounting)
+    return np.stack([-left, -up, ahead])
+
+
+def _stated_level(pose: CameraPose) -> Floats:
+    """Return the same for the camera as it is stated to be on the robot."""
+    return _level(CameraMounting.from_down_vector(-pose.rotation[2], 1.0))
 
 
 def _measure(
@@ -320,7 +316,7 @@ def _measure(
 
 def _floor_corners(pair: _Pair, floor: NDArray[np.floating]) -> NDArray[np.float32] | None:
     """Return corners of the floor in the second picture, (N, 1, 2)."""
-    certain = (floor >= _FLOOR_PROBABILITY).astype(np.uint8)
+    certain = (floor >= CERTAIN_FLOOR).astype(np.uint8)
     mask = cv2.resize(certain, pair.now.shape[::-1], interpolation=cv2.INTER_NEAREST)
     mask = cv2.erode(mask, np.ones((_BORDER_PX, _BORDER_PX), np.uint8), borderValue=1)
     found = cv2.goodFeaturesToTrack(

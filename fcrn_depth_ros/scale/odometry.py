@@ -25,7 +25,7 @@ _TREMBLE_M, _TREMBLE_RAD = 0.02, 0.05
 MAX_AHEAD_S = 0.15
 _MAX_GAP_S = 0.5
 # Of the camera's direction on the robot, where its mounting is stated and where it is not.
-_AXIS_SIGMA_RAD, _UNKNOWN_AXIS_SIGMA_RAD = math.radians(1.5), math.radians(12.0)
+AXIS_SIGMA_RAD, _UNKNOWN_AXIS_SIGMA_RAD = math.radians(1.5), math.radians(12.0)
 _KEPT = 200
 
 
@@ -50,7 +50,7 @@ class CameraPose:
     rotation: NDArray[np.float64]
     position_m: NDArray[np.float64]
     epoch: int = 0
-    axis_sigma_rad: float = _AXIS_SIGMA_RAD
+    axis_sigma_rad: float = AXIS_SIGMA_RAD
 
     def seen_from(self, other: CameraPose) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """
@@ -89,7 +89,7 @@ class CameraPlace:
 
     offset_m: NDArray[np.float64]
     rotation: NDArray[np.float64]
-    axis_sigma_rad: float = _AXIS_SIGMA_RAD
+    axis_sigma_rad: float = AXIS_SIGMA_RAD
 
     @classmethod
     def stated(
@@ -128,7 +128,7 @@ class CameraPlace:
             ]
         )
         height_m = 0.0 if mounting is None else mounting.height_m
-        sigma_rad = _UNKNOWN_AXIS_SIGMA_RAD if mounting is None else _AXIS_SIGMA_RAD
+        sigma_rad = _UNKNOWN_AXIS_SIGMA_RAD if mounting is None else AXIS_SIGMA_RAD
         return cls(np.array([x_m, y_m, height_m]), axes.T, sigma_rad)
 
     def pose(self, robot: RobotPose) -> CameraPose:
