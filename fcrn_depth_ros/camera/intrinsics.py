@@ -106,6 +106,12 @@ class CameraIntrinsics:
             height_px,
         )
 
+    def matrix(self) -> NDArray[np.float64]:
+        """Return K, (3, 3): from rays with z = 1 to pixels."""
+        return np.array(
+            [[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]]
+        )
+
     def rays(self) -> NDArray[np.float32]:
         """Return the direction of each pixel, float32 (H, W, 3), with z = 1."""
         rays = np.ones((self.height_px, self.width_px, 3), np.float32)

@@ -50,10 +50,9 @@ class LensCalibration:
         distortion_model: str = 'plumb_bob',
     ) -> LensCalibration:
         """Build the calibration whose rectified picture keeps K of the raw one."""
-        fx, fy, cx, cy = intrinsics.fx_px, intrinsics.fy_px, intrinsics.cx_px, intrinsics.cy_px
         return cls(
             intrinsics,
-            np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]),
+            intrinsics.matrix(),
             np.eye(3),
             np.array(distortion, dtype=np.float64),
             distortion_model,
@@ -67,15 +66,9 @@ class LensCalibration:
     @property
     def moves_pixels(self) -> bool:
         """True where the rectified picture differs from the raw one."""
-        camera = self.intrinsics
-        rectified = [
-            [camera.fx_px, 0.0, camera.cx_px],
-            [0.0, camera.fy_px, camera.cy_px],
-            [0.0, 0.0, 1.0],
-        ]
         return (
             self.is_distorted
-            or not np.allclose(self.camera_matrix, rectified)
+            or not np.allclose(self.camera_matrix, self.intrinsics.matrix())
             or not np.allclose(self.rectification, np.eye(3))
         )
 

@@ -354,11 +354,8 @@ def _find_before(
     That picture is first turned into what the floor would look like now, by the homography of the
     guess: a floor that comes nearer grows by more than Lucas-Kanade follows without a bias.
     """
-    camera = pair.camera
+    matrix = pair.camera.matrix()
     rotation, translation = pair.motion(guess.turn)
-    matrix = np.array(
-        [[camera.fx_px, 0.0, camera.cx_px], [0.0, camera.fy_px, camera.cy_px], [0.0, 0.0, 1.0]]
-    )
     plane = np.eye(3) - np.outer(translation, guess.down) / math.exp(guess.log_height)
     homography = matrix @ rotation.T @ plane @ np.linalg.inv(matrix)
     warped = cv2.warpPerspective(
