@@ -39,7 +39,7 @@ STEP_S = 0.02
 STEPS_PER_FRAME = 5  # 10 pictures a second
 _STEPS_PER_COMMAND = 2
 _LONGEST_S, _NO_START_S, _STANDING_FOR_S = 20.0, 4.0, 1.0
-# A robot that nobody told its mounting creeps.
+# A robot that nobody told its mounting creeps, and so does one that was told a wrong one.
 _LONGEST_CREEP_S = 40.0
 # Where something moves, or the driver has a plan, standing for a while is no end.
 _WAITING_FOR_S = 6.0
@@ -180,7 +180,7 @@ class Drive:
         world.renderer.render(world.camera_pose())  # opens the renderer before the clock runs
         believed = believed_mounting(self.scenario, self._sensors)
         brain.begin_drive(believed, world.renderer.intrinsics)
-        longest_s = _LONGEST_CREEP_S if believed is None else _LONGEST_S
+        longest_s = _LONGEST_S if self._sensors.mounting == 'given' else _LONGEST_CREEP_S
         for step in range(round(longest_s / STEP_S)):
             brain.tick(STEP_S)
             if step % _STEPS_PER_COMMAND == 0:

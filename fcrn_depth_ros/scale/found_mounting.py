@@ -4,13 +4,15 @@
 """
 The camera's mounting, found while the robot drives over a floor.
 
-A robot on a floor moves along it, and its camera stays as high above it as it is. Corners that lie
-on the floor then move as the plane's homography lets them, H = R + t n^T / d (Hartley and
-Zisserman, Multiple View Geometry, 2nd ed., 13.1). Odometry states R and t of the robot; how the
-camera is turned on it and how high it is are four numbers that do not change. They are followed
-from motion to motion (iterated extended Kalman filter), beginning with the floor's shape in the
-network's depth. Nothing is found without odometry, on a floor without texture, and without a
-floor output of the network.
+A robot on a floor moves along it, and its camera stays as high above it as it is. The picture of
+the floor then changes by the plane's homography, H = R + t n^T / d (Hartley and Zisserman,
+Multiple View Geometry, 2nd ed., 13.1). Odometry states R and t of the robot; how the camera is
+turned on it and how high it is are four numbers that do not change. Two pictures that are 5 to
+40 cm apart are laid over each other so that the brightness of the floor agrees (Baker and
+Matthews, Lucas-Kanade 20 Years On, IJCV 2004): that takes no corners, a joint across the way is
+enough. The four numbers are followed from one such pair to the next (iterated extended Kalman
+filter), beginning with the floor's shape in the network's depth. Nothing is found without
+odometry, on a floor on which nothing is seen to move, and without a floor output of the network.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .floor_plane import CERTAIN_FLOOR
-from .motion import ODOMETRY_SIGMA, rays_at, triangulate, work_picture
+from .motion import ODOMETRY_SIGMA, rays_at, work_picture
 from .odometry import angle_of, AXIS_SIGMA_RAD, CameraPose, rotation_by
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -38,29 +40,35 @@ _STATED_SIGMAS = np.array([*np.radians((2.0, 2.0, 2.0)), 0.5])
 # Of one motion: its rotation, with a share of the angle, and its direction aside and upward.
 _TURN_SIGMA_RAD, _TURN_SHARE = math.radians(0.5), 0.1
 _SIDE_SIGMA_RAD, _LIFT_SIGMA_RAD = math.radians(2.0), math.radians(0.7)
-# How far a pair of pictures is apart; what was tried is tried again after so much more.
-_LEAST_MOVED_M, _MOST_MOVED_M, _GROWTH = 0.06, 0.3, 1.5
+# How far a pair of pictures is apart; what was tried is tried again after so much more, as long as
+# that makes the height surer.
+_LEAST_MOVED_M, _MOST_MOVED_M, _GROWTH, _SURER = 0.05, 0.4, 1.4, 0.9
 _MOST_TURN_RAD = math.radians(15.0)
-# Once found, the next pair begins after so much way.
-_REST_M = 1.0
-# Corners of the floor: how far they are from what is no floor, and the slope of the ray toward it,
-# below which it is too far to be told from what stands on it.
-_BORDER_PX, _LEAST_SLOPE = 7, 0.12
-_MOST_CORNERS, _LEAST_CORNERS, _QUALITY, _APART_PX = 100, 8, 0.01, 6
-_WINDOW_PX, _LEVELS, _ASTRAY_PX = 21, 3, 0.7
-# Looked for from another height, a corner must be found in the same place.
-_OTHER_LOG, _SAME_PX = -0.2, 0.5
-# The errors of a corner: its own, and a share of its way; and what is no error any more.
-_CORNER_SIGMA_PX, _WAY_SHARE = 0.7, 0.03
-_OUTLIER_PX, _OUTLIER_SHARE, _LEAST_FIT = 1.2, 0.08, 0.6
-# Heights within this (logarithm) are one floor, if so many corners share it. Mirror images lie
-# below it, nothing above it: of two heights with nearly as many corners the lesser one counts.
-_SAME_HEIGHT, _LEAST_SHARE, _NEARLY_AS_MANY = 0.12, 0.3, 0.7
-_STEPS, _CHANGE, _FIRST_SCALE_PX, _LAST_SCALE_PX = 4, 1e-5, 4.0, 1.5
-# Where the height changes by more than this, the corners are followed once more.
-_AGAIN_LOG = 0.1
+# Once found, or after so many pairs that found nothing, the next one begins after so much way.
+_EAGER_PAIRS, _REST_M = 10, 1.0
+# Smoothing, to begin with and in the end; what counts as the brightness around, and grey levels
+# that are noise.
+_COARSE_PX, _FINE_PX, _AROUND_PX, _NOISE = 3.0, 1.3, 31, 1.5
+# Points of the floor: how far they are from what is no floor, and how much they must differ from
+# what is next to them (in spreads of the brightness around); and the least share of that along
+# their way, without which they look alike all along it.
+_BORDER_PX, _LEAST_SLOPE, _LEAST_ALONG = 7, 0.1, 0.35
+_LEAST_POINTS, _MOST_POINTS, _FEW_POINTS = 60, 1000, 400
+# Where the pictures are compared at first: so many pixels apart, and so far from what is believed.
+_SEARCH_PX, _LEAST_STEP, _MOST_STEP, _PITCH_STEP_RAD = 1.5, 0.04, 0.2, math.radians(2.5)
+_LEAST_SPREAD, _MOST_REACH, _DOUBT_SHARE = 0.3, 1.2, 0.03
+# Normalised correlation of two pictures of one floor.
+_LEAST_AGREEMENT, _LEAST_FINE_AGREEMENT = 0.7, 0.65
+# The errors of a point: its place, with a share of its way, and its brightness; and of how many
+# points they are independent.
+_POINT_SIGMA_PX, _WAY_SHARE, _LEAST_NOISE, _OUTLIER, _INDEPENDENT = 0.7, 0.03, 0.1, 2.0, 50.0
+_COARSE_STEPS, _FINE_STEPS, _CHANGE, _MOST_CHANGE = 4, 4, 1e-3, 2.0
+# A height so far from what was believed begins anew, and so do so many pairs without an answer.
+_CONTRARY_SIGMAS, _CONTRARY_LOG, _MOST_UNANSWERED = 2.5, 0.12, 3
+# Motions over one floor share errors: what was believed before counts less from one to the next.
+_FORGETTING = 1.5
 # When it is found, and from which change on the network is told another one.
-_LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.06, math.radians(1.5)
+_LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.08, math.radians(2.0)
 _NEWS_LOG, _NEWS_RAD = 0.05, math.radians(2.0)
 
 
@@ -108,25 +116,28 @@ class _Belief:
 
     `turn` rotates from the optical frame to the robot's level one (right, down, ahead);
     `covariance` is that of a turn about the axes of the optical frame, and of `log_height`.
+    `is_contrary`: the last motion says something else than was believed before.
     """
 
     turn: Floats
     log_height: float
     covariance: Floats
     motions: int = 0
+    is_contrary: bool = False
 
     @classmethod
     def begin(cls, mounting: CameraMounting, sigmas: Floats) -> _Belief:
         """Begin with a mounting that may be wrong."""
         return cls(_level(mounting), math.log(mounting.height_m), np.diag(sigmas**2))
 
-    def moved(self, step: Floats, covariance: Floats) -> _Belief:
+    def moved(self, step: Floats, covariance: Floats, is_contrary: bool) -> _Belief:
         """Return the belief after one more motion."""
         return _Belief(
             self.turn @ rotation_by(step[:3]),
             self.log_height + float(step[3]),
             (covariance + covariance.T) / 2,
             self.motions + 1,
+            is_contrary,
         )
 
     @property
@@ -151,20 +162,39 @@ class _Belief:
 
 
 @dataclass(frozen=True)
+class _Looks:
+    """A picture, smoothed much to find the way of a fine floor, and little to measure it."""
+
+    coarse: NDArray[np.float32]
+    fine: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, image_rgb: NDArray[np.uint8]) -> _Looks:
+        """Look at a picture."""
+        grey = work_picture(image_rgb).astype(np.float32)
+        return cls(_contrast(grey, _COARSE_PX), _contrast(grey, _FINE_PX))
+
+
+@dataclass(frozen=True)
 class _Key:
     """The first picture of a pair."""
 
-    grey: NDArray[np.uint8]
+    looks: _Looks
     pose: CameraPose
     shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two pictures, and the robot's motion from the first to the second in its level frame."""
+    """
+    Two pictures.
 
-    before: NDArray[np.uint8]
-    now: NDArray[np.uint8]
+    `rotation` and `translation` are the robot's motion from the first to the second in its level
+    frame.
+    """
+
+    before: _Looks
+    now: _Looks
     camera: CameraIntrinsics
     rotation: Floats
     translation: Floats
@@ -183,6 +213,7 @@ class MountingFinder:
     def restart(self) -> None:
         """Forget every motion."""
         self._belief: _Belief | None = None
+        self._pairs = self._unanswered = 0
         self._rest()
 
     def _rest(self) -> None:
@@ -191,6 +222,7 @@ class MountingFinder:
         # What this pair makes of the belief: only its surest answer counts, since all of them
         # share the errors of the first picture.
         self._candidate: _Belief | None = None
+        self._is_answered = False
 
     def take(
         self,
@@ -227,28 +259,31 @@ class MountingFinder:
         key = self._key
         if key is None or key.pose.epoch != pose.epoch or key.shape != image_rgb.shape:
             self._finish()
-            self._key = _Key(work_picture(image_rgb), pose, image_rgb.shape)
+            self._key = _Key(_Looks.of(image_rgb), pose, image_rgb.shape)
             return
         moved_m = float(np.linalg.norm(pose.position_m - key.pose.position_m))
         if angle_of(pose.rotation.T @ key.pose.rotation) > _MOST_TURN_RAD:
             self._finish()
             return
-        is_found = self._belief is not None and self._belief.found() is not None
-        if moved_m < max(_LEAST_MOVED_M, _GROWTH * self._tried_m) or (
-            is_found and moved_m < _MOST_MOVED_M / 2
-        ):
+        if moved_m < max(_LEAST_MOVED_M, _GROWTH * self._tried_m):
             return
-        # Once found, a pair is asked until it answers: is the camera still where it was?
-        is_enough = is_found and self._candidate is not None
-        if moved_m <= 2.0 * _MOST_MOVED_M and not is_enough:
+        if not self._is_answered and moved_m <= _MOST_MOVED_M:
             self._tried_m = moved_m
             if self._belief is None:
                 assert expected is not None
                 sigmas = _STATED_SIGMAS if is_stated else _SHAPE_SIGMAS
                 self._belief = _Belief.begin(expected, sigmas)
             self._try(image_rgb, intrinsics, pose, floor, key)
-        if moved_m > (_REST_M if is_found else _MOST_MOVED_M):
+        is_over = self._is_answered or moved_m > _MOST_MOVED_M
+        if is_over and (self._is_eager or moved_m > _REST_M):
             self._finish()
+
+    @property
+    def _is_eager(self) -> bool:
+        """Whether one pair of pictures follows the other."""
+        if self._candidate is not None and self._candidate.is_contrary:
+            return True
+        return self.found() is None and self._pairs < _EAGER_PAIRS
 
     def _try(
         self,
@@ -258,33 +293,44 @@ class MountingFinder:
         floor: NDArray[np.floating],
         key: _Key,
     ) -> None:
+        """Compare the pictures of a pair; it is answered when going on makes it no surer."""
         assert self._belief is not None
-        grey = work_picture(image_rgb)
+        now = _Looks.of(image_rgb)
+        height, width = now.fine.shape
         rotation, translation = pose.seen_from(key.pose)
         level = _stated_level(pose)
         pair = _Pair(
-            key.grey,
-            grey,
-            intrinsics.scaled_to(grey.shape[1], grey.shape[0]),
+            key.looks,
+            now,
+            intrinsics.scaled_to(width, height),
             level @ rotation @ level.T,
             level @ translation,
         )
-        measured = _measure(self._belief, self._candidate or self._belief, pair, floor)
+        measured = _measure(self._belief, pair, floor)
+        last = self._candidate
         if measured is not None and (
-            self._candidate is None or measured.covariance[3, 3] < self._candidate.covariance[3, 3]
+            last is None or measured.covariance[3, 3] < _SURER**2 * last.covariance[3, 3]
         ):
             self._candidate = measured
+        else:
+            self._is_answered = last is not None
 
     def _finish(self) -> None:
         """Believe what the pair has said, and begin another one."""
+        if self._tried_m > 0.0:
+            self._pairs += 1
+            self._unanswered = 0 if self._candidate is not None else self._unanswered + 1
         if self._candidate is not None:
             self._belief = self._candidate
+        if self._unanswered >= _MOST_UNANSWERED or (self._belief and self._belief.is_contrary):
+            # The camera was moved, or what was believed was wrong.
+            self._belief = None
+            self._pairs = self._unanswered = 0
         self._rest()
 
     def found(self) -> FoundMounting | None:
         """Return the mounting, once at least two motions have made it certain."""
-        belief = self._candidate or self._belief
-        return None if belief is None else belief.found()
+        return None if self._belief is None else self._belief.found()
 
 
 def _level(mounting: CameraMounting) -> Floats:
@@ -298,162 +344,231 @@ def _stated_level(pose: CameraPose) -> Floats:
     return _level(CameraMounting.from_down_vector(-pose.rotation[2], 1.0))
 
 
-def _measure(
-    prior: _Belief, guess: _Belief, pair: _Pair, floor: NDArray[np.floating]
-) -> _Belief | None:
-    """Return the belief after a pair of pictures; None where it says nothing."""
-    here = _floor_corners(pair, floor)
-    if here is None:
-        return None
-    for _ in range(2):
-        followed = _follow(guess, pair, here)
-        found = None if followed is None else _solve(prior, pair, *followed)
-        if found is None or abs(found.log_height - guess.log_height) < _AGAIN_LOG:
-            return found
-        guess = found
-    return found
-
-
-def _floor_corners(pair: _Pair, floor: NDArray[np.floating]) -> NDArray[np.float32] | None:
-    """Return corners of the floor in the second picture, (N, 1, 2)."""
-    certain = (floor >= CERTAIN_FLOOR).astype(np.uint8)
-    mask = cv2.resize(certain, pair.now.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    mask = cv2.erode(mask, np.ones((_BORDER_PX, _BORDER_PX), np.uint8), borderValue=1)
-    found = cv2.goodFeaturesToTrack(
-        pair.now, _MOST_CORNERS, _QUALITY, _APART_PX, mask=np.asarray(mask, np.uint8)
-    )
-    if found is None or len(found) < _LEAST_CORNERS:
-        return None
-    return np.asarray(found, np.float32).reshape(-1, 1, 2)
-
-
-def _follow(
-    guess: _Belief, pair: _Pair, here: NDArray[np.float32]
-) -> tuple[Floats, Floats] | None:
-    """Return rays before and now of the corners that can be followed."""
-    there, kept = _find_before(guess, pair, here)
-    there, here = there[kept], here[kept]
-    if len(here) < _LEAST_CORNERS:
-        return None
-    # What is only an edge is found wherever it is looked for.
-    elsewhere = replace(guess, log_height=guess.log_height + _OTHER_LOG)
-    again, kept = _find_before(elsewhere, pair, here, and_back=False)
-    kept &= np.linalg.norm(there - again, axis=1) < _SAME_PX
-    if np.count_nonzero(kept) < _LEAST_CORNERS:
-        return None
-    now = here.reshape(-1, 2)[kept].astype(np.float64)
-    return rays_at(there[kept], pair.camera), rays_at(now, pair.camera)
-
-
-def _find_before(
-    guess: _Belief, pair: _Pair, here: NDArray[np.float32], and_back: bool = True
-) -> tuple[Floats, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class _FloorPoints:
     """
-    Return where corners of the floor were in the picture before, in pixels, and which were found.
+    Pixels of the floor in the second picture that differ from what is next to them.
 
-    That picture is first turned into what the floor would look like now, by the homography of the
-    guess: a floor that comes nearer grows by more than Lucas-Kanade follows without a bias.
+    `px` is where they are, `rays` their rays (z = 1), `shown` their brightness, and `slope` its
+    change a pixel; `before` is the first picture.
     """
-    matrix = pair.camera.matrix()
-    rotation, translation = pair.motion(guess.turn)
-    plane = np.eye(3) - np.outer(translation, guess.down) / math.exp(guess.log_height)
-    homography = matrix @ rotation.T @ plane @ np.linalg.inv(matrix)
-    warped = cv2.warpPerspective(
-        pair.before,
-        homography,
-        pair.now.shape[::-1],
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    window = (_WINDOW_PX, _WINDOW_PX)
-    there, seen, _ = cv2.calcOpticalFlowPyrLK(
-        pair.now, warped, here, here.copy(), winSize=window, maxLevel=_LEVELS
-    )
-    kept = np.asarray(seen).ravel() == 1
-    if and_back:
-        back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
-            warped, pair.now, there, there.copy(), winSize=window, maxLevel=_LEVELS
+
+    px: Floats
+    rays: Floats
+    shown: Floats
+    slope: Floats
+    before: NDArray[np.float32]
+
+    def chosen(self, which: NDArray[np.int64] | slice) -> _FloorPoints:
+        """Return those."""
+        return replace(
+            self,
+            px=self.px[which],
+            rays=self.rays[which],
+            shown=self.shown[which],
+            slope=self.slope[which],
         )
-        kept &= np.asarray(seen_back).ravel() == 1
-        kept &= np.linalg.norm((back - here).reshape(-1, 2), axis=1) < _ASTRAY_PX
-    source = np.column_stack([there.reshape(-1, 2), np.ones(len(there))]) @ homography.T
-    kept &= source[:, 2] > 0.1
-    px = source[:, :2] / np.where(kept, source[:, 2], 1.0)[:, None]
-    size = np.array(pair.before.shape[::-1])
-    kept &= (px > 2.0).all(axis=1) & (px < size - 3.0).all(axis=1)
-    return px, kept
+
+    def few(self) -> _FloorPoints:
+        """Return some of them."""
+        return self.chosen(slice(None, None, max(1, len(self.px) // _FEW_POINTS)))
 
 
-def _solve(prior: _Belief, pair: _Pair, before: Floats, now: Floats) -> _Belief | None:
+def _contrast(grey: NDArray[np.float32], smooth_px: float) -> NDArray[np.float32]:
+    """Return brightness against that around, in spreads: other light and exposure do not count."""
+    smooth = cv2.GaussianBlur(grey, (0, 0), smooth_px)
+    around = (_AROUND_PX, _AROUND_PX)
+    smooth -= cv2.blur(smooth, around)
+    spread = np.sqrt(cv2.blur(smooth * smooth, around))
+    return np.asarray(smooth / (spread + _NOISE), np.float32)
+
+
+def _certain_floor(pair: _Pair, floor: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return where the second picture shows floor, and nothing else next to it."""
+    size = pair.now.fine.shape[::-1]
+    certain = (floor >= CERTAIN_FLOOR).astype(np.uint8)
+    mask = cv2.resize(certain, size, interpolation=cv2.INTER_NEAREST)
+    around = np.ones((_BORDER_PX, _BORDER_PX), np.uint8)
+    return np.asarray(cv2.erode(mask, around, borderValue=1), np.uint8)
+
+
+def _floor_points(
+    prior: _Belief,
+    pair: _Pair,
+    before: NDArray[np.float32],
+    now: NDArray[np.float32],
+    mask: NDArray[np.uint8],
+    least_along: float,
+) -> _FloorPoints | None:
     """
-    Fit turn and height of the camera, and the errors of this motion, to corners of the floor.
+    Return points of the floor whose brightness changes along their way; None where few do.
+
+    `least_along`: the least share of the change that must be along the way.
+    """
+    # Scharr's weights add up to 32 for a slope of 1.
+    slope_x = cv2.Scharr(now, cv2.CV_32F, 1, 0, scale=1 / 32)
+    slope_y = cv2.Scharr(now, cv2.CV_32F, 0, 1, scale=1 / 32)
+    slope = cv2.magnitude(slope_x, slope_y)
+    rows, columns = _some(np.nonzero((slope > _LEAST_SLOPE) & (mask > 0)), 4 * _MOST_POINTS)
+    if len(rows) < _LEAST_POINTS:
+        return None
+    px = np.column_stack([columns, rows]).astype(np.float64)
+    points = _FloorPoints(
+        px,
+        rays_at(px, pair.camera),
+        now[rows, columns].astype(np.float64),
+        slope[rows, columns].astype(np.float64),
+        before,
+    )
+    way = _before(prior, pair, points, np.zeros((1, 10)))[0][0] - px
+    along = slope_x[rows, columns] * way[:, 0] + slope_y[rows, columns] * way[:, 1]
+    needed = np.maximum(_LEAST_SLOPE, least_along * points.slope)
+    moves = np.abs(along) > needed * np.linalg.norm(way, axis=1)
+    if np.count_nonzero(moves) < _LEAST_POINTS:
+        return None
+    return points.chosen(*_some(np.nonzero(moves), _MOST_POINTS))
+
+
+def _some(found: tuple[NDArray[np.int64], ...], most: int) -> tuple[NDArray[np.int64], ...]:
+    """Return at most so many of the places, from all over."""
+    count = len(found[0])
+    kept = np.linspace(0, count - 1, min(count, most)).astype(int)
+    return tuple(each[kept] for each in found)
+
+
+def _homography(prior: _Belief, pair: _Pair, step: Floats) -> Floats:
+    """Return the matrix from rays of the second picture to those of the first, on the floor."""
+    turn = prior.turn @ rotation_by(step[:3])
+    rotation, translation = pair.motion(turn)
+    back = (rotation_by(step[4:7]) @ rotation).T
+    shift = back @ rotation_by(step[7:]) @ translation
+    homography: Floats = back - np.outer(shift, turn[1]) * math.exp(-prior.log_height - step[3])
+    return homography
+
+
+def _before(
+    prior: _Belief, pair: _Pair, points: _FloorPoints, steps: Floats
+) -> tuple[NDArray[np.float32], Floats, NDArray[np.bool_]]:
+    """
+    Return where the points were in the first picture, what it shows there, and whether it does.
+
+    `steps` are K times the ten numbers of `_solve`; (K, N, 2) px, (K, N), (K, N).
+    """
+    matrices = np.stack([_homography(prior, pair, step) for step in steps])
+    x, y, z = (matrices.astype(np.float32) @ points.rays.astype(np.float32).T).swapaxes(0, 1)
+    ahead = np.maximum(z, 1e-3)
+    x_px = pair.camera.fx_px * (x / ahead) + pair.camera.cx_px
+    y_px = pair.camera.fy_px * (y / ahead) + pair.camera.cy_px
+    height, width = points.before.shape
+    seen = (z > 0.1) & (x_px > 2.0) & (x_px < width - 3.0)
+    seen &= (y_px > 2.0) & (y_px < height - 3.0)
+    shown = cv2.remap(points.before, x_px, y_px, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.stack([x_px, y_px], axis=-1), np.asarray(shown, np.float64), seen
+
+
+def _measure(prior: _Belief, pair: _Pair, floor: NDArray[np.floating]) -> _Belief | None:
+    """Return the belief after a pair of pictures; None where it says nothing."""
+    mask = _certain_floor(pair, floor)
+    coarse = _floor_points(prior, pair, pair.before.coarse, pair.now.coarse, mask, _LEAST_ALONG)
+    fine = _floor_points(prior, pair, pair.before.fine, pair.now.fine, mask, 0.0)
+    if coarse is None or fine is None:
+        return None
+    begin = _search(prior, pair, coarse.few())
+    if begin is None:
+        return None
+    nearer = _solve(prior, pair, coarse.few(), begin, _COARSE_STEPS)
+    if nearer is None or nearer.agreement < _LEAST_AGREEMENT:
+        return None
+    found = _solve(prior, pair, fine, nearer.step, _FINE_STEPS)
+    if found is None or found.agreement < _LEAST_FINE_AGREEMENT:
+        return None
+    limit = _CONTRARY_SIGMAS * math.sqrt(prior.covariance[3, 3]) + _CONTRARY_LOG
+    return prior.moved(found.step, found.covariance, bool(abs(begin[3]) > limit))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The ten numbers of `_solve`, the covariance of those that are kept, and the agreement."""
+
+    step: Floats
+    covariance: Floats
+    agreement: float
+
+
+def _search(prior: _Belief, pair: _Pair, points: _FloorPoints) -> Floats | None:
+    """Return from where the pictures agree best, near what is believed; None where they do not."""
+    pitch_sigma, height_sigma = np.sqrt(np.diag(prior.covariance))[[0, 3]]
+    height_sigma = max(_LEAST_SPREAD, float(height_sigma))
+    px, _, _ = _before(prior, pair, points, np.zeros((1, 10)))
+    way_px = float(np.median(np.linalg.norm(px[0] - points.px, axis=1)))
+    step = float(np.clip(_SEARCH_PX / max(way_px, 1.0), _LEAST_STEP, _MOST_STEP))
+    heights = _around(min(_MOST_REACH, 2.0 * height_sigma), step)
+    pitches = _around(1.5 * float(pitch_sigma), _PITCH_STEP_RAD)
+    steps = np.zeros((len(pitches) * len(heights), 10))
+    steps[:, 0], steps[:, 3] = np.repeat(pitches, len(heights)), np.tile(heights, len(pitches))
+    _, shown, seen = _before(prior, pair, points, steps)
+    agreement = _agreement(points.shown, shown, seen)
+    doubt = (steps[:, 0] / pitch_sigma) ** 2 + (steps[:, 3] / height_sigma) ** 2
+    best = int(np.argmax(agreement - _DOUBT_SHARE * doubt / 2))
+    begin: Floats = steps[best]
+    return begin if agreement[best] >= _LEAST_FINE_AGREEMENT else None
+
+
+def _around(reach: float, step: float) -> Floats:
+    count = math.floor(reach / step)
+    return np.asarray(step * np.arange(-count, count + 1), np.float64)
+
+
+def _agreement(shown: Floats, before: Floats, seen: NDArray[np.bool_]) -> Floats:
+    """Return normalised correlations, (K,); 0 where half of the points are out of the picture."""
+    count = np.maximum(np.count_nonzero(seen, axis=1), 1)
+    now = np.where(seen, shown, 0.0)
+    then = np.where(seen, before, 0.0)
+    now = np.where(seen, now - (now.sum(axis=1) / count)[:, None], 0.0)
+    then = np.where(seen, then - (then.sum(axis=1) / count)[:, None], 0.0)
+    size = np.sqrt((now**2).sum(axis=1) * (then**2).sum(axis=1))
+    correlation = (now * then).sum(axis=1) / np.maximum(size, 1e-9)
+    return np.asarray(np.where(count >= 0.5 * len(shown), correlation, 0.0), np.float64)
+
+
+def _solve(
+    prior: _Belief, pair: _Pair, points: _FloorPoints, begin: Floats, steps: int
+) -> _Fit | None:
+    """
+    Fit turn and height of the camera, and the errors of this motion, to the floor's brightness.
 
     The ten numbers are a turn of the camera, its log height, a turn of the motion and a bend of
     its direction; the last six are this motion's own and not kept.
     """
-    near = (now @ prior.down > _LEAST_SLOPE) & (before @ prior.down > 0.02)
-    before, now = before[near], now[near]
-    if len(now) < _LEAST_CORNERS:
-        return None
-    focal_px = math.sqrt(pair.camera.fx_px * pair.camera.fy_px)
-    depth_m, _ = triangulate(before, now, *pair.motion(prior.turn), 1.0)
-    ahead = np.isfinite(depth_m) & (depth_m > 0.0)
-    log_heights = np.log(np.where(ahead, depth_m, 1e-6) * (now @ prior.down))
-    chosen = _one_floor(log_heights, prior)
-    if chosen is None:
-        return None
-    way_px = np.linalg.norm((now - before)[:, :2], axis=1) * focal_px
-    noise = _CORNER_SIGMA_PX**2 + (_WAY_SHARE * way_px) ** 2
     information = _information(prior, pair)
-
-    def off_px(step: Floats) -> Floats:
-        turn = prior.turn @ rotation_by(step[:3])
-        rotation, translation = pair.motion(turn)
-        slope = np.maximum(before @ turn[1], 1e-3)
-        floor_m = before * (math.exp(prior.log_height + step[3]) / slope)[:, None]
-        place_m = floor_m @ (rotation_by(step[4:7]) @ rotation).T
-        place_m = place_m + rotation_by(step[7:]) @ translation
-        seen = place_m[:, :2] / np.maximum(place_m[:, 2:], 1e-2)
-        return np.asarray((seen - now[:, :2]) * focal_px, np.float64)
-
-    step, scale_px = np.zeros(10), _FIRST_SCALE_PX
-    step[3] = float(np.median(log_heights[chosen])) - prior.log_height
-    for _ in range(_STEPS):
-        off = off_px(step)
-        slopes = np.stack(
-            [(off_px(step + change) - off) / _CHANGE for change in _CHANGE * np.eye(10)], axis=-1
-        ).reshape(-1, 10)
-        weight = np.repeat(chosen / (1.0 + (off**2).sum(axis=1) / scale_px**2) / noise, 2)
+    step, changes = begin, np.vstack([np.zeros(10), _CHANGE * np.eye(10)])
+    for _ in range(steps):
+        px, shown, seen = _before(prior, pair, points, step + changes)
+        known = np.asarray(seen.all(axis=0), bool)
+        count = np.count_nonzero(known)
+        if count < _LEAST_POINTS:
+            return None
+        off = shown[0] - points.shown
+        slopes = (shown[1:] - shown[0]).T / _CHANGE
+        noise = max(_LEAST_NOISE, 1.4826 * float(np.median(np.abs(off[known]))))
+        way_px = np.linalg.norm(px[0] - points.px, axis=1)
+        place_px2 = _POINT_SIGMA_PX**2 + (_WAY_SHARE * way_px) ** 2
+        variance = noise**2 + points.slope**2 * place_px2
+        weight = known / (variance + (off / _OUTLIER) ** 2) * min(1.0, _INDEPENDENT / count)
         normal = (slopes * weight[:, None]).T @ slopes + information
-        gradient = slopes.T @ (weight * off.ravel()) + information @ step
-        step = step - np.linalg.solve(normal, gradient)
-        scale_px = max(_LAST_SCALE_PX, 0.6 * scale_px)
-    fits = np.linalg.norm(off_px(step), axis=1) < np.maximum(_OUTLIER_PX, _OUTLIER_SHARE * way_px)
-    if np.count_nonzero(fits & chosen) < _LEAST_CORNERS or fits.mean() < _LEAST_FIT:
-        return None
-    return prior.moved(step, np.linalg.inv(normal)[:4, :4])
-
-
-def _one_floor(log_heights: Floats, prior: _Belief) -> NDArray[np.bool_] | None:
-    """Return which corners lie at the height that most of them share; None where few do."""
-    order = np.sort(log_heights)
-    first = np.searchsorted(order, order - _SAME_HEIGHT)
-    last = np.searchsorted(order, order + _SAME_HEIGHT)
-    sigma = math.hypot(math.sqrt(prior.covariance[3, 3]), _SAME_HEIGHT)
-    score = (last - first) * np.exp(-0.5 * ((order - prior.log_height) / sigma) ** 2)
-    best = int(np.argmax(score >= _NEARLY_AS_MANY * score.max()))  # the first of them
-    if last[best] - first[best] < max(_LEAST_CORNERS, _LEAST_SHARE * len(order)):
-        return None
-    middle = float(np.median(order[first[best] : last[best]]))
-    chosen: NDArray[np.bool_] = np.abs(log_heights - middle) < 2.0 * _SAME_HEIGHT
-    return chosen
+        gradient = slopes.T @ (weight * off) + information @ step
+        step = np.clip(step - np.linalg.solve(normal, gradient), -_MOST_CHANGE, _MOST_CHANGE)
+    _, shown, seen = _before(prior, pair, points, step[None])
+    agreement = float(_agreement(points.shown, shown, seen)[0])
+    return _Fit(step, np.linalg.inv(normal)[:4, :4], agreement)
 
 
 def _information(prior: _Belief, pair: _Pair) -> Floats:
     """Return what is known of the ten numbers before the corners."""
     turn_sigma = _TURN_SIGMA_RAD + _TURN_SHARE * angle_of(pair.rotation)
     information = np.zeros((10, 10))
-    information[:4, :4] = np.linalg.inv(prior.covariance)
+    forgetting = _FORGETTING if prior.motions else 1.0
+    information[:4, :4] = np.linalg.inv(prior.covariance) / forgetting
     information[4:7, 4:7] = np.eye(3) / turn_sigma**2
     bend = np.array([_LIFT_SIGMA_RAD, _SIDE_SIGMA_RAD, _LIFT_SIGMA_RAD])
     information[7:, 7:] = np.diag(bend**-2)

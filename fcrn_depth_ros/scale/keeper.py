@@ -357,7 +357,7 @@ class ScaleKeeper:
             self._measure_height(motion, mounting)
         if intrinsics is not None:
             self._finder.take(
-                image_rgb, intrinsics, pose, estimate.floor, stated or tilt, stated is not None
+                image_rgb, intrinsics, pose, estimate.floor, mounting or tilt, stated is not None
             )
         camera = estimate.intrinsics if estimate.is_camera_known else None
         beam_report = self._beam.look(beam, estimate.depth_m, camera, mounting or tilt)

@@ -38,7 +38,8 @@ def scene(
     """
     Draw a floor and a textured wall at WALL_M; return picture, depth, and what is floor.
 
-    The floor is rough, plain, or grained: it changes across the robot's way only.
+    The floor is rough, plain, grained (it changes across the robot's way only) or jointed (along
+    it only).
     """
     rays = CAMERA.rays().astype(np.float64)
     place = CameraPlace.stated(mounting, yaw_deg=yaw_deg)
@@ -53,9 +54,9 @@ def scene(
     on_floor = floor_m < wall_m
     across = point[..., 1]
     along = np.where(on_floor, point[..., 0] + x_m, 3.0 + point[..., 2])
-    if floor != 'rough':
+    if floor in ('plain', 'grained'):
         along = np.where(on_floor, 0.0, along)
-    if floor == 'plain':
+    if floor in ('plain', 'jointed'):
         across = np.where(on_floor, 0.0, across)
     picture = cv2.remap(
         _TEXTURE,
