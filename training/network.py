@@ -589,20 +589,9 @@ class MeanOfNetworks(nn.Module):
 
     def forward(self, image: Tensor, inverse_floor: Tensor) -> Prediction:
         """Return what `FcrnLite.forward` does."""
-        height, width = self.input_size
-        answers = []
-        for member in self.members:
-            if member.input_size == self.input_size:
-                answers.append(member(image, inverse_floor))
-                continue
-            answer = member(
-                resize(image, member.input_size), resize(inverse_floor, member.input_size)
-            )
-            answers.append(
-                Prediction(
-                    *(x if x is None else resize(x, (height // 2, width // 2)) for x in answer)
-                )  # fmt: skip
-            )
+        answers = [
+            answer_of(member, image, inverse_floor, self.input_size) for member in self.members
+        ]
         return Prediction(
             self._mean([answer.log_depth.exp() for answer in answers]).log(),
             self._optional([answer.log_error for answer in answers]),
@@ -621,6 +610,39 @@ class MeanOfNetworks(nn.Module):
         total = sum(share for _, share in given)
         shared = [value * (share / total) for value, share in given]
         return sum(shared[1:], shared[0])
+
+
+def answer_of(
+    network: FcrnLite | MeanOfNetworks,
+    image: Tensor,
+    inverse_floor: Tensor,
+    size: tuple[int, int],
+) -> Prediction:
+    """
+    Return what a network says of pictures that may have another size than its own.
+
+    Parameters
+    ----------
+    network : FcrnLite or MeanOfNetworks
+        Sees the whole pictures, resized to the size that it knows.
+    image, inverse_floor : Tensor
+        As `FcrnLite.forward` takes them.
+    size : tuple of int
+        Height and width of both.
+
+    Returns
+    -------
+    Prediction
+        At half that size.
+
+    """
+    height, width = size
+    if network.input_size == size:
+        own: Prediction = network(image, inverse_floor)
+        return own
+    answer = network(resize(image, network.input_size), resize(inverse_floor, network.input_size))
+    half = height // 2, width // 2
+    return Prediction(*(part if part is None else resize(part, half) for part in answer))
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

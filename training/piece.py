@@ -31,13 +31,13 @@ from typing import Any
 import zipfile
 
 import torch
-from torch import nn
 import yaml
 
 from . import checkpoints
 from .augment import SampleStore
 from .check import FLOOR_SHOWN, SHOWN, table
 from .checking import check_all
+from .network import FcrnLite, MeanOfNetworks
 from .pack import Frames, frames_of_scenes, read_pack
 from .runs import load_mean, read_config, save_average
 from .train import Machine, train, Trainer
@@ -148,7 +148,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / AVERAGE).exists() and (folder / 'config.yaml').exists()
 
 
-def teacher_of(stage: Mapping[str, Any], runs: Path) -> nn.Module | None:
+def teacher_of(stage: Mapping[str, Any], runs: Path) -> FcrnLite | MeanOfNetworks | None:
     """Return the mean of the teachers of a stage that are complete; None without one."""
     folders = [runs / name for name in stage.get('teachers', []) if is_complete(runs / name)]
     return load_mean([str(folder) for folder in folders])[0] if folders else None

@@ -155,7 +155,7 @@ def load_trained(run: str) -> tuple[FcrnLite, dict[str, Any]]:
 
 def load_mean(
     runs: Sequence[str], weights: Sequence[float] | None = None
-) -> tuple[nn.Module, dict[str, Any]]:
+) -> tuple[FcrnLite | MeanOfNetworks, dict[str, Any]]:
     """
     Return the network of one run or the mean of several, and the configuration of its input.
 
@@ -167,7 +167,7 @@ def load_mean(
 
     """
     trained = [load_trained(run) for run in runs]
-    network, config = max(trained, key=lambda each: math.prod(each[0].input_size))
+    largest, config = max(trained, key=lambda each: math.prod(each[0].input_size))
     field = config['training_fx_px'] / config['input_width']
     for run, (_, other) in zip(runs, trained, strict=True):
         found = other['training_fx_px'] / other['input_width']
@@ -175,8 +175,8 @@ def load_mean(
             raise ValueError(f'training_fx_px of {run} must be {field:.4f} of its width as of the '
                              f'others, got {found:.4f}; export them apart')  # fmt: skip
     if len(trained) > 1 or weights is not None:
-        network = MeanOfNetworks([network for network, _ in trained], weights).eval()
-    return network, config
+        return MeanOfNetworks([network for network, _ in trained], weights).eval(), config
+    return largest, config
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:

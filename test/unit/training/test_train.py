@@ -53,6 +53,18 @@ def same(one: train.Trainer, other: train.Trainer) -> bool:
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def test_a_teacher_sees_pictures_of_its_own_size(make: Any) -> None:
+    taught, teacher = make(), make(input_width=128, input_height=96, training_fx_px=109.3)
+    asked: list[torch.Size] = []
+    teacher.network.eval().register_forward_pre_hook(
+        lambda _, given: asked.extend(each.shape[-2:] for each in given)
+    )
+    taught.teacher = teacher.network
+    answer = taught.ask_teacher(taught.store.batch(0))
+    assert asked == [(96, 128)] * 2 and answer.log_depth.shape[-2:] == (32, 48)
+    assert 'teacher' in taught.advance()
+
+
 @pytest.mark.parametrize(
     ('done', 'share'),
     [(0.0, 0.0), (0.05, 0.5), (0.1, 1.0), (0.6, 1.0), (0.8, 0.5), (1.0, 0.0)],
@@ -151,6 +163,8 @@ def test_checks_are_logged_and_leave_weights(make: Any, packed: Path, tmp_path: 
 
 def test_a_teacher_that_is_right_pulls_where_nothing_was_measured(make: Any) -> None:
     class Far(torch.nn.Module):
+        input_size = (TINY['input_height'], TINY['input_width'])
+
         def forward(self, image: Any, inverse_floor: Any) -> Any:
             asked.append(image)
             return Prediction(torch.full_like(inverse_floor[..., ::2, ::2], 3.0))
