@@ -48,7 +48,7 @@ _MOST_TURN_RAD = math.radians(15.0)
 _EAGER_PAIRS, _REST_M = 10, 1.0
 # Smoothing, to begin with and in the end; what counts as the brightness around, and grey levels
 # that are noise.
-_COARSE_PX, _FINE_PX, _AROUND_PX, _NOISE = 3.0, 1.3, 31, 1.5
+_COARSE_PX, _FINE_PX, _AROUND_PX, _NOISE = 3.0, 1.3, 31, 3.0
 # Points of the floor: how far they are from what is no floor, and how much they must differ from
 # what is next to them (in spreads of the brightness around); and the least share of that along
 # their way, without which they look alike all along it.
@@ -62,6 +62,8 @@ _LEAST_AGREEMENT, _LEAST_FINE_AGREEMENT = 0.7, 0.65
 # The errors of a point: its place, with a share of its way, and its brightness; and of how many
 # points they are independent.
 _POINT_SIGMA_PX, _WAY_SHARE, _LEAST_NOISE, _OUTLIER, _INDEPENDENT = 0.7, 0.03, 0.1, 2.0, 50.0
+# Around a point, what must look alike in both pictures: so far, with so many points, so much.
+_CELL_PX, _LEAST_IN_CELL, _LEAST_ALIKE = 32, 8, 0.5
 _COARSE_STEPS, _FINE_STEPS, _CHANGE, _MOST_CHANGE = 4, 4, 1e-3, 2.0
 # A height so far from what was believed begins anew, and so do so many pairs without an answer.
 _CONTRARY_SIGMAS, _CONTRARY_LOG, _MOST_UNANSWERED = 2.5, 0.12, 3
@@ -531,6 +533,25 @@ def _agreement(shown: Floats, before: Floats, seen: NDArray[np.bool_]) -> Floats
     return np.asarray(np.where(count >= 0.5 * len(shown), correlation, 0.0), np.float64)
 
 
+def _where_it_agrees(points: _FloorPoints, before: Floats, known: NDArray[np.bool_]) -> Floats:
+    """
+    Return how much each point counts, 0 to 1: what is around it must look alike in both pictures.
+
+    Noise on a plain floor differs from what is next to it as much as texture does.
+    """
+    place = points.px // _CELL_PX @ (1.0, 1000.0)
+    cell = np.unique(place, return_inverse=True)[1]
+    count = np.bincount(cell, known) + 1e-9
+
+    def mean(values: Floats) -> Floats:
+        return np.asarray(np.bincount(cell, values * known) / count, np.float64)
+
+    now, then = points.shown - mean(points.shown)[cell], before - mean(before)[cell]
+    alike = mean(now * then) / np.sqrt(mean(now**2) * mean(then**2) + 1e-9)
+    alike = np.where((count >= _LEAST_IN_CELL) & (alike >= _LEAST_ALIKE), alike, 0.0)
+    return np.asarray(known * alike[cell], np.float64)
+
+
 def _solve(
     prior: _Belief, pair: _Pair, points: _FloorPoints, begin: Floats, steps: int
 ) -> _Fit | None:
@@ -551,10 +572,12 @@ def _solve(
         off = shown[0] - points.shown
         slopes = (shown[1:] - shown[0]).T / _CHANGE
         noise = max(_LEAST_NOISE, 1.4826 * float(np.median(np.abs(off[known]))))
+        agrees = _where_it_agrees(points, shown[0], known)
         way_px = np.linalg.norm(px[0] - points.px, axis=1)
         place_px2 = _POINT_SIGMA_PX**2 + (_WAY_SHARE * way_px) ** 2
         variance = noise**2 + points.slope**2 * place_px2
-        weight = known / (variance + (off / _OUTLIER) ** 2) * min(1.0, _INDEPENDENT / count)
+        weight = agrees / (variance + (off / _OUTLIER) ** 2)
+        weight *= min(1.0, _INDEPENDENT / max(1.0, agrees.sum()))
         normal = (slopes * weight[:, None]).T @ slopes + information
         gradient = slopes.T @ (weight * off) + information @ step
         step = np.clip(step - np.linalg.solve(normal, gradient), -_MOST_CHANGE, _MOST_CHANGE)
