@@ -249,10 +249,10 @@ class MountingFinder:
         floor : ndarray of float, shape (h, w), or None
             Probability of free floor.
         expected : CameraMounting or None
-            To begin with: as stated, or as the floor's shape shows it (its height in any unit
-            near a metre).
+            To begin with: as stated, as found before, or as the floor's shape shows it (its height
+            in any unit near a metre).
         is_stated : bool
-            Which of both.
+            Whether it is stated.
 
         """
         if pose is None or floor is None or (self._belief is None and expected is None):
@@ -475,10 +475,11 @@ def _measure(prior: _Belief, pair: _Pair, floor: NDArray[np.floating]) -> _Belie
     fine = _floor_points(prior, pair, pair.before.fine, pair.now.fine, mask, 0.0)
     if coarse is None or fine is None:
         return None
-    begin = _search(prior, pair, coarse.few())
+    few = coarse.few()
+    begin = _search(prior, pair, few)
     if begin is None:
         return None
-    nearer = _solve(prior, pair, coarse.few(), begin, _COARSE_STEPS)
+    nearer = _solve(prior, pair, few, begin, _COARSE_STEPS)
     if nearer is None or nearer.agreement < _LEAST_AGREEMENT:
         return None
     found = _solve(prior, pair, fine, nearer.step, _FINE_STEPS)
@@ -587,7 +588,7 @@ def _solve(
 
 
 def _information(prior: _Belief, pair: _Pair) -> Floats:
-    """Return what is known of the ten numbers before the corners."""
+    """Return what is known of the ten numbers before the pictures are compared."""
     turn_sigma = _TURN_SIGMA_RAD + _TURN_SHARE * angle_of(pair.rotation)
     information = np.zeros((10, 10))
     forgetting = _FORGETTING if prior.motions else 1.0
