@@ -13,6 +13,7 @@ from pathlib import Path
 import sys
 
 from .errors import FcrnDepthError
+from .threads import limit_numpy_threads
 
 # Command -> module in tools/ and what it does. A module is only imported when its command runs,
 # because some need packages that the others can do without.
@@ -28,6 +29,8 @@ COMMANDS = {
         "make a model of the paper's network from its weights",
     ),
 }
+# Those that listen to the witnesses of scale.
+_FOLLOW_SCALE = {'bag', 'calibrate'}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for command, (module, summary) in COMMANDS.items():
         subparser = subparsers.add_parser(command, help=summary, description=summary)
         if argv[:1] == [command]:
+            if command in _FOLLOW_SCALE:
+                limit_numpy_threads()
             try:
                 tool = importlib.import_module(f'.tools.{module}', __package__)
             except ModuleNotFoundError as err:

@@ -11,6 +11,10 @@ neither library is installed, MuJoCo can only be imported with its renderer disa
 import ctypes.util
 import os
 
+from fcrn_depth_ros.threads import limit_numpy_threads
+
+limit_numpy_threads()
+
 _LIBRARIES = {'egl': 'EGL', 'osmesa': 'OSMesa'}
 _installed = [name for name, library in _LIBRARIES.items() if ctypes.util.find_library(library)]
 os.environ.setdefault('MUJOCO_GL', next(iter(_installed), 'disable'))

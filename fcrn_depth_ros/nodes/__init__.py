@@ -3,10 +3,6 @@
 
 """The nodes, and how their processes are set before NumPy is loaded."""
 
-import os
+from ..threads import limit_numpy_threads
 
-# NumPy's linear algebra gets one thread. The matrices here are small, and further threads of
-# OpenBLAS wait for them at full load: half of what the witnesses of scale cost (scripts/bench
-# witnesses). What the user sets stands.
-if not {'OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS'} & set(os.environ):
-    os.environ['OPENBLAS_NUM_THREADS'] = '1'
+limit_numpy_threads()
