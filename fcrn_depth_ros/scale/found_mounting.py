@@ -72,6 +72,8 @@ _FORGETTING = 1.5
 # When it is found, and from which change on the network is told another one.
 _LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.08, math.radians(2.0)
 _NEWS_LOG, _NEWS_RAD = 0.05, math.radians(2.0)
+# Heights that differ by no more than 15 % confirm each other.
+CONFIRMED_LOG = math.log(1.15)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,14 @@ class _Belief:
         """Begin with a mounting that may be wrong."""
         return cls(_level(mounting), math.log(mounting.height_m), np.diag(sigmas**2))
 
+    def surer_than(self, other: _Belief) -> bool:
+        """Return whether it knows the height better, and does not say otherwise."""
+        change = abs(self.log_height - other.log_height)
+        return (
+            self.height_sigma < _SURER * other.height_sigma
+            and change < _CONTRARY_SIGMAS * other.height_sigma
+        )
+
     def moved(self, step: Floats, covariance: Floats, is_contrary: bool) -> _Belief:
         """Return the belief after one more motion."""
         return _Belief(
@@ -143,22 +153,26 @@ class _Belief:
         )
 
     @property
+    def height_sigma(self) -> float:
+        """Standard deviation of `log_height`."""
+        return math.sqrt(float(self.covariance[3, 3]))
+
+    @property
     def down(self) -> Floats:
         """Unit vector toward the floor, in the optical frame."""
         return np.asarray(self.turn[1], np.float64)
 
     def found(self) -> FoundMounting | None:
         """Return the mounting, where it is certain enough."""
-        sigmas = np.sqrt(np.diag(self.covariance))
         if (
             self.motions < _LEAST_MOTIONS
-            or sigmas[3] > _MOST_HEIGHT_SIGMA
-            or sigmas[0] > _MOST_PITCH_SIGMA_RAD
+            or self.height_sigma > _MOST_HEIGHT_SIGMA
+            or self.covariance[0, 0] > _MOST_PITCH_SIGMA_RAD**2
         ):
             return None
         return FoundMounting(
             CameraMounting.from_down_vector(self.down, math.exp(self.log_height)),
-            math.hypot(float(sigmas[3]), ODOMETRY_SIGMA),
+            math.hypot(self.height_sigma, ODOMETRY_SIGMA),
             self.turn,
         )
 
@@ -216,6 +230,8 @@ class MountingFinder:
         """Forget every motion."""
         self._belief: _Belief | None = None
         self._pairs = self._unanswered = 0
+        # Whether the floor must confirm what was found, and whether it just did.
+        self._is_doubted = self._is_settled = False
         self._rest()
 
     def _rest(self) -> None:
@@ -283,9 +299,17 @@ class MountingFinder:
     @property
     def _is_eager(self) -> bool:
         """Whether one pair of pictures follows the other."""
-        if self._candidate is not None and self._candidate.is_contrary:
+        if self._is_doubted or (self._candidate is not None and self._candidate.is_contrary):
             return True
         return self.found() is None and self._pairs < _EAGER_PAIRS
+
+    def doubt(self) -> None:
+        """Look again at once: another witness contradicts what was found."""
+        if self._is_doubted or self._is_settled:
+            return
+        if self._is_answered:
+            self._finish()
+        self._is_doubted = True
 
     def _try(
         self,
@@ -310,9 +334,7 @@ class MountingFinder:
         )
         measured = _measure(self._belief, pair, floor)
         last = self._candidate
-        if measured is not None and (
-            last is None or measured.covariance[3, 3] < _SURER**2 * last.covariance[3, 3]
-        ):
+        if measured is not None and (last is None or measured.surer_than(last)):
             self._candidate = measured
         else:
             self._is_answered = last is not None
@@ -322,17 +344,61 @@ class MountingFinder:
         if self._tried_m > 0.0:
             self._pairs += 1
             self._unanswered = 0 if self._candidate is not None else self._unanswered + 1
+            self._is_settled = self._is_doubted and self._candidate is not None
+            self._is_doubted = self._is_doubted and self._candidate is None
         if self._candidate is not None:
             self._belief = self._candidate
-        if self._unanswered >= _MOST_UNANSWERED or (self._belief and self._belief.is_contrary):
-            # The camera was moved, or what was believed was wrong.
+        is_contrary = self._belief is not None and self._belief.is_contrary
+        if is_contrary or self._unanswered >= _MOST_UNANSWERED:
+            # The camera was moved, or what was believed was wrong; a floor that never answered
+            # is no news, and not asked more often for it.
+            if is_contrary or self.found() is not None:
+                self._pairs = 0
             self._belief = None
-            self._pairs = self._unanswered = 0
+            self._unanswered = 0
+            self._is_doubted = self._is_settled = False
         self._rest()
 
     def found(self) -> FoundMounting | None:
         """Return the mounting, once at least two motions have made it certain."""
         return None if self._belief is None else self._belief.found()
+
+    def height_beside(self, mounting: CameraMounting) -> tuple[float, float] | None:
+        """
+        Compare the height that the floor shows with that of a mounting.
+
+        One motion is enough to confirm a height, as long as the next does not say otherwise; it
+        takes two to contradict one.
+
+        Parameters
+        ----------
+        mounting : CameraMounting
+            As it was stated or found.
+
+        Returns
+        -------
+        tuple of float, or None
+            Logarithm of the height seen over that of the mounting, and its standard deviation;
+            None where the floor has not shown it.
+
+        """
+        belief = self._belief
+        if belief is None or belief.motions == 0 or belief.is_contrary:
+            return None
+        sigma = belief.height_sigma
+        ratio = belief.log_height - math.log(mounting.height_m)
+        if sigma > _MOST_HEIGHT_SIGMA or (
+            belief.motions < _LEAST_MOTIONS and abs(ratio) > CONFIRMED_LOG
+        ):
+            return None
+        return ratio, math.hypot(sigma, ODOMETRY_SIGMA)
+
+    def confirms(self, mounting: CameraMounting) -> bool:
+        """Return whether the floor shows the height of a mounting, and still does if doubted."""
+        seen = self.height_beside(mounting)
+        if seen is None or (self._is_doubted and self._unanswered):
+            return False
+        return abs(seen[0]) <= CONFIRMED_LOG
 
 
 def _level(mounting: CameraMounting) -> Floats:
@@ -485,7 +551,7 @@ def _measure(prior: _Belief, pair: _Pair, floor: NDArray[np.floating]) -> _Belie
     found = _solve(prior, pair, fine, nearer.step, _FINE_STEPS)
     if found is None or found.agreement < _LEAST_FINE_AGREEMENT:
         return None
-    limit = _CONTRARY_SIGMAS * math.sqrt(prior.covariance[3, 3]) + _CONTRARY_LOG
+    limit = _CONTRARY_SIGMAS * prior.height_sigma + _CONTRARY_LOG
     return prior.moved(found.step, found.covariance, bool(abs(begin[3]) > limit))
 
 
@@ -574,6 +640,8 @@ def _solve(
         slopes = (shown[1:] - shown[0]).T / _CHANGE
         noise = max(_LEAST_NOISE, 1.4826 * float(np.median(np.abs(off[known]))))
         agrees = _where_it_agrees(points, shown[0], known)
+        if np.count_nonzero(agrees) < _LEAST_POINTS:
+            return None
         way_px = np.linalg.norm(px[0] - points.px, axis=1)
         place_px2 = _POINT_SIGMA_PX**2 + (_WAY_SHARE * way_px) ** 2
         variance = noise**2 + points.slope**2 * place_px2

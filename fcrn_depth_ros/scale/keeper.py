@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .field import DepthField, FieldPrior, REFERENCE_M
-from .found_mounting import FoundMounting, MountingFinder
+from .found_mounting import CONFIRMED_LOG, FoundMounting, MountingFinder
 from .landing import LandingFactor, with_landing
 from .lattice import at_place, on_picture, PLACES
 from .motion import MotionPoints, MotionReport, MotionWitness, ODOMETRY_SIGMA
@@ -28,8 +28,6 @@ from ..settings import setting, Settings
 
 # AbsRel of fcrn_lite where the mounting is known (docs/model_card.md, `val`, mounting fitted).
 MOUNTING_SIGMA = 0.15
-# The camera's height that the floor's triangulated points give may differ by this much.
-_HEIGHT_LOG = math.log(1.15)
 _LEAST_FLOOR_POINTS = 8
 # A found mounting with which everything is drawn so much too far is wrong.
 _TOO_FAR_LOG, _TOO_FAR_SIGMAS = 0.12, 2.0
@@ -437,12 +435,19 @@ class ScaleKeeper:
         self._height_of: CameraMounting | None = stated
 
     def _adopt(self, found: FoundMounting | None, judgement: Judgement) -> None:
-        """Tell the network what was found; a found mounting that is contradicted is forgotten."""
-        if self._found is not None and (
-            judgement.state == 'contradicted' or self._draws_too_far(self._found)
-        ):
-            self._forget_mounting(None)
-        elif found is not None and found.differs_from(self._found):
+        """
+        Tell the network what was found; a found mounting that is contradicted is forgotten.
+
+        Not while the floor, looked at again, confirms its height: a network that is told none
+        mostly errs more, and what makes things nearer is applied to the depth all the same.
+        """
+        told = self._found
+        if told is not None and (judgement.state == 'contradicted' or self._draws_too_far(told)):
+            self._finder.doubt()
+            if not self._finder.confirms(told.mounting):
+                self._forget_mounting(None)
+                return
+        if found is not None and found.differs_from(told):
             self._found = found
             self._motion.restart()
             self._has_mounting = None  # what was measured so far is that of another depth
@@ -552,12 +557,12 @@ class ScaleKeeper:
             if (seen := track.opinion()) is not None:
                 opinions.append(seen)
         judgement = judge(opinions)
-        height = self._seen_height(mounting, found)
+        height = self._seen_height(mounting)
         if (
             judgement.state != 'contradicted'
             and mounting is not None
             and height is not None
-            and abs(height.log_factor) > max(_HEIGHT_LOG, 2.5 * height.sigma)
+            and abs(height.log_factor) > max(CONFIRMED_LOG, 2.5 * height.sigma)
         ):
             seen_m = mounting.height_m * math.exp(height.log_factor)
             return replace(
@@ -570,15 +575,12 @@ class ScaleKeeper:
             )
         return judgement
 
-    def _seen_height(
-        self, mounting: CameraMounting | None, found: FoundMounting | None
-    ) -> Opinion | None:
-        """Return what motion says of a mounting's height: the floor's corners, or all of them."""
+    def _seen_height(self, mounting: CameraMounting | None) -> Opinion | None:
+        """Return what motion says of a mounting's height: the floor, else all corners."""
         if mounting is None:
             return None
-        if found is None and (seen := self._finder.found()) is not None:
-            ratio = seen.mounting.height_m / mounting.height_m
-            return Opinion('height', math.log(ratio), seen.height_sigma)
+        if (seen := self._finder.height_beside(mounting)) is not None:
+            return Opinion('height', *seen)
         height = self._height.opinion()
         return None if height is None or self._stands_on_the_floor(height) else height
 

@@ -20,8 +20,11 @@ from fcrn_depth_ros.perception.observation import CameraFrame, Observation
 from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, PerceptionPipeline
 from fcrn_depth_ros.perception.quality import QualityConfig
 from fcrn_depth_ros.perception.scan import ScanConfig
+from fcrn_depth_ros.scale import found_mounting
 from fcrn_depth_ros.scale.found_mounting import (
+    _Belief,
     _FloorPoints,
+    _Pair,
     _where_it_agrees,
     FoundMounting,
     MountingFinder,
@@ -183,6 +186,91 @@ def test_noise_on_a_plain_floor_does_not_count() -> None:
     assert counts[is_noise].max() == 0.0 and counts[~known].max() == 0.0
 
 
+def test_where_nothing_agrees_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        found_mounting, '_where_it_agrees', lambda points, before, known: np.zeros(len(known))
+    )
+    assert drive().found() is None
+
+
+def test_a_floor_that_never_answers_is_asked_once_a_metre(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_m: list[float] = []
+
+    def ask(prior: _Belief, pair: _Pair, floor: NDArray[np.floating]) -> None:
+        asked_m.append(x_m)
+
+    monkeypatch.setattr(found_mounting, '_measure', ask)
+    image, _, is_floor = scene(0.0)
+    finder = MountingFinder()
+    for index in range(200):
+        x_m = 0.1 * index
+        finder.take(image, CAMERA, pose_at(x_m, 0.0, None), is_floor, SHAPE)
+    begun = [x_m for x_m, before in zip(asked_m[1:], asked_m, strict=False) if x_m - before > 0.5]
+    # Ten pairs of 0.5 m; then they begin a metre apart.
+    assert len([x_m for x_m in asked_m if x_m < 6.0]) > 20
+    assert len(begun) >= 8
+
+
+def test_a_pair_that_contradicts_itself_keeps_its_first_answer() -> None:
+    surer = np.diag([0.01, 0.01, 0.01, 0.05**2])
+    first = _Belief.begin(MOUNTING, np.array([0.1, 0.1, 0.1, 0.1]))
+    alike = dataclasses.replace(first, log_height=first.log_height + 0.2, covariance=surer)
+    other = dataclasses.replace(first, log_height=first.log_height + 0.3, covariance=surer)
+    assert alike.surer_than(first)
+    assert not other.surer_than(first)
+    assert not first.surer_than(alike)
+
+
+@pytest.mark.parametrize(('factor', 'is_heard'), [(1.1, True), (1.3, False)])
+def test_one_motion_confirms_a_height_and_contradicts_none(factor: float, is_heard: bool) -> None:
+    finder = drive(7)
+    stated = dataclasses.replace(MOUNTING, height_m=factor * MOUNTING.height_m)
+    seen = finder.height_beside(stated)
+    assert finder.found() is None
+    assert (seen is not None) == is_heard == finder.confirms(stated)
+    if seen is not None:
+        assert seen[0] == pytest.approx(-math.log(factor), abs=0.06)
+
+
+def test_two_motions_contradict_a_height() -> None:
+    finder = drive(12)
+    stated = dataclasses.replace(MOUNTING, height_m=1.3 * MOUNTING.height_m)
+    seen = finder.height_beside(stated)
+    assert seen is not None
+    assert seen[0] == pytest.approx(-math.log(1.3), abs=0.06)
+    assert not finder.confirms(stated)
+    assert finder.confirms(MOUNTING)
+
+
+def test_a_height_that_is_doubted_must_be_confirmed_again() -> None:
+    finder = drive(30)
+    assert finder.confirms(MOUNTING)
+    finder.doubt()
+    assert finder.confirms(MOUNTING)  # not looked at again yet
+    image, _, is_floor = scene(0.0)
+    noise = np.random.default_rng(1)
+    for index in range(30, 50):
+        noisy = noise.integers(0, 255, image.shape, np.uint8)
+        finder.take(noisy, CAMERA, pose_at(STEP_M * index, 0.0, None), is_floor, SHAPE)
+    assert not finder.confirms(MOUNTING)
+
+
+def test_a_doubt_is_settled_by_the_next_pair() -> None:
+    finder = drive(30)
+    finder.doubt()
+    for index in range(30, 40):
+        x_m = round(STEP_M * index, 3)
+        image, _, is_floor = scene(x_m)
+        finder.take(image, CAMERA, pose_at(x_m, 0.0, None), is_floor, SHAPE)
+    assert finder.confirms(MOUNTING)
+    # Settled: a doubt that stays does not make one pair follow the other.
+    finder.doubt()
+    noisy = np.random.default_rng(1).integers(0, 255, image.shape, np.uint8)
+    for index in range(40, 60):
+        finder.take(noisy, CAMERA, pose_at(STEP_M * index, 0.0, None), is_floor, SHAPE)
+    assert finder.confirms(MOUNTING)
+
+
 def test_two_motions_at_least() -> None:
     # The first pair of pictures is asked 6, 9 and 15 cm apart, and so is the second.
     assert drive(7).found() is None
@@ -293,12 +381,17 @@ def look(
     is_floor: NDArray[np.float32],
     x_m: float,
     index: int,
-) -> None:
-    """Show a keeper one more picture of a camera whose found mounting the network was told."""
+) -> str:
+    """
+    Show a keeper one more picture of a camera whose found mounting the network was told.
+
+    Returns what it says of the scale: verified, unverified or contradicted.
+    """
     estimate = DepthEstimate(depth_m, True, CAMERA, True, None, True, 'network', floor=is_floor)
-    keeper.look(
+    report = keeper.look(
         image, CAMERA, told, pose_at(x_m, 0.0, None), 1.0 + 0.1 * index, estimate, is_stated=False
     )
+    return report.judgement.state
 
 
 @pytest.mark.parametrize('network', [0.6, 1.5])
@@ -409,6 +502,21 @@ def test_a_contradicted_finding_is_forgotten() -> None:
     assert None in answers or answers[-1] != answers[0]
     last = answers[-1]
     assert last is None or last.height_m == pytest.approx(low.height_m, rel=0.2)
+
+
+def test_a_found_mounting_that_the_floor_confirms_outlives_a_contradiction() -> None:
+    """The network draws half as far as things are; that says nothing of the camera's height."""
+    keeper, _ = keep(1.0)
+    told = keeper.told(None)
+    assert told is not None
+    states = []
+    for index in range(45, 80):
+        x_m = round(STEP_M * index, 3)
+        image, depth, is_floor = scene(x_m)
+        look_m = depth * np.float32(0.5)
+        states.append(look(keeper, told, image, look_m, is_floor, x_m, index))
+        assert keeper.told(None) == told
+    assert 'contradicted' in states
 
 
 def test_the_floor_output_is_needed() -> None:
