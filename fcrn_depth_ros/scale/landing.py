@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # Messages of which most must say farther, and their greatest age.
 _LEAST_MESSAGES, _RECENT_S = 3, 0.6
+# By so much the network draws one place otherwise from one picture to the next (log of depth).
+_TREMBLE = 0.1
 # How far beyond its cone a beam speaks, and for what is about as far as what it meets: by so much
 # (logarithm of depth) fully, and then less and less.
 _REACH_RAD, _SAME_DEPTH, _DEPTH_REACH = 0.05, 0.15, 0.15
@@ -67,15 +69,16 @@ class LandingFactor:
         Returns
         -------
         float
-            What the message says, or the middle of the last three where that is nearer; without
-            three, nothing that is farther.
+            What the message says; at most a tenth farther than the middle of the last three, as
+            the network may have drawn the place nearer this time. Without three, nothing that is
+            farther.
 
         """
         if self._recent and not 0.0 <= time_s - self._recent[-1][0] <= _RECENT_S:
             self.restart()
         self._recent.append((time_s, log_factor))
         said = sorted(said for _, said in self._recent)
-        held = min(log_factor, said[len(said) // 2])
+        held = min(log_factor, said[len(said) // 2] + _TREMBLE)
         return held if len(said) == _LEAST_MESSAGES else min(0.0, said[0])
 
 

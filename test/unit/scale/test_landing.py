@@ -62,8 +62,16 @@ def test_a_nearer_message_counts_at_once_and_a_farther_one_only_with_another() -
     factor = LandingFactor()
     said = [0.3, 0.3, 0.3, -0.2, 0.3, 0.3, 0.3, 0.9, 0.3]
     held = [factor.take(1.0 + 0.1 * index, value) for index, value in enumerate(said)]
-    assert held == [0.0, 0.0, 0.3, -0.2, 0.3, 0.3, 0.3, 0.3, 0.3]
+    assert held == pytest.approx([0.0, 0.0, 0.3, -0.2, 0.3, 0.3, 0.3, 0.4, 0.3])
     assert seen([1.5, 1.501, 1.502, 0.8], flat(1.0))[-1][23, 31] == pytest.approx(0.8, rel=0.02)
+
+
+@pytest.mark.parametrize(('change', 'held'), [(0.08, 0.38), (0.12, 0.4)])
+def test_a_network_that_trembles_is_put_right_at_once(change: float, held: float) -> None:
+    factor = LandingFactor()
+    for index in range(3):
+        factor.take(1.0 + 0.1 * index, 0.3)
+    assert factor.take(1.3, 0.3 + change) == pytest.approx(held)
 
 
 def test_what_is_nearer_than_the_landing_stays_where_it_was() -> None:
