@@ -49,6 +49,8 @@ class Batch:
         Free floor, see :mod:`training.labels`.
     clean : Tensor, shape (B, 3, H, W)
         The picture without a camera's faults: what a teacher looks at.
+    taught : Tensor of bool, shape (B,)
+        Whether a teacher is asked.
 
     """
 
@@ -57,6 +59,7 @@ class Batch:
     depth_m: Tensor
     labels: Tensor
     clean: Tensor
+    taught: Tensor
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class SampleStore:
         As :func:`training.pack.read_pack` returns them.
     config : mapping
         Of the training; each of its `sources` may override any setting of VIEW_SETTINGS and
-        MOUNTING_SETTINGS.
+        MOUNTING_SETTINGS, and `taught`.
     device : torch.device
         Where pictures, depth and labels are kept.
 
@@ -186,7 +189,8 @@ class SampleStore:
         clean = image
         image = disturb(image, rng, generator, config)
         image, depth, labels = erase(image, depth, labels, rng, generator, config['erase_share'])
-        return Batch(image, inverse_floor, depth, labels, clean)
+        taught = to_device(self.setting('taught', chosen) > 0, self.device)
+        return Batch(image, inverse_floor, depth, labels, clean, taught)
 
 
 def _column(values: Floats, device: torch.device) -> Tensor:

@@ -38,7 +38,7 @@ def total_loss(
     config : mapping
         Weights of the parts.
     teacher : Prediction, optional
-        What a teacher says of the clean pictures.
+        What a teacher says of the clean pictures that are taught.
 
     Returns
     -------
@@ -68,7 +68,8 @@ def total_loss(
         parts['error'] = error_loss(prediction.log_error, prediction.log_depth, batch.depth_m)
         total = total + config['error_weight'] * parts['error']
     if teacher is not None:
-        parts['teacher'] = teacher_loss(prediction, teacher, config)
+        share = batch.taught.float().mean()
+        parts['teacher'] = share * teacher_loss(prediction.of(batch.taught), teacher, config)
         total = total + config['teacher_weight'] * parts['teacher']
     return total, {name: part.detach() for name, part in parts.items()}
 

@@ -385,6 +385,10 @@ class Prediction(NamedTuple):
     log_error: Tensor | None = None
     floor_logit: Tensor | None = None
 
+    def of(self, chosen: Tensor) -> Prediction:
+        """Return what is said of some of the pictures."""
+        return Prediction(*(part if part is None else part[chosen] for part in self))
+
 
 class FcrnLite(nn.Module):
     """

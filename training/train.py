@@ -264,14 +264,14 @@ class Trainer:
         return parts | {'loss': total.detach()}
 
     def ask_teacher(self, batch: Batch) -> Prediction | None:
-        """Return what the teacher says of the clean pictures, which it sees in its own size."""
-        if self.teacher is None:
+        """Return what the teacher says of the clean pictures that it sees, in its own size."""
+        if self.teacher is None or not batch.taught.any():
             return None
         with torch.no_grad(), self.machine.autocast():
             return answer_of(
                 self.teacher,
-                normalise(batch.clean),
-                batch.inverse_floor,
+                normalise(batch.clean[batch.taught]),
+                batch.inverse_floor[batch.taught],
                 self.network.input_size,
             )
 

@@ -42,7 +42,7 @@ def test_statistics_are_those_of_the_batches():
     network = FcrnLite(64, 96, 80.0, dropout=0.0)
     floor, nothing = torch.zeros(4, 1, 64, 96), torch.zeros(4, 1, 32, 48)
     images = [255 * torch.rand(4, 3, 64, 96) for _ in range(3)]
-    batches = [Batch(image, floor, nothing, nothing, image) for image in images]
+    batches = [Batch(image, floor, nothing, nothing, image, floor) for image in images]
     frozen = network.encoder.stem[1].running_mean.clone()
     measure_statistics(network, batches, 3, frozen_blocks=1)
     assert not network.training
@@ -68,7 +68,7 @@ def test_the_bias_of_the_mean_is_what_its_members_say():
         member.shift_log_depth(offset)
     floor, nothing = torch.zeros(4, 1, 64, 96), torch.zeros(4, 1, 32, 48)
     images = [255 * torch.rand(4, 3, 64, 96) for _ in range(2)]
-    batches = [Batch(image, floor, nothing, nothing, image) for image in images]
+    batches = [Batch(image, floor, nothing, nothing, image, floor) for image in images]
     offset = log_depth_offset(network, [near, far], batches, 2)
     np.testing.assert_allclose(offset, 0.1, atol=1e-5)
     before = network(normalise(images[0]), floor)

@@ -27,7 +27,7 @@ def batches():
     floor = torch.linspace(-1, 1, 64).clamp(min=0).view(1, 1, 64, 1).expand(4, 1, 64, 96)
     images = [255 * torch.rand(4, 3, 64, 96, generator=generator) for _ in range(3)]
     nothing = torch.zeros(4, 1, 32, 48)
-    return [Batch(image, floor, nothing, nothing, image) for image in images]
+    return [Batch(image, floor, nothing, nothing, image, floor) for image in images]
 
 
 def inputs(batches):

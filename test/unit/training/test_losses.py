@@ -64,7 +64,8 @@ def test_spread_and_gradient_of_a_step():
 
 def batch_of(target, labels, told=1.0):
     picture = torch.zeros(len(target), 3, *target.shape[2:])
-    return Batch(picture, told * torch.ones_like(target), target, labels, picture)
+    taught = torch.ones(len(picture), dtype=torch.bool)
+    return Batch(picture, told * torch.ones_like(target), target, labels, picture, taught)
 
 
 def test_what_stands_on_the_floor_counts_more_than_the_floor():
@@ -91,6 +92,7 @@ def test_all_pixels_count_alike_where_the_mounting_is_not_told():
         torch.cat([ONES, ONES]),
         torch.cat([labels, labels]),
         torch.zeros(2, 3, 16, 16),
+        torch.ones(2, dtype=torch.bool),
     )
     both.inverse_floor[1, 0, 15, 15] = 0.1  # a floor in one corner
     weight = pixel_weights(both, config)
@@ -135,12 +137,30 @@ def test_a_teacher_is_followed_where_nothing_was_measured():
     assert teacher_loss(Prediction(ONES, None, -4 * ONES), teacher, config) > same + 1
 
 
+def test_only_taught_pictures_follow_the_teacher():
+    config = read_config()
+    picture, labels = torch.zeros(2, 3, 32, 32), torch.zeros(2, 1, 16, 16, dtype=torch.uint8)
+    both = torch.cat([ONES, ONES])
+    parts = [
+        total_loss(
+            Prediction(both),
+            Batch(picture, picture[:, :1], 0 * both, labels, picture, torch.tensor([first, True])),
+            config,
+            Prediction(torch.cat([ONES + 0.3] * (1 + first))),
+        )[1]['teacher'].item()
+        for first in (False, True)
+    ]
+    assert parts[0] == pytest.approx(0.3 / 2, rel=1e-4)
+    assert parts[1] == pytest.approx(0.3, rel=1e-4)
+
+
 @pytest.mark.parametrize('whole', [False, True])
 def test_the_total_is_the_weighted_sum_of_what_is_predicted(whole):
     config = read_config()
     picture = torch.zeros(1, 3, 32, 32)
     labels = torch.full_like(ONES, FLOOR, dtype=torch.uint8)
-    batch = Batch(picture, picture[:, :1], 2 * ONES, labels, picture)
+    taught = torch.ones(1, dtype=torch.bool)
+    batch = Batch(picture, picture[:, :1], 2 * ONES, labels, picture, taught)
     said = Prediction(ONES, -ONES, ONES) if whole else Prediction(ONES)
     total, parts = total_loss(said, batch, config, said if whole else None)
     weights = {'depth': 1.0, 'floor': config['floor_weight'], 'error': config['error_weight'],

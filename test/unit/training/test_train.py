@@ -178,6 +178,10 @@ def test_a_teacher_that_is_right_pulls_where_nothing_was_measured(make: Any) -> 
     parts = trainer.advance()
     assert parts['teacher'] > 0.5
     assert asked[0].shape == (2, 3, 64, 96)
+    untaught = make(teacher_weight=1.0, taught=0)
+    untaught.teacher = trainer.teacher
+    assert 'teacher' not in untaught.advance()
+    assert len(asked) == 1
 
 
 def test_a_frozen_encoder_keeps_weights_and_statistics(make: Any) -> None:
