@@ -26,13 +26,15 @@ _LEAST_STEP_RAD = 5e-4
 # A scan sees past a cell where everything within this angle of it is farther than it, by a share
 # and a length that are larger than the error of the depth.
 _PAST_RAD, _PAST_SHARE, _PAST_M = math.radians(6.0), 0.25, 0.15
+# By so much a robot may have come nearer and still be where it was.
+_SAME_PLACE_M = 0.02
 # A sighting confirms the one before where no more time than this lies between them.
 _CONFIRMS_S = 1.0
 # Of what may be elsewhere by more than this, nobody knows where it is: it is forgotten.
 _MOST_DOUBT_M, _MOST_SWING_M = 0.6, 0.3
 # What was seen within this time is seen now.
 PRESENT_S = 0.5
-_COLUMNS = ('x_m', 'y_m', 'seen_s', 'sightings', 'misses', 'drift_m', 'drift_rad')
+_COLUMNS = ('x_m', 'y_m', 'seen_s', 'seen_m', 'sightings', 'misses', 'drift_m', 'drift_rad')
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class MemoryConfig(Settings):
     memory_blind_m: float = setting(
         0.5,
         'Distance from the camera within which a low thing may be below the picture, in metres. '
-        'A scan that sees nothing there is no evidence that a remembered thing is gone.',
+        'A scan that sees nothing there is no evidence that a remembered thing is gone, unless '
+        'the thing was seen from as near.',
         minimum=0.0,
         maximum=10.0,
     )
@@ -200,12 +203,12 @@ class ObstacleMemory:
         x_m = config.camera_x_m + ranges_m[sees] * np.cos(bearings[sees] + yaw)
         y_m = config.camera_y_m + ranges_m[sees] * np.sin(bearings[sees] + yaw)
         near = np.hypot(x_m, y_m) <= config.memory_distance_m
-        x_m, y_m = x_m[near], y_m[near]
+        x_m, y_m, seen_m = x_m[near], y_m[near], ranges_m[sees][near]
         cosine, sine = math.cos(pose.heading_rad), math.sin(pose.heading_rad)
         fixed_x_m = pose.x_m + cosine * x_m - sine * y_m
         fixed_y_m = pose.y_m + sine * x_m + cosine * y_m
         self._doubt_cells_seen_past(scan, ranges_m, pose)
-        self._put(fixed_x_m, fixed_y_m, np.hypot(x_m, y_m), pose)
+        self._put(fixed_x_m, fixed_y_m, np.hypot(x_m, y_m), seen_m, pose)
 
     def around(self, pose: TrackPose, is_moving_known: bool = True) -> RememberedPoints:
         """
@@ -250,6 +253,7 @@ class ObstacleMemory:
         x_m: NDArray[np.float64],
         y_m: NDArray[np.float64],
         distance_m: NDArray[np.float64],
+        seen_m: NDArray[np.float64],
         pose: TrackPose,
     ) -> None:
         order = np.argsort(distance_m, kind='stable')  # the nearest point stands for its cell
@@ -273,6 +277,7 @@ class ObstacleMemory:
             'x_m': x_m[chosen],
             'y_m': y_m[chosen],
             'seen_s': np.full(len(keys), pose.time_s),
+            'seen_m': seen_m[chosen],
             'sightings': np.ones(len(keys)),
             'misses': np.zeros(len(keys)),
             'drift_m': np.full(len(keys), pose.drift_m),
@@ -318,7 +323,10 @@ class ObstacleMemory:
         distance_m = np.hypot(x_m, y_m)
         seen_m = np.where(inside, least_m[np.minimum(index, len(ranges_m) - 1)], np.nan)
         past = seen_m > distance_m * (1 + _PAST_SHARE) + _PAST_M
-        past &= distance_m > config.memory_blind_m
+        # What was in view from as near, or nearer, is so from here.
+        past &= (distance_m > config.memory_blind_m) | (
+            distance_m >= cells['seen_m'] - _SAME_PLACE_M
+        )
         cells['misses'] = np.where(past, cells['misses'] + 1, cells['misses'])
         self._keep(cells['misses'] < self._release_count)
 

@@ -40,8 +40,8 @@ class ObstacleConfig(SpeedConfig):
     )
     trigger_count: int = setting(
         2,
-        'Number of consecutive readings that must be too near before the state gets worse. A '
-        'bad or missing reading stops at once.',
+        'Number of readings, of the latest 2 x trigger_count - 1, that must be too near before '
+        'the state gets worse. A bad or missing reading stops at once.',
         minimum=1,
         maximum=100,
     )
@@ -82,19 +82,29 @@ class ObstacleConfig(SpeedConfig):
         )
 
 
+def majority_window(count: int) -> int:
+    """Return of how many readings `count` are a majority."""
+    return 2 * count - 1
+
+
 class SeverityDebounce:
     """
-    Debounce: the state changes only when several readings in a row demand it.
+    Debounce: the state gets worse by a majority of readings, and better by several in a row.
+
+    Near and far by turns is worse: what flickers between them is no evidence of a free way.
 
     Parameters
     ----------
-    trigger_count, release_count : int
-        Readings in a row that make it worse, and better.
+    trigger_count : int
+        Readings of the latest `majority_window` that make it worse.
+    release_count : int
+        Readings in a row that make it better.
 
     """
 
     def __init__(self, trigger_count: int, release_count: int) -> None:
-        self._trips: deque[AlertState] = deque(maxlen=trigger_count)
+        self._trigger_count = trigger_count
+        self._trips: deque[AlertState] = deque(maxlen=majority_window(trigger_count))
         self._holds: deque[AlertState] = deque(maxlen=release_count)
         self.state = AlertState.STOP
 
@@ -118,15 +128,17 @@ class SeverityDebounce:
         """
         self._trips.append(trip)
         self._holds.append(hold)
-        if len(self._trips) == self._trips.maxlen:
-            self.state = max(self.state, min(self._trips))
-        if len(self._holds) == self._holds.maxlen:
-            self.state = min(self.state, max(self._holds))
+        if len(self._trips) >= self._trigger_count:
+            worst_first = sorted(self._trips, reverse=True)
+            self.state = max(self.state, worst_first[self._trigger_count - 1])
+        if len(self._holds) == self._holds.maxlen and max(self._holds) < self.state:
+            self.state = max(self._holds)
+            self._trips.clear()  # what was released needs new readings to come back
 
     @property
     def is_empty(self) -> bool:
         """Return whether no reading came since the start."""
-        return not self._trips
+        return not self._holds
 
     @property
     def better_count(self) -> int:
@@ -153,7 +165,7 @@ class ObstacleRule:
     def __init__(self, config: ObstacleConfig) -> None:
         self._config = config
         self._debounce = SeverityDebounce(config.trigger_count, config.release_count)
-        self._speed_limits_mps: deque[float] = deque(maxlen=config.trigger_count)
+        self._speed_limits_mps: deque[float] = deque(maxlen=majority_window(config.trigger_count))
         self._trend: deque[tuple[float, float]] = deque()
         self.nearest_m = math.nan  # the latest distance; NaN when there is none
         self.time_to_collision_s = math.inf
@@ -171,10 +183,11 @@ class ObstacleRule:
         """
         Return the greatest forward speed; +Inf when no distance is known to limit it.
 
-        Each of the latest `trigger_count` readings gives a limit, with its own margin, and the
-        greatest holds: one outlier does not brake, as it does not stop.
+        Each of the latest readings gives a limit, with its own margin, and the median holds, of
+        few the greatest: one outlier does not brake, as it does not stop.
         """
-        return max(self._speed_limits_mps, default=math.inf)
+        smallest = sorted(self._speed_limits_mps)[: self._config.trigger_count]
+        return max(smallest, default=math.inf)
 
     def hear(
         self,

@@ -153,13 +153,24 @@ def test_seen_again_it_must_be_seen_past_anew() -> None:
     assert np.hypot(*(kept.around(pose(last_s + 0.4)).xy_m - (1.0, 0.0)).T).min() < 0.01
 
 
-@pytest.mark.parametrize(('blind_m', 'known'), [(1.05, True), (0.95, False)])
-def test_what_may_be_below_the_picture_is_not_seen_past(blind_m: float, known: bool) -> None:
-    kept = memory(memory_blind_m=blind_m)
+@pytest.mark.parametrize(
+    ('x_m', 'blind_m', 'known'),
+    [
+        (0.1, 0.95, True),
+        (0.1, 0.85, False),
+        (0.03, 1.05, True),
+        (0.01, 1.05, False),  # it was seen from here
+        (-0.1, 1.15, False),  # and from nearer
+    ],
+)
+def test_what_may_be_below_the_picture_is_not_seen_past(
+    x_m: float, blind_m: float, known: bool
+) -> None:
+    kept = memory(memory_blind_m=blind_m, camera_x_m=0.3)
     last_s = seen(kept)
     for count in range(1, 8):
-        kept.see(scan(), pose(last_s + count * PERIOD_S))
-    assert (len(kept.around(pose(last_s + 0.8)).xy_m) == 1) == known
+        kept.see(scan(), pose(last_s + count * PERIOD_S, x_m=x_m))
+    assert (len(kept.around(pose(last_s + 0.8, x_m=x_m)).xy_m) == 1) == known
 
 
 def test_what_left_the_picture_is_not_seen_past() -> None:

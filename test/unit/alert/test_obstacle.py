@@ -83,7 +83,10 @@ def test_it_starts_stopped_and_needs_the_release_count():
     [
         ('.......', 'SS.....'),
         ('...SS', 'SS..S'),
-        ('...S.S.', 'SS.....'),
+        ('...S..S.', 'SS......'),
+        ('...S.S.', 'SS...SS'),
+        ('...S.S.S.S', 'SS...SSSSS'),
+        ('...c.c', 'SS...c'),
         ('...SS...', 'SS..SSS.'),
         ('...SS..S...', 'SS..SSSSSS.'),
         ('...cc..', 'SS..ccc'),
@@ -94,7 +97,7 @@ def test_it_starts_stopped_and_needs_the_release_count():
         ('.c.c', 'SScc'),
     ],
 )
-def test_several_readings_in_a_row_change_the_state(distances_m, said):
+def test_a_majority_makes_it_worse_and_readings_in_a_row_better(distances_m, said):
     metres = {'.': FAR_M, 'c': 1.0, 'S': 0.3}
     config = ObstacleConfig(trigger_count=2, release_count=3, ttc_stop_s=0.0)
     assert states(config, [metres[letter] for letter in distances_m]) == said
@@ -164,14 +167,16 @@ def test_a_slower_approach_holds_the_stop_but_does_not_make_it(ttc_stop_s, state
     assert states(config, [*distances_m, 1.2])[-1] == state
 
 
-def test_the_speed_limit_forgives_one_outlier_and_not_two():
+def test_the_speed_limit_forgives_one_outlier_of_three_readings_and_not_two():
     rule = ObstacleRule(ObstacleConfig(trigger_count=2))
     limits = []
-    for index, distance_m in enumerate([2.0, 0.4, 2.0, 0.4, 0.4]):
+    for index, distance_m in enumerate([2.0, 0.4, 2.0, 2.0, 0.4, 2.0, 0.4, 2.0, 2.0]):
         rule.hear(index * 0.1, RangeReading(distance_m, 0.1, 10.0, 1), 0.0, 0.0)
         limits.append(rule.speed_limit_mps)
-    assert limits[0] == limits[1] == limits[2] == limits[3] > 1.0
-    assert 0 < limits[4] < 0.3
+    assert limits[0] > 1.0
+    assert limits[:6] == [limits[0]] * 6
+    assert 0 < limits[6] < 0.3
+    assert limits[7] == limits[8] == limits[0]
 
 
 def test_nothing_heard_limits_nothing_but_is_stopped():
@@ -203,7 +208,7 @@ def test_a_yes_or_no_is_counted_too():
     for near in [0, 0, 0, 1, 0, 1, 1, 0, 0, 0]:
         rule.hear_near(bool(near))
         said += LETTERS[rule.verdict().state]
-    assert said == 'SS....SSS.'
+    assert said == 'SS...SSSS.'
     assert rule.speed_limit_mps == math.inf
 
 
@@ -265,18 +270,23 @@ graded = st.lists(
 @given(graded, st.integers(1, 5), st.integers(1, 5))
 def test_the_debounced_state_follows_its_definition(readings, trigger_count, release_count):
     debounce = SeverityDebounce(trigger_count, release_count)
+    released = 0  # readings until the state last got better
     for count, (trip, hold) in enumerate(readings, start=1):
         before = debounce.state
         debounce.update(trip, hold)
-        trips = [reading[0] for reading in readings[max(0, count - trigger_count) : count]]
+        first = max(released, count - (2 * trigger_count - 1))
+        trips = [reading[0] for reading in readings[first:count]]
         holds = [reading[1] for reading in readings[max(0, count - release_count) : count]]
+        is_released = len(holds) == release_count
         if debounce.state > before:
-            assert len(trips) == trigger_count and min(trips) == debounce.state
+            assert sum(trip >= debounce.state for trip in trips) >= trigger_count
         if debounce.state < before:
-            assert len(holds) == release_count and max(holds) == debounce.state
-        if len(trips) == trigger_count:
-            assert debounce.state >= min(trips)
-        if len(holds) == release_count:
+            assert is_released and max(holds) == debounce.state
+            released = count
+        for state in (CAUTION, STOP):
+            if sum(trip >= state for trip in trips) >= trigger_count:
+                assert debounce.state >= (min(state, max(holds)) if is_released else state)
+        if is_released:
             assert debounce.state <= max(holds)
 
 
