@@ -47,6 +47,7 @@ from ..ros.memory_points import memory_points_message
 from ..ros.node_settings import AlertNodeSettings, NODE_SETTINGS
 from ..ros.parameters import ParameterGroup, Snapshot
 from ..ros.process import run_nodes
+from ..ros.publisher_count import PublisherCount
 from ..ros.real_time import ask_for_real_time
 from ..ros.velocity_topics import VelocityTopics
 from ..wire.odometry_reading import odometry_reading
@@ -118,6 +119,7 @@ class AlertNode(SelfStartingNode):
         self._config, self._contradiction = self._settings.get(AlertConfig), ''
         self._machine = AlertMachine(self._config)
         self._beeper = Beeper(self._settings.get(BeeperConfig))
+        self._distance_publishers = PublisherCount()
         self._diagnostics = self.create_publisher(
             DiagnosticArray, '/diagnostics', qos.signal(), event_callbacks=qos.no_events()
         )
@@ -513,7 +515,13 @@ class AlertNode(SelfStartingNode):
         if not self._is_active:
             level, text = Level.ERROR, 'not active: no heartbeat, no command passes'
         velocity_problem = self._velocity.problem if self._velocity is not None else ''
-        for what, problem in (('buzzer', self._buzzer_failure), ('velocity', velocity_problem)):
+        topic = self.resolve_topic_name(f'proximity/{self._config.alert_source}')
+        sources = self.count_publishers(topic)
+        for what, problem in (
+            ('buzzer', self._buzzer_failure),
+            ('velocity', velocity_problem),
+            ('distance', self._distance_publishers.look(topic, sources, time.monotonic())),
+        ):
             if problem:
                 level = max(level, Level.WARN, key=lambda one: one.value)
                 text += f'; {what}: {problem}'
@@ -521,8 +529,6 @@ class AlertNode(SelfStartingNode):
             level = Level.ERROR
             if decision.cause != 'error':
                 text += f'; lately: {self._internal_error}'
-        topic = self.resolve_topic_name(f'proximity/{self._config.alert_source}')
-        sources = self.count_publishers(topic)
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_clock().now().to_msg(),

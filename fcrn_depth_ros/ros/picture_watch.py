@@ -20,6 +20,7 @@ from .picture_loss import (
     sender_of,
     this_machine,
 )
+from .publisher_count import PublisherCount
 
 _WARNING_PERIOD_S = 10.0
 
@@ -40,6 +41,7 @@ class PictureWatch:
     def __init__(self, node: Node, steady_time_s: Callable[[], float]) -> None:
         self._node, self._steady_time_s = node, steady_time_s
         self._recent = RecentTraffic()
+        self._publishers = PublisherCount()
         self._infos = 0
         self._topic = self._other_topic = ''
         self._is_compressed = False
@@ -76,9 +78,17 @@ class PictureWatch:
         Returns
         -------
         str
-            What is wrong and what helps; empty where pictures arrive, or nothing is known yet.
+            What is wrong and what helps; empty where pictures of one publisher arrive, or nothing
+            is known yet.
 
         """
+        problem = self._loss(received, lost) or self._publishers.look(
+            self._topic, self._count(self._topic), self._steady_time_s()
+        )
+        self._warn(problem)
+        return problem
+
+    def _loss(self, received: int, lost: int) -> str:
         recent = self._recent.add(self._steady_time_s(), (received, lost, self._infos))
         if recent is None:
             return ''
@@ -96,9 +106,7 @@ class PictureWatch:
             other_topic,
         )
         is_fast_dds = 'fastrtps' in get_rmw_implementation_identifier()
-        problem = picture_problem(traffic, this_machine(is_fast_dds))
-        self._warn(problem)
-        return problem
+        return picture_problem(traffic, this_machine(is_fast_dds))
 
     def _warn(self, problem: str) -> None:
         """Log what is new at once, and what goes on now and then; numbers are not news."""

@@ -637,6 +637,23 @@ def test_a_source_that_is_missing_is_named_with_its_resolved_topic(monkeypatch, 
         running.close()
 
 
+def test_a_second_source_of_the_distance_is_a_warning(alert, monkeypatch):
+    monkeypatch.setattr('fcrn_depth_ros.ros.publisher_count._LEASE_S', 0.1)
+    diagnostics = alert.listen(DiagnosticArray, '/diagnostics')
+    alert.see_until(5.0, 'CLEAR')
+    second = alert.peer.create_publisher(Range, 'proximity/range', 10)
+
+    def warned():
+        alert.see(5.0)
+        text = diagnostics[-1].status[0].message if diagnostics else ''
+        return 'distance: 2 publishers of /proximity/range, expected one' in text
+
+    alert.wait_for(warned)
+    assert alert.state == 'CLEAR'
+    alert.peer.destroy_publisher(second)
+    alert.wait_for(lambda: not warned())
+
+
 def test_shutting_down_takes_less_than_a_second(alert):
     """The subscriber of `stop` does not spin: nothing is acknowledged by it."""
     alert.see_until(5.0, 'CLEAR')

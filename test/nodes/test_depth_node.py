@@ -614,6 +614,20 @@ def test_diagnostics_name_the_trouble(start: Callable[..., RunningNode]) -> None
     assert values['metric scale'].startswith('unverified')
 
 
+def test_a_second_camera_on_the_topic_is_a_warning(
+    start: Callable[..., RunningNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('fcrn_depth_ros.ros.publisher_count._LEASE_S', 0.1)
+    node = start()
+    arrays = node.listen(DiagnosticArray, '/diagnostics')
+    images = node.listen(Image, 'depth/image_rect')
+    send(node, picture())
+    node.wait_for(lambda: images)
+    node.peer.create_publisher(Image, 'image', 10)
+    node.wait_for(lambda: '2 publishers of /image, expected one' in arrays[-1].status[0].message)
+    assert arrays[-1].status[0].level == DiagnosticStatus.WARN
+
+
 def test_distortion_is_removed_on_request(start: Callable[..., RunningNode]) -> None:
     node = start(rectify=True)
     colored = node.listen(Image, 'depth/image_color')
