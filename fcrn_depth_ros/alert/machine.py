@@ -575,11 +575,10 @@ def _along(demand: Verdict, path: PathVerdict) -> Verdict:
     """Return what an obstacle and the path of the command demand together."""
     if demand.state is AlertState.STOP or path.factor >= 1:
         return demand
-    free = f'{path.free_m:.2f} m of the path are free'
     if path.is_blocked:
-        return Verdict(AlertState.STOP, 'path', f'{free}: something seen or remembered is in it')
+        return Verdict(AlertState.STOP, 'path', path.reason)
     if demand.state is AlertState.CLEAR:
-        return Verdict(AlertState.CAUTION, 'path', free)
+        return Verdict(AlertState.CAUTION, 'path', path.reason)
     return demand
 
 

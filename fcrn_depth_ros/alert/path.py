@@ -51,15 +51,38 @@ class FootprintConfig(Settings):
     )
     path_clearance_m: float = setting(
         0.08,
-        'Distance between the body and everything beside its path, in metres.',
+        'Distance between the body and everything beside its path at full speed, in metres.',
         minimum=0.0,
         maximum=5.0,
+    )
+    path_least_clearance_m: float = setting(
+        0.04,
+        'The same at path_slow_speed_mps, in metres. The path ends at what would come nearer.',
+        minimum=0.0,
+        maximum=5.0,
+    )
+    path_slow_speed_mps: float = setting(
+        0.1,
+        'Greatest speed of any part of the body past what is nearer than path_clearance_m, in '
+        'm/s.',
+        minimum=0.01,
+        maximum=10.0,
     )
 
     def __post_init__(self) -> None:
         """Check every setting, and that the outline is one."""
         super().__post_init__()
         self.body()
+
+    def contradiction(self) -> str:
+        """Return which two values contradict each other; empty where none do."""
+        if self.path_least_clearance_m > self.path_clearance_m:
+            return (
+                f'path_least_clearance_m must be at most path_clearance_m '
+                f'({self.path_clearance_m:g}), got {self.path_least_clearance_m:g}; raise '
+                'path_clearance_m or lower path_least_clearance_m'
+            )
+        return super().contradiction()
 
     def body(self) -> Body | None:
         """
@@ -112,6 +135,11 @@ class Body:
 
     radius_m: float
     corners_m: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def size_m(self) -> float:
+        """Return how far the body reaches from its centre of rotation."""
+        return self.radius_m or self.reach_m
 
     @property
     def reach_m(self) -> float:
@@ -196,16 +224,16 @@ def path_poses(
     return poses, length_m / steps
 
 
-def free_path_m(
+def meetings_m(
     velocity: Velocity,
     body: Body,
     points_xy_m: NDArray[np.float64],
     clearances_m: NDArray[np.float64],
     length_m: float,
     doubts_m: NDArray[np.float64] | float = 0.0,
-) -> float:
+) -> NDArray[np.float64]:
     """
-    Measure how far the body gets.
+    Measure how far the body gets before it meets each of some points.
 
     Parameters
     ----------
@@ -224,19 +252,19 @@ def free_path_m(
 
     Returns
     -------
-    float
-        Metres that the fastest point of the body goes; +Inf where nothing is met within
+    ndarray of float64, shape (N,)
+        Metres that the fastest point of the body goes; +Inf where a point is not met within
         `length_m`, or nothing moves.
 
     """
-    if not len(points_xy_m) or path_speed_mps(velocity, body) <= 0.0 or length_m <= 0.0:
-        return math.inf
-    size_m = body.radius_m or body.reach_m
-    reachable = np.hypot(*points_xy_m.T) <= size_m + length_m + clearances_m
+    met_m = np.full(len(points_xy_m), np.inf)
+    if not len(met_m) or path_speed_mps(velocity, body) <= 0.0 or length_m <= 0.0:
+        return met_m
+    reachable = np.hypot(*points_xy_m.T) <= body.size_m + length_m + clearances_m
     points, clearances = points_xy_m[reachable], clearances_m[reachable]
     doubts = np.broadcast_to(np.asarray(doubts_m), clearances_m.shape)[reachable]
     if not len(points):
-        return math.inf
+        return met_m
     poses, step_m = path_poses(velocity, body, length_m)
     cosine, sine = np.cos(poses[:, 2, None]), np.sin(poses[:, 2, None])
     dx = points[None, :, 0] - poses[:, 0, None]
@@ -244,8 +272,7 @@ def free_path_m(
     relative = np.stack([cosine * dx + sine * dy, cosine * dy - sine * dx], axis=-1)
     gaps_m = body.clearance_m(relative)
     met = (gaps_m < clearances) & (gaps_m < gaps_m[0] - _APPROACH_M)
-    hit = met.any(axis=0)
-    if not hit.any():
-        return math.inf
-    last_free = np.maximum(0, met.argmax(axis=0)[hit] - 1)
-    return float(np.maximum(0.0, last_free * step_m - doubts[hit]).min())
+    last_free = np.maximum(0, met.argmax(axis=0) - 1)
+    first_m = np.maximum(0.0, last_free * step_m - doubts)
+    met_m[reachable] = np.where(met.any(axis=0), first_m, np.inf)
+    return met_m

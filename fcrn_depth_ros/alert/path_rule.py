@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .memory import MemoryConfig, ObstacleMemory, RangeScan, RememberedPoints
 from .obstacle import ObstacleConfig
-from .path import FootprintConfig, free_path_m, path_poses, path_speed_mps
+from .path import FootprintConfig, meetings_m, path_poses, path_speed_mps
 from .robot_track import RobotTrack
 from .speed_limit import greatest_safe_speed, stopping_distance, Velocity, ZERO_VELOCITY
 from ..odometry import OdometryReading
@@ -40,11 +41,14 @@ class PathVerdict:
         What the command must be multiplied with: 1 = free, 0 = blocked.
     free_m : float
         How far its path is free; +Inf where nothing is met.
+    reason : str
+        What limits it; empty where nothing does.
 
     """
 
     factor: float = 1.0
     free_m: float = math.inf
+    reason: str = ''
 
     @property
     def is_blocked(self) -> bool:
@@ -203,19 +207,31 @@ class PathRule:
         speed_mps = path_speed_mps(command, body)
         points = self.points(now_s)
         needed_m = stopping_distance(speed_mps, 2 * _BLOCKED_M, config)
-        free_m = free_path_m(
-            command,
-            body,
-            points.xy_m,
-            config.path_clearance_m + points.swing_m,
-            needed_m + float(points.doubt_m.max(initial=0.0)),
-            points.doubt_m,
-        )
-        if free_m < _BLOCKED_M:
-            return PathVerdict(0.0, free_m)
-        if free_m >= needed_m:
+
+        length_m = needed_m + float(points.doubt_m.max(initial=0.0))
+
+        def meetings(clearance_m: float, length_m: float) -> NDArray[np.float64]:
+            clearances_m = clearance_m + points.swing_m
+            return meetings_m(command, body, points.xy_m, clearances_m, length_m, points.doubt_m)
+
+        met_m = meetings(config.path_clearance_m, length_m)
+        if met_m.min(initial=math.inf) >= needed_m:
             return FREE
-        return PathVerdict(min(1.0, greatest_safe_speed(free_m, 0.0, config) / speed_mps), free_m)
+        # What the body would not touch with a little less room is beside the path, not in it.
+        beyond_m = body.size_m + config.path_clearance_m
+        is_in_it = meetings(config.path_least_clearance_m, length_m + beyond_m) < math.inf
+        free_m = float(met_m[is_in_it].min(initial=math.inf))
+        free = f'{free_m:.2f} m of the path are free'
+        if free_m < _BLOCKED_M:
+            return PathVerdict(0.0, free_m, f'{free}: something seen or remembered is in it')
+        beside_m = float(met_m[~is_in_it].min(initial=math.inf))
+        fits_mps, passes_mps = (
+            min(speed_mps, greatest_safe_speed(m, 0.0, config)) for m in (free_m, beside_m)
+        )
+        passes_mps = min(speed_mps, max(passes_mps, config.path_slow_speed_mps))
+        if passes_mps < fits_mps:
+            free = f'something is less than {config.path_clearance_m:g} m beside the path'
+        return PathVerdict(min(fits_mps, passes_mps) / speed_mps, free_m, free)
 
     def _forget_judged(self) -> None:
         self._judged: dict[tuple[float, Velocity], PathVerdict] = {}

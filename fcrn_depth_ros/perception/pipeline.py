@@ -40,6 +40,7 @@ from ..estimation.onnx_model import OnnxModel
 from ..estimation.stopwatch import Stage, Stopwatch
 from ..scale.floor_plane import FloorPlane, FloorWatch
 from ..scale.keeper import ScaleConfig, ScaleKeeper
+from ..scale.level_lines import LevelWatch
 from ..settings import setting, Settings
 
 
@@ -165,6 +166,7 @@ class PerceptionPipeline:
         self._looming = LoomingWatch()
         self._scale = ScaleKeeper(ScaleConfig())
         self._floor = FloorWatch()
+        self._level = LevelWatch()
         self._steady = SteadyDistance()
         self._last: tuple[CameraFrame, Observation] | None = None
         self.restart()
@@ -220,6 +222,7 @@ class PerceptionPipeline:
         self._looming.restart()
         self._scale.restart()
         self._floor.restart()
+        self._level.restart()
         self._steady.restart()
         self._rectifier: Rectifier | None = None
         self._first_arrival_s: float | None = None
@@ -327,7 +330,10 @@ class PerceptionPipeline:
             else source.unknown(image_rgb, intrinsics, mounting)
         )
         stopwatch.lap(Stage.POSTPROCESS)
-        plane = self._floor_by_shape(estimate, mounting, frame.stamp_ns / 1e9)
+        down = None
+        if mounting is None and intrinsics is not None and quality.usable:
+            down = self._level.look(image_rgb, intrinsics, frame.stamp_ns / 1e9)
+        plane = self._floor_by_shape(estimate, mounting, frame.stamp_ns / 1e9, down)
         report = self._scale.look(
             image_rgb,
             intrinsics,
@@ -339,6 +345,7 @@ class PerceptionPipeline:
             None if plane is None else plane.mounting(),
             frame.scan,
             frame.mounting is not None,
+            down,
         )
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)
@@ -400,7 +407,11 @@ class PerceptionPipeline:
         )
 
     def _floor_by_shape(
-        self, estimate: DepthEstimate, mounting: CameraMounting | None, time_s: float
+        self,
+        estimate: DepthEstimate,
+        mounting: CameraMounting | None,
+        time_s: float,
+        down: NDArray[np.float64] | None,
     ) -> FloorPlane | None:
         """Find the floor in the network's own depth, where nobody says where the camera is."""
         if not (self.config.floor.floor_by_shape and estimate.is_metric):
@@ -408,7 +419,9 @@ class PerceptionPipeline:
         if mounting is not None:
             self._floor.restart()
             return None
-        return self._floor.look(estimate.depth_m, estimate.intrinsics, estimate.floor, time_s)
+        return self._floor.look(
+            estimate.depth_m, estimate.intrinsics, estimate.floor, time_s, down
+        )
 
     def _floor_evidence(
         self, estimate: DepthEstimate, mounting: CameraMounting | None

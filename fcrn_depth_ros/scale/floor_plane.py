@@ -168,6 +168,7 @@ class FloorWatch:
         intrinsics: CameraIntrinsics,
         floor: NDArray[np.floating] | None,
         time_s: float,
+        down: NDArray[np.float64] | None = None,
     ) -> FloorPlane | None:
         """
         Take the next depth map.
@@ -178,6 +179,9 @@ class FloorWatch:
             As for :func:`find_floor`.
         time_s : float
             Of the picture; where it goes back, all is forgotten.
+        down : ndarray of float64, shape (3,), optional
+            Unit vector toward the floor, where something else knows it: only the height is
+            looked for.
 
         Returns
         -------
@@ -190,6 +194,8 @@ class FloorWatch:
             self.restart()
         while self._planes and self._planes[0][0] < time_s - _MEMORY_S:
             self._planes.popleft()
+        if down is not None:
+            return self._known(down, depth_m, intrinsics, time_s)
         plane = find_floor(depth_m, intrinsics, floor)
         if not self._planes:
             if plane is not None:
@@ -209,8 +215,22 @@ class FloorWatch:
             self._planes.append((time_s, plane))
         if plane is None:
             plane = _along(down, depth_m, intrinsics)
+        return None if plane is None else self._not_risen(plane)
+
+    def _known(
+        self,
+        down: NDArray[np.float64],
+        depth_m: NDArray[np.floating],
+        intrinsics: CameraIntrinsics,
+        time_s: float,
+    ) -> FloorPlane | None:
+        plane = _along(down, depth_m, intrinsics)
         if plane is None:
             return None
+        self._planes.append((time_s, plane))
+        return self._not_risen(plane)
+
+    def _not_risen(self, plane: FloorPlane) -> FloorPlane:
         usual_m = float(np.median([kept.height_m for _, kept in self._planes]))
         return replace(plane, height_m=max(plane.height_m, _LEAST_RISE * usual_m))
 

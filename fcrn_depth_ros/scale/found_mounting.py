@@ -34,8 +34,10 @@ from ..camera.orientation import level_axes
 Floats = NDArray[np.float64]
 
 # Before the first motion: pitch, heading and roll (a floor's shape knows the roll badly, and
-# cameras are mounted upright), and the height (logarithm); of a floor's shape, and as stated.
+# cameras are mounted upright), and the height (logarithm); of a floor's shape, of its height
+# where straight lines tell the angles, and as stated.
 _SHAPE_SIGMAS = np.array([*np.radians((6.0, 3.0, 2.0)), 0.7])
+_LINES_SIGMAS = np.array([*np.radians((2.0, 3.0, 1.5)), 0.7])
 _STATED_SIGMAS = np.array([*np.radians((2.0, 2.0, 2.0)), 0.5])
 # Of one motion: its rotation, with a share of the angle, and its direction aside and upward.
 _TURN_SIGMA_RAD, _TURN_SHARE = math.radians(0.5), 0.1
@@ -250,6 +252,7 @@ class MountingFinder:
         floor: NDArray[np.floating] | None,
         expected: CameraMounting | None,
         is_stated: bool = False,
+        is_level_seen: bool = False,
     ) -> None:
         """
         Take the next picture.
@@ -269,6 +272,8 @@ class MountingFinder:
             in any unit near a metre).
         is_stated : bool
             Whether it is stated.
+        is_level_seen : bool
+            Whether its angles come from straight lines in the picture.
 
         """
         if pose is None or floor is None or (self._belief is None and expected is None):
@@ -289,7 +294,8 @@ class MountingFinder:
             self._tried_m = moved_m
             if self._belief is None:
                 assert expected is not None
-                sigmas = _STATED_SIGMAS if is_stated else _SHAPE_SIGMAS
+                unstated = _LINES_SIGMAS if is_level_seen else _SHAPE_SIGMAS
+                sigmas = _STATED_SIGMAS if is_stated else unstated
                 self._belief = _Belief.begin(expected, sigmas)
             self._try(image_rgb, intrinsics, pose, floor, key)
         is_over = self._is_answered or moved_m > _MOST_MOVED_M

@@ -294,6 +294,7 @@ class ScaleKeeper:
         tilt: CameraMounting | None = None,
         scan: ScanBeams | None = None,
         is_stated: bool = True,
+        down: NDArray[np.float64] | None = None,
     ) -> ScaleReport:
         """
         Take the next picture.
@@ -315,11 +316,13 @@ class ScaleKeeper:
         beam : RangeBeam, optional
             What a range sensor measured then.
         tilt : CameraMounting, optional
-            Where the mounting is unknown, its angles as the floor's shape shows them.
+            Where the mounting is unknown, the floor as its shape in the depth shows it.
         scan : ScanBeams, optional
             What a laser scanner measured then.
         is_stated : bool
             Whether anybody stated the mounting; else it was found.
+        down : ndarray of float64, shape (3,), optional
+            Where the mounting is unknown, the unit vector down as straight lines show it.
 
         Returns
         -------
@@ -355,11 +358,20 @@ class ScaleKeeper:
             self._measure_height(motion, mounting)
         if intrinsics is not None:
             self._finder.take(
-                image_rgb, intrinsics, pose, estimate.floor, mounting or tilt, stated is not None
+                image_rgb,
+                intrinsics,
+                pose,
+                estimate.floor,
+                mounting or tilt,
+                stated is not None,
+                down is not None,
             )
         camera = estimate.intrinsics if estimate.is_camera_known else None
-        beam_report = self._beam.look(beam, estimate.depth_m, camera, mounting or tilt)
-        scan_report = self._scan.look(scan, estimate.depth_m, camera, mounting or tilt)
+        level = mounting or tilt
+        if level is None and down is not None:
+            level = CameraMounting.from_down_vector(down, 1.0)  # a beam asks for the angles only
+        beam_report = self._beam.look(beam, estimate.depth_m, camera, level)
+        scan_report = self._scan.look(scan, estimate.depth_m, camera, level)
         for track, heard in ((self._beam_track, beam_report), (self._scan_track, scan_report)):
             if heard.is_contrary:
                 track.restart()

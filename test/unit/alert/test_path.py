@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from fcrn_depth_ros.alert.path import Body, FootprintConfig, free_path_m
+from fcrn_depth_ros.alert.path import Body, FootprintConfig, meetings_m
 from fcrn_depth_ros.alert.speed_limit import Velocity
 from fcrn_depth_ros.errors import ConfigurationError
 from hypothesis import assume, given, settings
@@ -26,7 +26,8 @@ def free(
     velocity: Velocity, body: Body, *points: tuple[float, float], gap_m: float = 0.05
 ) -> float:
     xy = np.array(points, float).reshape(-1, 2)
-    return free_path_m(velocity, body, xy, np.full(len(xy), gap_m), 2.0)
+    met_m = meetings_m(velocity, body, xy, np.full(len(xy), gap_m), 2.0)
+    return float(met_m.min(initial=math.inf))
 
 
 @pytest.mark.parametrize(
@@ -81,10 +82,10 @@ def test_what_is_close_already_may_be_left_but_not_approached() -> None:
 
 def test_what_may_be_met_sooner_is_but_what_is_passed_is_passed() -> None:
     points = np.array([[1.0, 0.0], [0.5, 0.3]])
-    free_m = free_path_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.3, 0.4]))
-    assert free_m == pytest.approx(0.45, abs=0.04)
-    near = free_path_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.9, 0.0]))
-    assert near == 0.0
+    met_m = meetings_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.3, 0.4]))
+    assert met_m == pytest.approx(np.array([0.45, math.inf]), abs=0.04)
+    met_m = meetings_m(FORWARD, ROUND, points, np.full(2, 0.05), 2.0, np.array([0.9, 0.0]))
+    assert met_m.min() == 0.0
 
 
 def test_the_nearest_of_many_decides_and_none_is_free() -> None:

@@ -127,6 +127,51 @@ def test_driving_into_what_left_the_picture_is_slowed_and_then_stopped() -> None
     assert world.step(Velocity(linear_x=-0.2)) == Velocity(linear_x=-0.2)  # away is free
 
 
+@pytest.mark.parametrize(
+    ('degrees', 'slowest_mps', 'reason'),
+    [
+        (13, 0.0, 'something seen or remembered is in it'),  # 0.03 m beside the body
+        (14, 0.1, 'something is less than 0.08 m beside the path'),  # 0.05 m
+        (16, 0.3, ''),  # 0.09 m
+    ],
+)
+def test_past_what_is_close_beside_the_path_the_robot_goes_slowly(
+    degrees: int, slowest_mps: float, reason: str
+) -> None:
+    values = vars(ROUND) | {'memory_blind_m': 10.0}
+    world = World(AlertConfig(**values))
+    post = (1.0, math.tan(math.radians(degrees)))
+    world.steps(8, ZERO_VELOCITY, 3.0, (post,))
+    speeds, states, reasons = [], set(), set()
+    for _ in range(95):  # it is remembered for longer
+        speeds.append(world.step(FORWARD).linear_x)
+        states.add(world.machine.decision.state)
+        reasons.add(world.machine.decision.reason.rpartition(': ')[2])
+    assert min(speeds) == pytest.approx(slowest_mps)
+    assert not reason or reason in reasons
+    is_passed = world.pose[0] > 1.5
+    assert is_passed == (slowest_mps > 0.0)
+    assert (AlertState.STOP in states) != is_passed
+    if is_passed:
+        assert speeds[-1] == 0.3  # beyond it
+
+
+def test_a_slow_command_past_something_is_left_as_it_is() -> None:
+    world = World(AlertConfig(**vars(ROUND) | {'memory_blind_m': 10.0}))
+    world.steps(8, ZERO_VELOCITY, 3.0, ((1.0, math.tan(math.radians(14))),))
+    slow = Velocity(linear_x=0.1)
+    assert all(world.step(slow) == slow for _ in range(90))
+    assert world.pose[0] > 0.8
+
+
+def test_the_least_clearance_may_not_be_more_than_that_of_full_speed() -> None:
+    assert AlertConfig(path_least_clearance_m=0.08).contradiction() == ''
+    assert AlertConfig(path_least_clearance_m=0.09).contradiction() == (
+        'path_least_clearance_m must be at most path_clearance_m (0.08), got 0.09; raise '
+        'path_clearance_m or lower path_least_clearance_m'
+    )
+
+
 def test_reversing_into_what_was_seen_before_the_turn_is_stopped() -> None:
     wall = tuple((0.9, y / 10) for y in range(-4, 5))
     for config, touches in ((ROUND, False), (AlertConfig(assume_scale_verified=True), True)):

@@ -25,6 +25,7 @@ from fcrn_depth_ros.perception.pipeline import FrameConfig, PerceptionConfig, Pe
 from fcrn_depth_ros.perception.proximity import ProximityConfig
 from fcrn_depth_ros.perception.quality import QualityConfig
 from fcrn_depth_ros.perception.scale import SHAPE_SIGMA, VERIFIED_RELATIVE_SIGMA
+from fcrn_depth_ros.scale.level_lines import LevelWatch
 import numpy as np
 from numpy.typing import NDArray
 import pytest
@@ -538,6 +539,36 @@ def test_a_floor_found_by_its_shape_hides_nothing_near(scale: float, box_m: floa
     observed.observe(frame(10**8, mounting=None))
     observed = pipeline(RoomSource(scale, box_m))
     assert observed.observe(frame(2 * 10**8, 1, mounting=None)).nearest_m <= 1.001 * box_m * scale
+
+
+@pytest.mark.parametrize('box_m', [0.15, 0.3, 0.45])
+@pytest.mark.parametrize('off_deg', [-6.0, -3.0, 0.0, 3.0, 6.0])
+def test_a_floor_in_the_direction_of_lines_hides_nothing_near(
+    off_deg: float, box_m: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down = CameraMounting(1.0, 20.0 + off_deg).down_vector()
+    monkeypatch.setattr(LevelWatch, 'look', lambda *_: down)
+    observed = pipeline(RoomSource(1.0, box_m))
+    assert observed.observe(frame(10**8, mounting=None)).nearest_m <= 1.001 * box_m
+
+
+def test_lines_tell_the_direction_of_a_floor_that_nobody_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+    down = CameraMounting(1.0, 19.0, 1.0).down_vector()
+
+    def look(*_: object) -> Any:
+        nonlocal asked
+        asked += 1
+        return down
+
+    monkeypatch.setattr(LevelWatch, 'look', look)
+    observed = pipeline(RoomSource(1.0))
+    plane = observed.observe(frame(10**8, mounting=None)).floor_plane
+    assert plane is not None and plane.down == pytest.approx(down)
+    assert observed.observe(frame(2 * 10**8, 1)).floor_plane is None
+    assert asked == 1  # a mounting that is stated counts
 
 
 def test_a_floor_is_not_looked_for_where_that_is_off_or_the_mounting_is_known() -> None:

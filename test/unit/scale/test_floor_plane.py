@@ -108,3 +108,37 @@ def test_time_that_goes_back_forgets_the_floor() -> None:
         watch.look(room(CameraMounting(0.5, 5.0)), CAMERA, None, 100.0 + 0.1 * step)
     plane = watch.look(room(CameraMounting(0.1, 25.0)), CAMERA, None, 1.0)
     assert plane is not None and plane.mounting().pitch_deg == pytest.approx(25.0, abs=2.0)
+
+
+def bent(mounting: CameraMounting, wall_m: float = 3.0) -> NDArray[np.float32]:
+    """Draw a room whose far part a network draws too near, as if the floor rose."""
+    depth = room(mounting, wall_m)
+    return (depth * (1.0 - 0.08 * np.clip(depth - 0.5, 0.0, 2.5))).astype(np.float32)
+
+
+@pytest.mark.parametrize('pitch_deg', [5.0, 20.0])
+def test_where_the_direction_is_known_only_the_height_is_looked_for(pitch_deg: float) -> None:
+    true = CameraMounting(0.5, pitch_deg)
+    watch = FloorWatch()
+    by_shape = FloorWatch().look(bent(true), CAMERA, None, 1.0)
+    assert by_shape is None or abs(by_shape.mounting().pitch_deg - pitch_deg) > 2.0
+    plane = watch.look(bent(true), CAMERA, None, 1.0, true.down_vector())
+    assert plane is not None
+    assert plane.mounting().pitch_deg == pytest.approx(pitch_deg, abs=1e-6)
+    assert plane.height_m == pytest.approx(0.5, rel=0.15)
+
+
+@pytest.mark.parametrize('pitch_deg', [-10.0, 0.0, 20.0])
+def test_a_wall_is_no_floor_in_a_known_direction_either(pitch_deg: float) -> None:
+    mounting = CameraMounting(0.3, pitch_deg)
+    depth = wall_depth(mounting, 0.4).astype(np.float32)
+    assert FloorWatch().look(depth, CAMERA, None, 1.0, mounting.down_vector()) is None
+
+
+def test_a_floor_in_a_known_direction_does_not_rise_either() -> None:
+    down = CameraMounting(0.5, 20.0).down_vector()
+    watch = FloorWatch()
+    for step in range(10):
+        watch.look(room(CameraMounting(0.5, 20.0)), CAMERA, None, 0.1 * step, down)
+    raised = watch.look(room(CameraMounting(0.15, 20.0)), CAMERA, None, 1.0, down)
+    assert raised is None or raised.height_m >= 0.35

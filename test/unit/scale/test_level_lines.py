@@ -1,0 +1,143 @@
+# Copyright 2026 the fcrn_depth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Which way is down, from the straight lines of a picture."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
+from fcrn_depth_ros.camera.mounting import CameraMounting
+from fcrn_depth_ros.camera.orientation import level_axes
+from fcrn_depth_ros.scale.level_lines import find_lines, LevelWatch, upright
+import numpy as np
+from numpy.typing import NDArray
+import pytest
+
+CAMERA = CameraIntrinsics(500.0, 500.0, 319.5, 239.5, 640, 480)
+
+
+def boxes(
+    pitch_deg: float,
+    roll_deg: float = 0.0,
+    heading_deg: float = 20.0,
+    seed: int = 0,
+    axes: str = 'xyz',
+    count: int = 14,
+) -> NDArray[np.uint8]:
+    """Draw edges of boxes that stand on a floor, along some of their axes."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((480, 640, 3), 200, np.uint8)
+    to_optical = np.column_stack(level_axes(CameraMounting(1.0, pitch_deg, roll_deg)))
+    turn = math.radians(heading_deg)
+    sides = {
+        'x': np.array([math.cos(turn), math.sin(turn), 0.0]),
+        'y': np.array([-math.sin(turn), math.cos(turn), 0.0]),
+        'z': np.array([0.0, 0.0, 1.0]),
+    }
+    for _ in range(count):
+        start = np.array([rng.uniform(2.0, 5.0), rng.uniform(-1.8, 1.8), rng.uniform(-1.0, 0.5)])
+        for axis in axes:
+            ends = [to_optical @ (start + length * sides[axis]) for length in (0.0, 0.9)]
+            pixels = [
+                (int(500 * end[0] / end[2] + 319.5), int(500 * end[1] / end[2] + 239.5))
+                for end in ends
+            ]
+            shade = int(rng.integers(0, 120))
+            cv2.line(picture, *pixels, (shade, shade, shade), 3, cv2.LINE_AA)
+    return picture
+
+
+def angles_deg(down: NDArray[np.float64]) -> tuple[float, float]:
+    found = CameraMounting.from_down_vector(down, 1.0)
+    return found.pitch_deg, found.roll_deg
+
+
+@pytest.mark.parametrize(
+    ('pitch_deg', 'roll_deg'),
+    [(0.0, 0.0), (15.0, 0.0), (-12.0, 0.0), (35.0, 0.0), (10.0, 8.0), (20.0, -11.0)],
+)
+def test_edges_of_boxes_tell_pitch_and_roll(pitch_deg: float, roll_deg: float) -> None:
+    down = upright(find_lines(boxes(pitch_deg, roll_deg), CAMERA))
+    assert down is not None
+    assert angles_deg(down) == pytest.approx((pitch_deg, roll_deg), abs=1.5)
+
+
+def test_a_larger_picture_of_another_camera_says_the_same() -> None:
+    large = cv2.resize(boxes(15.0), (1280, 720))
+    wide = CameraIntrinsics(1000.0, 750.0, 639.5, 359.5, 1280, 720)
+    down = upright(find_lines(np.asarray(large), wide))
+    assert down is not None
+    assert angles_deg(down) == pytest.approx((15.0, 0.0), abs=1.5)
+
+
+@pytest.mark.parametrize(
+    'picture',
+    [
+        np.full((480, 640, 3), 128, np.uint8),
+        np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8),
+        boxes(15.0, count=1),  # too few
+        boxes(15.0, heading_deg=0.0, axes='x'),  # one bundle, toward a point straight ahead
+    ],
+)
+def test_a_picture_without_what_people_build_says_nothing(picture: NDArray[np.uint8]) -> None:
+    assert upright(find_lines(picture, CAMERA)) is None
+
+
+def test_lines_any_way_say_nothing() -> None:
+    rng = np.random.default_rng(2)
+    picture = np.full((480, 640, 3), 200, np.uint8)
+    for _ in range(40):
+        middle, angle = rng.uniform((60, 60), (580, 420)), rng.uniform(0, math.pi)
+        reach = 50 * np.array([math.cos(angle), math.sin(angle)])
+        ends = [tuple(int(v) for v in middle + sign * reach) for sign in (-1, 1)]
+        cv2.line(picture, *ends, (30, 30, 30), 3, cv2.LINE_AA)
+    assert upright(find_lines(picture, CAMERA)) is None
+
+
+def test_the_watch_needs_three_pictures_and_takes_their_middle() -> None:
+    watch = LevelWatch()
+    said = [watch.look(boxes(15.0, seed=index), CAMERA, 10.0 + 0.35 * index) for index in range(4)]
+    assert said[0] is None and said[1] is None
+    assert said[3] is not None
+    assert angles_deg(said[3]) == pytest.approx((15.0, 0.0), abs=1.0)
+
+
+@pytest.mark.parametrize(('says', 'looks'), [(True, 9), (False, 20)])
+def test_the_watch_looks_often_to_begin_with(
+    says: bool, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def count(*_: object) -> NDArray[np.float64] | None:
+        asked.append(now_s)
+        return np.array([0.0, 1.0, 0.0]) if says else None
+
+    monkeypatch.setattr('fcrn_depth_ros.scale.level_lines.upright', count)
+    watch, blank = LevelWatch(), np.zeros((48, 64, 3), np.uint8)
+    for step in range(400):
+        now_s = 0.05 * step
+        watch.look(blank, CAMERA, now_s)
+    gaps = np.diff(asked)  # of pictures 0.05 s apart
+    assert gaps[: looks - 1] == pytest.approx(np.full(looks - 1, 0.3), abs=0.051)
+    assert gaps[looks - 1 :] == pytest.approx(np.full(len(gaps) - looks + 1, 2.0), abs=0.051)
+
+
+def test_a_camera_that_was_turned_is_believed_in_the_end() -> None:
+    watch = LevelWatch()
+    for index in range(9):
+        watch.look(boxes(15.0, seed=index), CAMERA, 0.4 * index)
+    said = [watch.look(boxes(25.0, seed=index), CAMERA, 10.0 + 2.1 * index) for index in range(9)]
+    assert said[0] is not None and angles_deg(said[0])[0] == pytest.approx(15.0, abs=1.0)
+    assert said[4] is None  # as many say the one as the other
+    assert said[8] is not None and angles_deg(said[8])[0] == pytest.approx(25.0, abs=1.0)
+
+
+def test_time_that_goes_back_forgets() -> None:
+    watch = LevelWatch()
+    for index in range(4):
+        watch.look(boxes(15.0, seed=index), CAMERA, 10.0 + 0.4 * index)
+    assert watch.look(boxes(15.0), CAMERA, 11.5) is not None
+    assert watch.look(boxes(15.0), CAMERA, 5.0) is None
