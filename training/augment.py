@@ -26,6 +26,7 @@ from .data import STORED_SIZE
 from .disturb import disturb, to_device
 from .labels import IGNORED
 from .pack import CODE_STEP, Frames, NEAREST_M
+from .runs import read_config
 
 STATISTICS_STEP = 10_000_000  # its random draws are those of no step that training reaches
 
@@ -106,7 +107,8 @@ class SampleStore:
         self, frames: Frames, config: Mapping[str, Any], device: torch.device | str = 'cpu'
     ) -> None:
         self.device = torch.device(device)
-        self.config = config
+        # A run that began before a setting was there has its default.
+        self.config = read_config() | dict(config)
         self._entries = {entry['name']: entry for entry in config['sources']}
         weighted = np.array([name in self._entries for name in frames.source_names])
         frames = frames.chosen(np.flatnonzero(weighted[frames.source]))

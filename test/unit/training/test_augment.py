@@ -216,3 +216,10 @@ def test_sources_have_their_share_however_many_pictures_they_have(frames):
 
 def test_sources_that_are_not_named_are_left_out(frames):
     assert len(store(frames, 'walls')) == 1
+
+
+def test_a_run_from_before_a_setting_has_its_default(frames: pack.Frames) -> None:
+    config = store(frames).config
+    older = augment.SampleStore(frames, {k: v for k, v in config.items() if k != 'taught'})
+    assert older.batch(0).taught.all()
+    assert older.config == config
