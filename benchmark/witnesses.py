@@ -29,6 +29,7 @@ from fcrn_depth_ros.estimation.onnx_model import embedded_model_path, load_onnx_
 from fcrn_depth_ros.perception.proximity import estimate_proximity, ProximityConfig
 from fcrn_depth_ros.scale.floor_plane import FloorWatch
 from fcrn_depth_ros.scale.keeper import ScaleConfig, ScaleKeeper
+from fcrn_depth_ros.scale.level_lines import LevelWatch
 from fcrn_depth_ros.scale.odometry import CameraPlace, CameraPose, OdometryTrack
 from fcrn_depth_ros.scale.range_hint import RangeBeam, RangeHint, RangeHintConfig
 import numpy as np
@@ -111,28 +112,35 @@ def flicker(distances_m: Sequence[float]) -> float:
 
 def measure(camera: CameraIntrinsics, moments: Sequence[Moment]) -> dict[str, Any]:
     """Return the costs in ms of the processor per picture, and the flicker."""
-    keeper, floor = ScaleKeeper(ScaleConfig()), FloorWatch()
-    spent_ms: dict[str, list[float]] = {'floor by shape': [], 'motion and range': []}
+    keeper, floor, level = ScaleKeeper(ScaleConfig()), FloorWatch(), LevelWatch()
+    spent_ms: dict[str, list[float]] = {
+        'straight lines': [], 'floor by shape': [], 'motion and range': []
+    }  # fmt: skip
     raw: dict[bool, list[float]] = {False: [], True: []}
     own: dict[bool, list[float]] = {False: [], True: []}
     applied: dict[bool, list[float]] = {False: [], True: []}
     last = 0.0
     for moment in moments:
         estimate = moment.estimate
+        first = time.process_time()
+        down = level.look(moment.image_rgb, camera, moment.time_s)
         begin = time.process_time()
-        plane = floor.look(estimate.depth_m, estimate.intrinsics, estimate.floor, moment.time_s)
+        plane = floor.look(
+            estimate.depth_m, estimate.intrinsics, estimate.floor, moment.time_s, down
+        )
         middle = time.process_time()
         report = keeper.look(
             moment.image_rgb, camera, None, moment.pose, moment.time_s, estimate, moment.beam,
-            None if plane is None else plane.mounting(),
+            None if plane is None else plane.mounting(), down=down,
         )  # fmt: skip
         end = time.process_time()
+        spent_ms['straight lines'].append(1e3 * (begin - first))
         spent_ms['floor by shape'].append(1e3 * (middle - begin))
         spent_ms['motion and range'].append(1e3 * (end - middle))
         if not report.motion.silence:
             last = report.motion.log_factor
-        lines = None if plane is None else plane.inverse_depth(estimate.intrinsics)
-        seen = estimate_proximity(estimate.depth_m, ProximityConfig(), lines)
+        empty = None if plane is None else plane.inverse_depth(estimate.intrinsics)
+        seen = estimate_proximity(estimate.depth_m, ProximityConfig(), empty)
         nearest_m = seen.nearest_distance_m
         if math.isfinite(nearest_m) and nearest_m > 0.0:
             raw[moment.is_moving].append(nearest_m)

@@ -195,7 +195,7 @@ class FloorWatch:
         while self._planes and self._planes[0][0] < time_s - _MEMORY_S:
             self._planes.popleft()
         if down is not None:
-            return self._known(down, depth_m, intrinsics, time_s)
+            return self._known(down, depth_m, intrinsics, floor, time_s)
         plane = find_floor(depth_m, intrinsics, floor)
         if not self._planes:
             if plane is not None:
@@ -222,9 +222,10 @@ class FloorWatch:
         down: NDArray[np.float64],
         depth_m: NDArray[np.floating],
         intrinsics: CameraIntrinsics,
+        floor: NDArray[np.floating] | None,
         time_s: float,
     ) -> FloorPlane | None:
-        plane = _along(down, depth_m, intrinsics)
+        plane = _along(down, depth_m, intrinsics, floor)
         if plane is None:
             return None
         self._planes.append((time_s, plane))
@@ -236,9 +237,12 @@ class FloorWatch:
 
 
 def _along(
-    down: NDArray[np.float64], depth_m: NDArray[np.floating], intrinsics: CameraIntrinsics
+    down: NDArray[np.float64],
+    depth_m: NDArray[np.floating],
+    intrinsics: CameraIntrinsics,
+    floor: NDArray[np.floating] | None = None,
 ) -> FloorPlane | None:
-    """Find the floor in a known direction: the most frequent height below the camera."""
+    """Find the floor in a known direction: the most frequent height, of what is claimed for it."""
     sample = _sample(intrinsics)
     depth = depth_m.ravel()[sample.pixels].astype(np.float64)
     toward = sample.rays @ down
@@ -247,9 +251,15 @@ def _along(
     if count < _LEAST_SHARE * len(depth):
         return None
     height = np.sort(np.log(depth[seen] * toward[seen]))
-    first = np.searchsorted(height, height - _WINDOW_LOG)
-    last = np.searchsorted(height, height + _WINDOW_LOG)
-    below = count - np.searchsorted(height, height + math.log(_BELOW))
+    asked = height
+    if floor is not None:
+        claimed = seen & (floor.ravel()[sample.pixels] >= CERTAIN_FLOOR)
+        if np.count_nonzero(claimed) < _LEAST_CLAIM * len(depth):
+            return None
+        asked = np.sort(np.log(depth[claimed] * toward[claimed]))
+    first = np.searchsorted(height, asked - _WINDOW_LOG)
+    last = np.searchsorted(height, asked + _WINDOW_LOG)
+    below = count - np.searchsorted(height, asked + math.log(_BELOW))
     best = int(np.argmax(last - first - 2.0 * below))
     inside = height[first[best] : last[best]]
     if len(inside) < _LEAST_SHARE * len(depth) or below[best] > 2.0 * _MOST_BELOW * len(depth):

@@ -142,3 +142,19 @@ def test_a_floor_in_a_known_direction_does_not_rise_either() -> None:
         watch.look(room(CameraMounting(0.5, 20.0)), CAMERA, None, 0.1 * step, down)
     raised = watch.look(room(CameraMounting(0.15, 20.0)), CAMERA, None, 1.0, down)
     assert raised is None or raised.height_m >= 0.35
+
+
+@pytest.mark.parametrize('claim', ['floor', 'nothing', 'table'])
+def test_in_a_known_direction_the_floor_is_what_is_claimed_for_it(claim: str) -> None:
+    """A low table fills the left of the view."""
+    mounting = CameraMounting(0.5, 20.0)
+    is_table = np.broadcast_to(np.arange(144) < 56, (112, 144))
+    depth = np.where(is_table, room(CameraMounting(0.2, 20.0)), room(mounting))
+    claims = {'floor': ~is_table, 'nothing': is_table & ~is_table, 'table': is_table}[claim]
+    plane = FloorWatch().look(
+        depth, CAMERA, claims.astype(np.float32), 1.0, mounting.down_vector()
+    )
+    if claim == 'floor':
+        assert plane is not None and plane.height_m == pytest.approx(0.5, rel=0.05)
+    else:
+        assert plane is None  # a floor with so much below it is none
