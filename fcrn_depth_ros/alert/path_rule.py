@@ -217,9 +217,12 @@ class PathRule:
         met_m = meetings(config.path_clearance_m, length_m)
         if met_m.min(initial=math.inf) >= needed_m:
             return FREE
-        # What the body would not touch with a little less room is beside the path, not in it.
+        # What the body would not touch with a little less room is beside the path, not in it; only
+        # ahead, where the camera sees what is there in truth.
+        is_ahead = command.linear_x > 0.0
+        least_m = config.path_least_clearance_m if is_ahead else config.path_clearance_m
         beyond_m = body.size_m + config.path_clearance_m
-        is_in_it = meetings(config.path_least_clearance_m, length_m + beyond_m) < math.inf
+        is_in_it = meetings(least_m, length_m + beyond_m) < math.inf
         free_m = float(met_m[is_in_it].min(initial=math.inf))
         free = f'{free_m:.2f} m of the path are free'
         if free_m < _BLOCKED_M:

@@ -156,6 +156,17 @@ def test_past_what_is_close_beside_the_path_the_robot_goes_slowly(
         assert speeds[-1] == 0.3  # beyond it
 
 
+def test_backward_nothing_is_passed_with_less_room() -> None:
+    values = {'memory_blind_m': 10.0, 'memory_s': 30.0}
+    world = World(AlertConfig(**vars(ROUND) | values))
+    world.steps(8, ZERO_VELOCITY, 3.0, ((1.0, math.tan(math.radians(15))),))
+    world.steps(90, FORWARD)
+    assert world.pose[0] > 1.4  # past it
+    world.steps(50, BACK)
+    assert world.pose[0] > 1.0
+    assert world.machine.decision.state is AlertState.STOP and world.cause == 'path'
+
+
 def test_a_slow_command_past_something_is_left_as_it_is() -> None:
     world = World(AlertConfig(**vars(ROUND) | {'memory_blind_m': 10.0}))
     world.steps(8, ZERO_VELOCITY, 3.0, ((1.0, math.tan(math.radians(14))),))
