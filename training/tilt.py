@@ -65,7 +65,10 @@ def errors_deg(said: Sequence[NDArray[np.floating] | None], planes: Floats) -> F
 
 def by_lines(frames: Frames) -> list[Floats | None]:
     """Return down as straight lines of each picture show it."""
-    cameras = [CameraIntrinsics(*map(float, camera), *STORED_SIZE) for camera in frames.cameras]
+    cameras = [
+        CameraIntrinsics(float(fx), float(fy), float(cx), float(cy), *STORED_SIZE)
+        for fx, fy, cx, cy in frames.cameras
+    ]
     pictures = np.ascontiguousarray(frames.images.transpose(0, 2, 3, 1))
     return [
         upright(find_lines(picture, camera))
