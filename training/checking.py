@@ -196,10 +196,15 @@ def _floor_row(answers: Answers, frames: Frames, index: int) -> dict[str, float]
     return row
 
 
+def stored_camera(camera: NDArray[np.floating]) -> CameraIntrinsics:
+    """Return the intrinsics of a stored picture from its fx, fy, cx, cy."""
+    fx, fy, cx, cy = (float(value) for value in camera)
+    return CameraIntrinsics(fx, fy, cx, cy, *STORED_SIZE)
+
+
 def half_camera(camera: NDArray[np.floating]) -> CameraIntrinsics:
     """Return the intrinsics of the stored depth from fx, fy, cx, cy of the picture."""
-    fx, fy, cx, cy = (float(value) for value in camera)
-    return CameraIntrinsics(fx, fy, cx, cy, *STORED_SIZE).scaled_to(*DEPTH_SIZE)
+    return stored_camera(camera).scaled_to(*DEPTH_SIZE)
 
 
 # Every figure is the sum of one column over the sum of another.

@@ -18,7 +18,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting
 from fcrn_depth_ros.scale.floor_plane import find_floor
 from fcrn_depth_ros.scale.level_lines import find_lines, upright
@@ -26,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .check import load
-from .checking import Answers, half_camera, predict
-from .data import STORED_SIZE
+from .checking import Answers, half_camera, predict, stored_camera
 from .pack import Frames, read_pack
 from .runs import add_runs
 
@@ -65,14 +63,10 @@ def errors_deg(said: Sequence[NDArray[np.floating] | None], planes: Floats) -> F
 
 def by_lines(frames: Frames) -> list[Floats | None]:
     """Return down as straight lines of each picture show it."""
-    cameras = [
-        CameraIntrinsics(float(fx), float(fy), float(cx), float(cy), *STORED_SIZE)
-        for fx, fy, cx, cy in frames.cameras
-    ]
     pictures = np.ascontiguousarray(frames.images.transpose(0, 2, 3, 1))
     return [
-        upright(find_lines(picture, camera))
-        for picture, camera in zip(pictures, cameras, strict=True)
+        upright(find_lines(picture, stored_camera(camera)))
+        for picture, camera in zip(pictures, frames.cameras, strict=True)
     ]
 
 

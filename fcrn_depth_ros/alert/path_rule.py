@@ -228,10 +228,8 @@ class PathRule:
         if free_m < _BLOCKED_M:
             return PathVerdict(0.0, free_m, f'{free}: something seen or remembered is in it')
         beside_m = float(met_m[~is_in_it].min(initial=math.inf))
-        fits_mps, passes_mps = (
-            min(speed_mps, greatest_safe_speed(m, 0.0, config)) for m in (free_m, beside_m)
-        )
-        passes_mps = min(speed_mps, max(passes_mps, config.path_slow_speed_mps))
+        fits_mps = min(speed_mps, greatest_safe_speed(free_m, 0.0, config))
+        passes_mps = max(config.path_slow_speed_mps, greatest_safe_speed(beside_m, 0.0, config))
         if passes_mps < fits_mps:
             free = f'something is less than {config.path_clearance_m:g} m beside the path'
         return PathVerdict(min(fits_mps, passes_mps) / speed_mps, free_m, free)
