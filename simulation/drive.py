@@ -344,7 +344,12 @@ def believed_mounting(scenario: Scenario, sensors: Sensors) -> CameraMounting | 
         return mounting
     sign = 1 if scenario.room_seed % 2 else -1
     factor = 1.0 + sign * sensors.mounting_error
-    return dataclasses.replace(mounting, height_m=factor * mounting.height_m)
+    pitch_sign = 1 if scenario.room_seed // 2 % 2 else -1
+    return dataclasses.replace(
+        mounting,
+        height_m=factor * mounting.height_m,
+        pitch_deg=mounting.pitch_deg + pitch_sign * sensors.pitch_error_deg,
+    )
 
 
 def scan_height_max_m(mounting: CameraMounting | None) -> float:

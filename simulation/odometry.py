@@ -27,9 +27,12 @@ class Sensors:
     Attributes
     ----------
     mounting : str
-        given, unknown, or wrong: its height by `mounting_error`, up or down.
+        given, unknown, or wrong: its height by `mounting_error`, its pitch by `pitch_error_deg`,
+        up or down.
     mounting_error : float
         Relative.
+    pitch_error_deg : float
+        Degrees.
     odometry : bool
         Whether it has wheel odometry.
     range_hint : bool
@@ -41,6 +44,7 @@ class Sensors:
     mounting_error: float = 0.3
     odometry: bool = False
     range_hint: bool = False
+    pitch_error_deg: float = 0.0
 
 
 class WheelOdometry:

@@ -81,10 +81,19 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         '--mounting',
         choices=('given', 'unknown', 'wrong'),
         default='given',
-        help='what the robot knows of its camera; wrong: its height, by --mounting-error',
+        help='what the robot knows of its camera; wrong: see --mounting-error, --pitch-error',
     )
     parser.add_argument(
-        '--mounting-error', type=float, default=0.3, help='share, up or down (default 0.3)'
+        '--mounting-error',
+        type=float,
+        default=0.3,
+        help='of a wrong height: share, up or down (default 0.3)',
+    )
+    parser.add_argument(
+        '--pitch-error',
+        type=float,
+        default=0.0,
+        help='of a wrong pitch: degrees, up or down (default 0)',
     )
     parser.add_argument(
         '--odometry',
@@ -128,6 +137,8 @@ def parse_command_line(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error('--compare drives in both ways: leave out --in-process and --log')
     if not 0.0 <= options.mounting_error <= 0.5:
         parser.error(f'--mounting-error must be in [0, 0.5], got {options.mounting_error:g}')
+    if not 0.0 <= options.pitch_error <= 30.0:
+        parser.error(f'--pitch-error must be in [0, 30] degrees, got {options.pitch_error:g}')
     if options.looming and options.oracle:
         parser.error('--looming needs pictures: leave out --oracle')
     if options.latency_ms is not None and not 0 <= options.latency_ms <= 10_000:
@@ -222,7 +233,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         video=parsed.video,
         kinds=parsed.kinds,
         sensors=Sensors(
-            parsed.mounting, parsed.mounting_error, parsed.odometry, parsed.range_hint
+            parsed.mounting,
+            parsed.mounting_error,
+            parsed.odometry,
+            parsed.range_hint,
+            parsed.pitch_error,
         ),
         memory=not parsed.no_memory,
         looming=parsed.looming,
@@ -236,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'kinds': parsed.kinds,
         'mounting': parsed.mounting,
         'mounting_error': parsed.mounting_error if parsed.mounting == 'wrong' else 0.0,
+        'pitch_error_deg': parsed.pitch_error if parsed.mounting == 'wrong' else 0.0,
         'odometry': parsed.odometry,
         'range_hint': parsed.range_hint,
         'memory': not parsed.no_memory,

@@ -330,9 +330,9 @@ class PerceptionPipeline:
             else source.unknown(image_rgb, intrinsics, mounting)
         )
         stopwatch.lap(Stage.POSTPROCESS)
-        down = None
-        if mounting is None and intrinsics is not None and quality.usable:
-            down = self._level.look(image_rgb, intrinsics, frame.stamp_ns / 1e9)
+        down = otherwise = None
+        if intrinsics is not None and quality.usable:
+            down, otherwise = self._angles_by_lines(frame, image_rgb, intrinsics, mounting)
         plane = self._floor_by_shape(estimate, mounting, frame.stamp_ns / 1e9, down)
         report = self._scale.look(
             image_rgb,
@@ -346,6 +346,7 @@ class PerceptionPipeline:
             frame.scan,
             frame.mounting is not None,
             down,
+            otherwise,
         )
         estimate = report.corrected(estimate)
         scale = assess_scale(estimate, report)
@@ -405,6 +406,22 @@ class PerceptionPipeline:
             and not config.frames.rectify
             and calibration.is_distorted,
         )
+
+    def _angles_by_lines(
+        self,
+        frame: CameraFrame,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics,
+        mounting: CameraMounting | None,
+    ) -> tuple[NDArray[np.float64] | None, CameraMounting | None]:
+        """Return down, where nothing tells the mounting, and what contradicts a stated one."""
+        stated, time_s = frame.mounting, frame.stamp_ns / 1e9
+        if stated is not None:
+            self._level.look(image_rgb, intrinsics, time_s, stated)
+            return None, self._level.contradicts(stated)
+        if mounting is not None:  # found by driving, from where lines had shown it
+            return None, None
+        return self._level.look(image_rgb, intrinsics, time_s), None
 
     def _floor_by_shape(
         self,

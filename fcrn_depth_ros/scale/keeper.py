@@ -295,6 +295,7 @@ class ScaleKeeper:
         scan: ScanBeams | None = None,
         is_stated: bool = True,
         down: NDArray[np.float64] | None = None,
+        otherwise: CameraMounting | None = None,
     ) -> ScaleReport:
         """
         Take the next picture.
@@ -323,6 +324,8 @@ class ScaleKeeper:
             Whether anybody stated the mounting; else it was found.
         down : ndarray of float64, shape (3,), optional
             Where the mounting is unknown, the unit vector down as straight lines show it.
+        otherwise : CameraMounting, optional
+            The stated mounting with the angles that straight lines show, where they contradict it.
 
         Returns
         -------
@@ -378,7 +381,7 @@ class ScaleKeeper:
             elif not heard.silence:
                 drawn_m = heard.value_m / math.exp(heard.log_factor)
                 track.take(heard.log_factor, heard.sigma, math.log(drawn_m / REFERENCE_M))
-        judgement = self._judge(estimate, mounting, found)
+        judgement = self._judge(estimate, mounting, found, otherwise)
         if stated is None:
             self._adopt(self._finder.found(), judgement)
         wanted, sigmas = self._joined(judgement)
@@ -552,6 +555,7 @@ class ScaleKeeper:
         estimate: DepthEstimate,
         mounting: CameraMounting | None,
         found: FoundMounting | None,
+        otherwise: CameraMounting | None,
     ) -> Judgement:
         opinions: list[Opinion] = []
         if estimate.mounting_used != 'none' and not estimate.range_doubts:
@@ -569,21 +573,22 @@ class ScaleKeeper:
             if (seen := track.opinion()) is not None:
                 opinions.append(seen)
         judgement = judge(opinions)
+        if judgement.state == 'contradicted' or mounting is None:
+            return judgement
         height = self._seen_height(mounting)
-        if (
-            judgement.state != 'contradicted'
-            and mounting is not None
-            and height is not None
-            and abs(height.log_factor) > max(CONFIRMED_LOG, 2.5 * height.sigma)
-        ):
+        if height is not None and abs(height.log_factor) > max(CONFIRMED_LOG, 2.5 * height.sigma):
             seen_m = mounting.height_m * math.exp(height.log_factor)
-            return replace(
-                judgement,
-                state='contradicted',
-                log_factor=min(0.0, judgement.log_factor, height.log_factor),
-                sigma=math.nan,
-                reason=f'mounting says the camera is {mounting.height_m:.2f} m high, motion says '
+            return judgement.contradicted(
+                height.log_factor,
+                f'mounting says the camera is {mounting.height_m:.2f} m high, motion says '
                 f'{seen_m:.2f} m; motion is likelier',
+            )
+        if otherwise is not None:
+            return judgement.contradicted(
+                0.0,
+                f'mounting says pitch {mounting.pitch_deg:.0f} and roll {mounting.roll_deg:.0f} '
+                f'deg, straight lines say {otherwise.pitch_deg:.0f} and '
+                f'{otherwise.roll_deg:.0f}; straight lines are likelier',
             )
         return judgement
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..camera.intrinsics import CameraIntrinsics
+from ..camera.mounting import CameraMounting
 
 _WIDTH_PX = 320  # of the picture in which lines are looked for
 _MOST_LINES, _LEAST_LINES = 50, 10
@@ -39,6 +40,12 @@ _LEAST_EXPLAINED = 0.4
 _BEGIN_PERIOD_S, _BEGIN_LOOKS, _PERIOD_S, _KEPT = 0.3, 20, 2.0, 9
 # How many must have spoken, and what share of them must agree, to within this angle.
 _LEAST_PICTURES, _LEAST_AGREE, _AGREE = 3, 0.6, math.cos(math.radians(3.0))
+# To contradict a stated mounting so many must, and the angle be so large: nine in ten pictures of
+# real rooms and of low cameras are off by less (training.tilt). Pitches near the end of those that
+# are tried are not checked, and another mounting begins anew.
+_LEAST_CONTRADICT, _CONTRADICTION = 5, math.cos(math.radians(8.0))
+_CHECKED_PITCH_DEG = _PITCH_DEG[0] + 2.0, _PITCH_DEG[1] - 2.0
+_SAME_MOUNTING = math.cos(math.radians(2.0))
 
 Floats = NDArray[np.float32]
 
@@ -60,6 +67,11 @@ class Lines:
     middle: Floats
     along: Floats
     length: Floats
+
+    def turned(self, quarters: int) -> Lines:
+        """Return the lines of a picture that is turned counterclockwise by quarters of a turn."""
+        turn = _quarter_turns(quarters)[:2, :2].astype(np.float32)
+        return Lines(self.middle @ turn.T, self.along @ turn.T, self.length)
 
 
 def find_lines(image_rgb: NDArray[np.uint8], intrinsics: CameraIntrinsics) -> Lines:
@@ -180,6 +192,12 @@ def _off(axis: Floats, lines: Lines) -> Floats:
     return off2
 
 
+def _quarter_turns(quarters: int) -> NDArray[np.float64]:
+    """Return the rotation about the optical axis that takes a roll of so many quarters away."""
+    cosine, sine = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[quarters % 4]
+    return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+
+
 class LevelWatch:
     """Follow which way is down from picture to picture: a camera on a robot keeps its angles."""
 
@@ -190,9 +208,14 @@ class LevelWatch:
         """Forget every picture."""
         self._said: deque[NDArray[np.float64]] = deque(maxlen=_KEPT)
         self._looked_s, self._looks = -math.inf, 0
+        self._stated: CameraMounting | None = None
 
     def look(
-        self, image_rgb: NDArray[np.uint8], intrinsics: CameraIntrinsics, time_s: float
+        self,
+        image_rgb: NDArray[np.uint8],
+        intrinsics: CameraIntrinsics,
+        time_s: float,
+        stated: CameraMounting | None = None,
     ) -> NDArray[np.float64] | None:
         """
         Take the next picture; lines are looked for in some of them.
@@ -203,6 +226,10 @@ class LevelWatch:
             As for :func:`find_lines`.
         time_s : float
             Of the picture; where it goes back, all is forgotten.
+        stated : CameraMounting, optional
+            What is stated of the mounting: its roll says which side of the picture is up, to a
+            quarter of a turn, since upright and level edges look alike. When it changes by more
+            than 2 degrees, all is forgotten.
 
         Returns
         -------
@@ -211,16 +238,42 @@ class LevelWatch:
             while too few of them agree.
 
         """
-        if time_s < self._looked_s:
+        if time_s < self._looked_s or not _same_angles(stated, self._stated):
             self.restart()
+            self._stated = stated
         begins = len(self._said) < _KEPT and self._looks < _BEGIN_LOOKS
         if time_s >= self._looked_s + (_BEGIN_PERIOD_S if begins else _PERIOD_S):
             self._looked_s = time_s
             self._looks += 1
-            down = upright(find_lines(image_rgb, intrinsics))
+            quarters = 0 if stated is None else round(stated.roll_deg / 90.0)
+            down = upright(find_lines(image_rgb, intrinsics).turned(quarters))
             if down is not None:
-                self._said.append(down)
+                self._said.append(_quarter_turns(quarters).T @ down)
         return self._middle()
+
+    def contradicts(self, stated: CameraMounting) -> CameraMounting | None:
+        """
+        Check the angles of a mounting with what the pictures since it was stated have shown.
+
+        Parameters
+        ----------
+        stated : CameraMounting
+            As it was given to :meth:`look`.
+
+        Returns
+        -------
+        CameraMounting or None
+            The stated one with the angles that lines show, where they differ by more than 8
+            degrees; else None.
+
+        """
+        down = self._middle() if len(self._said) >= _LEAST_CONTRADICT else None
+        low, high = _CHECKED_PITCH_DEG
+        if down is None or not low <= stated.pitch_deg <= high:
+            return None
+        if float(down @ stated.down_vector()) >= _CONTRADICTION:
+            return None
+        return CameraMounting.from_down_vector(down, stated.height_m)
 
     def _middle(self) -> NDArray[np.float64] | None:
         if len(self._said) < _LEAST_PICTURES:
@@ -230,3 +283,9 @@ class LevelWatch:
         middle /= np.linalg.norm(middle)
         agree = np.count_nonzero(said @ middle >= _AGREE)
         return middle if agree > len(said) * _LEAST_AGREE else None
+
+
+def _same_angles(stated: CameraMounting | None, other: CameraMounting | None) -> bool:
+    if stated is None or other is None:
+        return stated is other
+    return float(stated.down_vector() @ other.down_vector()) >= _SAME_MOUNTING

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 import math
 
@@ -92,6 +92,13 @@ class Judgement:
     def is_measured(self) -> bool:
         """Whether anybody but the mounting, which the network has used already, said anything."""
         return any(opinion.witness != 'mounting' for opinion in self.opinions)
+
+    def contradicted(self, log_factor: float, reason: str) -> Judgement:
+        """Return what holds where something else contradicts it: the nearer of the two."""
+        nearer = min(0.0, self.log_factor, log_factor)
+        return replace(
+            self, state='contradicted', log_factor=nearer, sigma=math.nan, reason=reason
+        )
 
 
 class FactorTrack:

@@ -555,20 +555,12 @@ def test_a_floor_in_the_direction_of_lines_hides_nothing_near(
 def test_lines_tell_the_direction_of_a_floor_that_nobody_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked = 0
     down = CameraMounting(1.0, 19.0, 1.0).down_vector()
-
-    def look(*_: object) -> Any:
-        nonlocal asked
-        asked += 1
-        return down
-
-    monkeypatch.setattr(LevelWatch, 'look', look)
+    monkeypatch.setattr(LevelWatch, 'look', lambda *_: down)
     observed = pipeline(RoomSource(1.0))
     plane = observed.observe(frame(10**8, mounting=None)).floor_plane
     assert plane is not None and plane.down == pytest.approx(down)
-    assert observed.observe(frame(2 * 10**8, 1)).floor_plane is None
-    assert asked == 1  # a mounting that is stated counts
+    assert observed.observe(frame(2 * 10**8, 1)).floor_plane is None  # what is stated counts
 
 
 def test_a_floor_is_not_looked_for_where_that_is_off_or_the_mounting_is_known() -> None:
@@ -576,3 +568,29 @@ def test_a_floor_is_not_looked_for_where_that_is_off_or_the_mounting_is_known() 
     seen = PerceptionPipeline(lambda _: RoomSource(1.0), off).observe(frame(mounting=None))
     assert seen.floor_plane is None and seen.nearest_m < 0.9
     assert pipeline(RoomSource(1.0)).observe(frame()).floor_plane is None
+
+
+def lines_say(monkeypatch: pytest.MonkeyPatch, seen: CameraMounting) -> PerceptionPipeline:
+    """Make a pipeline whose pictures show a camera that is mounted like this."""
+    monkeypatch.setattr('fcrn_depth_ros.scale.level_lines.upright', lambda _: seen.down_vector())
+    return PerceptionPipeline(lambda _: Source())
+
+
+def test_lines_contradict_a_stated_mounting(monkeypatch: pytest.MonkeyPatch) -> None:
+    perception = lines_say(monkeypatch, CameraMounting(1.0, 22.0, 1.0))
+    states = []
+    for index in range(7):
+        seen = perception.observe(frame(index * 400_000_000, index))
+        states.append(seen.scale.state)
+    assert states[3] != 'contradicted' and states[-1] == 'contradicted'
+    assert seen.scale.reason == (
+        'mounting says pitch 10 and roll 0 deg, straight lines say 22 and 1; '
+        'straight lines are likelier'
+    )
+
+
+def test_lines_agree_with_a_stated_mounting(monkeypatch: pytest.MonkeyPatch) -> None:
+    perception = lines_say(monkeypatch, CameraMounting(1.0, 15.0, 1.0))
+    for index in range(9):
+        seen = perception.observe(frame(index * 400_000_000, index))
+        assert seen.scale.state != 'contradicted'

@@ -141,3 +141,75 @@ def test_time_that_goes_back_forgets() -> None:
         watch.look(boxes(15.0, seed=index), CAMERA, 10.0 + 0.4 * index)
     assert watch.look(boxes(15.0), CAMERA, 11.5) is not None
     assert watch.look(boxes(15.0), CAMERA, 5.0) is None
+
+
+def watched(
+    stated: CameraMounting | None, pitch_deg: float, roll_deg: float = 0.0, pictures: int = 5
+) -> LevelWatch:
+    watch = LevelWatch()
+    for index in range(pictures):
+        picture = boxes(pitch_deg, roll_deg, seed=index)
+        watch.look(picture, CAMERA, 10.0 + 0.35 * index, stated)
+    return watch
+
+
+@pytest.mark.parametrize(('off_deg', 'is_wrong'), [(0.0, False), (6.5, False), (9.5, True)])
+@pytest.mark.parametrize('is_roll', [False, True])
+def test_a_stated_angle_that_is_8_degrees_off_is_contradicted(
+    off_deg: float, is_wrong: bool, is_roll: bool
+) -> None:
+    stated = CameraMounting(0.4, 12.0 + (0 if is_roll else off_deg), off_deg if is_roll else 0.0)
+    seen = watched(stated, 12.0).contradicts(stated)
+    assert (seen is not None) == is_wrong
+    if seen is not None:
+        assert (seen.pitch_deg, seen.roll_deg) == pytest.approx((12.0, 0.0), abs=1.5)
+        assert seen.height_m == 0.4
+
+
+def test_four_pictures_contradict_nobody() -> None:
+    stated = CameraMounting(0.4, 30.0)
+    assert watched(stated, 12.0, pictures=4).contradicts(stated) is None
+    assert watched(stated, 12.0, pictures=5).contradicts(stated) is not None
+
+
+@pytest.mark.parametrize('pitch_deg', [-29.0, 53.0])
+def test_a_stated_pitch_at_the_end_of_what_is_tried_is_not_checked(pitch_deg: float) -> None:
+    stated = CameraMounting(0.4, pitch_deg)
+    assert watched(stated, 12.0).contradicts(stated) is None
+    inside = CameraMounting(0.4, math.copysign(27.0, pitch_deg))
+    assert watched(inside, 12.0).contradicts(inside) is not None
+
+
+@pytest.mark.parametrize('quarters', [1, 2, 3])
+def test_a_camera_that_is_mounted_turned_is_checked_the_right_way_up(quarters: int) -> None:
+    stated = CameraMounting(0.4, 12.0, (90.0 * quarters + 180.0) % 360.0 - 180.0)
+    to_optical = np.column_stack(level_axes(stated))
+    upright_px = boxes(12.0)
+    turned = upright_px
+    # A camera rolled clockwise shows the world turned counterclockwise.
+    for _ in range(quarters):
+        turned = np.rot90(turned)
+    picture = np.ascontiguousarray(turned)
+    camera = CAMERA if quarters == 2 else CameraIntrinsics(500.0, 500.0, 239.5, 319.5, 480, 640)
+    watch = LevelWatch()
+    for index in range(5):
+        down = watch.look(picture, camera, 0.35 * index, stated)
+    assert down is not None
+    assert np.degrees(np.arccos(down @ -to_optical[:, 2])) < 1.5
+    assert watch.contradicts(stated) is None
+    wrong = CameraMounting(0.4, 25.0, stated.roll_deg)
+    watch = LevelWatch()
+    for index in range(5):
+        watch.look(picture, camera, 0.35 * index, wrong)
+    assert watch.contradicts(wrong) is not None
+
+
+def test_a_mounting_that_changes_is_checked_anew() -> None:
+    """A camera that is tilted on its way is not compared with what it saw before."""
+    watch = watched(CameraMounting(0.4, 12.0), 12.0)
+    tilted = CameraMounting(0.4, 30.0)
+    assert watch.look(boxes(30.0), CAMERA, 12.0, tilted) is None
+    assert watch.contradicts(tilted) is None
+    # A lift of the camera changes no angle.
+    watch = watched(CameraMounting(0.4, 12.0), 12.0)
+    assert watch.look(boxes(12.0), CAMERA, 12.0, CameraMounting(0.8, 13.0)) is not None

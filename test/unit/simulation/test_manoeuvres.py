@@ -238,8 +238,9 @@ def test_a_finished_series_is_reported_from_its_log(
                  '--log', str(tmp_path / 'log'), '--json', str(tmp_path / 'json')]  # fmt: skip
     facts = {
         'oracle': True, 'model': 'embedded', 'in_process': True, 'seed': 0, 'speed_mps': 0.5,
-        'kinds': 'straight', 'mounting': 'given', 'mounting_error': 0.0, 'odometry': False,
-        'range_hint': False, 'memory': True, 'looming': False,
+        'kinds': 'straight', 'mounting': 'given', 'mounting_error': 0.0,
+        'pitch_error_deg': 0.0, 'odometry': False, 'range_hint': False, 'memory': True,
+        'looming': False,
     }  # fmt: skip
     DriveLog(tmp_path / 'log', facts).add(record(0))
     assert main(arguments) == 0
@@ -298,6 +299,8 @@ def test_both_ways_to_drive_are_compared(
         ['--mounting', 'other'],
         ['--mounting-error', '0.6'],
         ['--mounting-error', 'nan'],
+        ['--pitch-error', '31'],
+        ['--pitch-error', '-1'],
         ['--looming', '--oracle'],
         ['--kinds', 'none'],
     ],
@@ -321,3 +324,13 @@ def test_what_the_robot_believes_of_its_camera(knows: str, height_m: float | Non
             assert believed is not None and believed.pitch_deg == MOUNTING.pitch_deg
             expected_m = height_m or (0.3 if seed == 2 else 0.5)
             assert believed.height_m == pytest.approx(expected_m)
+
+
+def test_a_wrong_pitch_is_up_or_down_whatever_the_height_is() -> None:
+    errors = set()
+    for seed in range(4):
+        driven = dataclasses.replace(scenario('free'), room_seed=seed)
+        believed = believed_mounting(driven, Sensors('wrong', 0.25, pitch_error_deg=10.0))
+        assert believed is not None
+        errors.add((believed.height_m > 0.4, believed.pitch_deg - MOUNTING.pitch_deg))
+    assert errors == {(higher, off) for higher in (False, True) for off in (-10.0, 10.0)}
