@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 import math
 
-from .obstacle import ObstacleConfig
+from .obstacle import majority_window, ObstacleConfig
 from .verdict import AlertState, Verdict
 
 # A robot that stands sees nothing grow: that is no evidence that the way is free.
@@ -16,7 +17,7 @@ HOLD_S = 3.0
 
 class LoomingRule:
     """
-    Judge times to collision that come from the growth of the picture.
+    Judge times to collision that come from the growth of the picture: a majority must be short.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ class LoomingRule:
 
     def __init__(self, config: ObstacleConfig) -> None:
         self._config = config
-        self._count = 0
+        self._short: deque[bool] = deque(maxlen=majority_window(config.trigger_count))
         self._shortest_s = math.inf
         self._stopped_s = -math.inf
 
@@ -45,11 +46,9 @@ class LoomingRule:
         """
         if not time_to_collision_s >= 0.0:
             return
-        if time_to_collision_s >= self._config.ttc_stop_s:
-            self._count = 0
-            return
-        self._count += 1
-        if self._count >= self._config.trigger_count:
+        is_short = time_to_collision_s < self._config.ttc_stop_s
+        self._short.append(is_short)
+        if is_short and sum(self._short) >= self._config.trigger_count:
             self._stopped_s, self._shortest_s = now_s, abs(time_to_collision_s)  # not -0.0
 
     def verdict(self, now_s: float) -> Verdict | None:

@@ -37,7 +37,7 @@ class Driven:
         return self.machine.decision.state
 
 
-def test_two_short_times_in_a_row_stop_the_robot_and_hold_it() -> None:
+def test_two_short_times_stop_the_robot_and_hold_it() -> None:
     drive = Driven()
     assert drive.see(0.9) is AlertState.CLEAR
     assert drive.see(math.nan) is AlertState.CLEAR  # says nothing, for or against
@@ -51,11 +51,28 @@ def test_two_short_times_in_a_row_stop_the_robot_and_hold_it() -> None:
 
 
 @pytest.mark.parametrize('between', [1.0, 3.0, math.inf])
-def test_a_time_that_is_long_enough_breaks_the_row(between: float) -> None:
+def test_short_and_long_by_turns_stops_the_robot(between: float) -> None:
     drive = Driven()
     drive.see(0.9)
-    drive.see(between)
-    assert drive.see(0.9) is AlertState.CLEAR
+    assert drive.see(between) is AlertState.CLEAR
+    assert drive.see(0.9) is AlertState.STOP
+
+
+@pytest.mark.parametrize('between', [1.0, 3.0, math.inf])
+def test_one_short_time_among_three_stops_nothing(between: float) -> None:
+    drive = Driven()
+    times = [0.9, between, between] * 3
+    assert [drive.see(time_s) for time_s in times] == [AlertState.CLEAR] * 9
+
+
+def test_a_long_time_after_a_stop_does_not_prolong_it() -> None:
+    drive = Driven()
+    for time_s in (0.9, 0.9):
+        drive.see(time_s)
+    stopped_s = drive.now_s
+    while drive.see(math.inf) is AlertState.STOP:
+        pass
+    assert drive.now_s - stopped_s == pytest.approx(HOLD_S, abs=0.11)
 
 
 @pytest.mark.parametrize('value', [-1.0, -math.inf, math.nan])
