@@ -68,11 +68,6 @@ class Lines:
     along: Floats
     length: Floats
 
-    def turned(self, quarters: int) -> Lines:
-        """Return the lines of a picture that is turned counterclockwise by quarters of a turn."""
-        turn = _quarter_turns(quarters)[:2, :2].astype(np.float32)
-        return Lines(self.middle @ turn.T, self.along @ turn.T, self.length)
-
 
 def find_lines(image_rgb: NDArray[np.uint8], intrinsics: CameraIntrinsics) -> Lines:
     """
@@ -109,7 +104,7 @@ def find_lines(image_rgb: NDArray[np.uint8], intrinsics: CameraIntrinsics) -> Li
     return Lines(middle, vector / length[:, None], np.minimum(length, np.float32(_MOST_LENGTH)))
 
 
-def upright(lines: Lines) -> NDArray[np.float64] | None:
+def upright(lines: Lines, quarters: int = 0) -> NDArray[np.float64] | None:
     """
     Return which way is down.
 
@@ -117,6 +112,9 @@ def upright(lines: Lines) -> NDArray[np.float64] | None:
     ----------
     lines : Lines
         Of one picture.
+    quarters : int, optional
+        How many quarters of a turn the camera is rolled clockwise, to the nearest: upright and
+        level edges look alike.
 
     Returns
     -------
@@ -124,6 +122,7 @@ def upright(lines: Lines) -> NDArray[np.float64] | None:
         Unit vector in the optical frame; None where the lines do not say it.
 
     """
+    lines = _turned(lines, quarters)
     total = float(lines.length.sum())
     if len(lines.length) < _LEAST_LINES:
         return None
@@ -144,7 +143,7 @@ def upright(lines: Lines) -> NDArray[np.float64] | None:
         return None
     if float(explained[elsewhere].max()) > _MOST_ELSEWHERE * most:
         return None
-    return down
+    return _quarter_turns(quarters).T @ down
 
 
 @lru_cache(maxsize=1)
@@ -198,6 +197,12 @@ def _quarter_turns(quarters: int) -> NDArray[np.float64]:
     return np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
 
 
+def _turned(lines: Lines, quarters: int) -> Lines:
+    """Return the lines of the picture that a camera without those quarters of roll would take."""
+    turn = _quarter_turns(quarters)[:2, :2].astype(np.float32)
+    return Lines(lines.middle @ turn.T, lines.along @ turn.T, lines.length)
+
+
 class LevelWatch:
     """Follow which way is down from picture to picture: a camera on a robot keeps its angles."""
 
@@ -246,9 +251,9 @@ class LevelWatch:
             self._looked_s = time_s
             self._looks += 1
             quarters = 0 if stated is None else round(stated.roll_deg / 90.0)
-            down = upright(find_lines(image_rgb, intrinsics).turned(quarters))
+            down = upright(find_lines(image_rgb, intrinsics), quarters)
             if down is not None:
-                self._said.append(_quarter_turns(quarters).T @ down)
+                self._said.append(down)
         return self._middle()
 
     def contradicts(self, stated: CameraMounting) -> CameraMounting | None:

@@ -25,9 +25,14 @@ from ...report.chart import measurement_sheet
 from ...report.drawing import Picture, text_width, write
 from ...report.output_files import check_outputs, write_png
 from ...scale.landmarks import LandmarkFinder
+from ...scale.level_lines import find_lines, upright
 from ...scale.motion import MotionPoints
 
 MOST_SPREAD_DEG = 3.0
+# Straight lines count where they speak in so many of the pictures, and as many of them agree.
+_LEAST_SPEAK, _LEAST_AGREE = 0.5, 0.6
+# By how much lines and the floor's shape differ before it is said.
+_MOST_APART_DEG = 5.0
 # Below this angle under the horizon, a distance on the floor says little about the height.
 _LEAST_SLOPE = math.tan(math.radians(5.0))
 # Points of all pictures, gathered in so many cells across.
@@ -171,8 +176,10 @@ def _from_floor(
     arguments: argparse.Namespace, camera: UsedCamera, places: list[str]
 ) -> tuple[CameraMounting, list[str], _Seen]:
     pipeline = uncalibrated_pipeline(open_model(arguments))
-    downs: list[NDArray[np.float64]] = []
+    by_shape: list[NDArray[np.float64]] = []
+    by_lines: list[NDArray[np.float64]] = []
     pictures: _Seen = []
+    quarters = 0 if camera.mounting is None else round(camera.mounting.roll_deg / 90.0)
     for picture in read_pictures(places, camera, arguments.image_topic):
         if picture.calibration is None:
             raise ToolInputError(
@@ -184,18 +191,18 @@ def _from_floor(
         if seen.estimate.floor is not None:
             depth_m = np.where(seen.estimate.floor >= _SURE_FLOOR, depth_m, np.float32(np.nan))
         found = fit_floor(depth_m, seen.intrinsics, max_height_m=10.0, slack=_SLACK)
-        if found is None:
-            print(f'{picture.name}: left out, {seen.quality.reason or "no floor found"}')
+        lines = find_lines(seen.image_rgb, picture.calibration.intrinsics)
+        shown = upright(lines, quarters) if seen.quality.usable else None
+        if found is None and shown is None:
+            reason = seen.quality.reason or 'no floor and no upright edges found'
+            print(f'{picture.name}: left out, {reason}')
             continue
-        downs.append(found.down_vector())
+        if found is not None:
+            by_shape.append(found.down_vector())
+        if shown is not None:
+            by_lines.append(shown)
         pictures.append((picture.name, seen.image_rgb, picture.calibration.intrinsics))
-    if not downs:
-        raise ToolInputError(
-            '--images must show empty floor, got none that does; point the camera at more floor'
-        )
-    down = np.mean(downs, axis=0)
-    down /= np.linalg.norm(down)
-    spread_deg = max(math.degrees(math.acos(min(1.0, float(each @ down)))) for each in downs)
+    down, account = _joined_angles(by_lines, by_shape, len(pictures))
     if arguments.camera_height is not None:
         height_m, how = arguments.camera_height, 'height as measured'
     else:
@@ -204,16 +211,63 @@ def _from_floor(
                 f'--distance must be one distance along the floor, got {arguments.distance}'
             )
         height_m, how = _measured_height(arguments, down, pictures[0][2])
+    return CameraMounting.from_down_vector(down, height_m), [how, *account], pictures
+
+
+def _joined_angles(
+    by_lines: Sequence[NDArray[np.float64]],
+    by_shape: Sequence[NDArray[np.float64]],
+    picture_count: int,
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return down, and how it was found: straight lines are surer than the floor's shape."""
+    lines = shape = None
+    if by_lines and len(by_lines) >= _LEAST_SPEAK * picture_count:
+        lines = _middle(by_lines)
+        if np.mean(_apart_deg(by_lines, lines) <= MOST_SPREAD_DEG) < _LEAST_AGREE:
+            lines = None
+    if by_shape:
+        shape = _middle(by_shape)
+    down, said, name = (lines, by_lines, 'straight lines')
+    if down is None:
+        down, said, name = (shape, by_shape, "the floor's shape")
+    if down is None:
+        raise ToolInputError(
+            '--images must show empty floor, or edges of walls and furniture, got none that does; '
+            'point the camera at more floor'
+        )
+    spread_deg = float(np.quantile(_apart_deg(said, down), 0.9))
     account = [
-        f'pitch and roll from {len(downs)} pictures, at most {spread_deg:.1f} deg from their mean',
-        how,
+        f'pitch and roll from {name} in {len(said)} of {picture_count} pictures, nine in ten '
+        f'within {spread_deg:.1f} deg of their middle'
     ]
     if spread_deg > MOST_SPREAD_DEG:
         account.append(
             f'warning: the pictures differ by more than {MOST_SPREAD_DEG:g} deg; is the floor '
             'empty, and did the camera keep still?'
         )
-    return CameraMounting.from_down_vector(down, height_m), account, pictures
+    if lines is not None and shape is not None:
+        (apart_deg,) = _apart_deg([shape], lines)
+        if apart_deg > _MOST_APART_DEG:
+            other = CameraMounting.from_down_vector(shape, 1.0)
+            account.append(
+                f"the floor's shape in {len(by_shape)} pictures, which is less sure, says pitch "
+                f'{other.pitch_deg:.1f} and roll {other.roll_deg:.1f} deg: compare with the '
+                f'horizon in {PICTURE_NAME}'
+            )
+    return down, account
+
+
+def _middle(downs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    middle: NDArray[np.float64] = np.median(downs, axis=0)
+    middle /= np.linalg.norm(middle)
+    return middle
+
+
+def _apart_deg(
+    downs: Sequence[NDArray[np.float64]], middle: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    apart: NDArray[np.float64] = np.degrees(np.arccos(np.clip(np.array(downs) @ middle, -1, 1)))
+    return apart
 
 
 def _measured_height(

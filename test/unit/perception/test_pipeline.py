@@ -572,7 +572,7 @@ def test_a_floor_is_not_looked_for_where_that_is_off_or_the_mounting_is_known() 
 
 def lines_say(monkeypatch: pytest.MonkeyPatch, seen: CameraMounting) -> PerceptionPipeline:
     """Make a pipeline whose pictures show a camera that is mounted like this."""
-    monkeypatch.setattr('fcrn_depth_ros.scale.level_lines.upright', lambda _: seen.down_vector())
+    monkeypatch.setattr('fcrn_depth_ros.scale.level_lines.upright', lambda *_: seen.down_vector())
     return PerceptionPipeline(lambda _: Source())
 
 

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 import cv2
+from drawn_boxes import boxes
 from fcrn_depth_ros.__main__ import main
 from fcrn_depth_ros.camera.intrinsics import CameraIntrinsics
 from fcrn_depth_ros.camera.mounting import CameraMounting, fit_floor, inverse_floor_depth
@@ -17,6 +18,7 @@ from fcrn_depth_ros.errors import ToolInputError
 from fcrn_depth_ros.scale.motion import MotionPoints
 from fcrn_depth_ros.tools.calibrate.mounting import height_from_distance, pooled_depth
 import numpy as np
+from numpy.typing import NDArray
 import pytest
 from tiny_dataset import blocks, CAMERA
 from tiny_models import write_model
@@ -89,6 +91,72 @@ def test_a_measured_height_is_taken_as_it_is(folder: Path) -> None:
     assert calibrate(folder, '--images', folder / 'floor.png', '--camera-height', '0.25') == 0
     assert parameters(folder)['camera_height_m'] == 0.25
     assert parameters(folder)['camera_pitch_deg'] == pytest.approx(20.0, abs=1.0)
+
+
+@pytest.fixture
+def box_folder(folder: Path) -> Path:
+    """Lay down four pictures of boxes for the camera that sees them."""
+    camera = {'fx': 500.0, 'fy': 500.0, 'cx': 319.5, 'cy': 239.5, 'width': 640, 'height': 480}
+    (folder / 'camera.json').write_text(json.dumps(camera))
+    (folder / 'boxes').mkdir()
+    for index in range(4):
+        draw(folder, index, boxes(12.0, 3.0, seed=index))
+    return folder
+
+
+def draw(folder: Path, index: int, picture: NDArray[np.uint8]) -> None:
+    cv2.imwrite(str(folder / 'boxes' / f'{index}.png'), picture)
+
+
+def test_straight_lines_are_surer_than_the_shape(
+    box_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = '--images', box_folder / 'boxes', '--camera-height', '0.25'
+    assert calibrate(box_folder, *arguments) == 0
+    values = parameters(box_folder)
+    assert values['camera_pitch_deg'] == pytest.approx(12.0, abs=1.0)
+    assert values['camera_roll_deg'] == pytest.approx(3.0, abs=1.0)
+    said = capsys.readouterr().out
+    assert 'from straight lines in 4 of 4 pictures' in said and 'warning' not in said
+    # The network of the fixture draws a floor of another pitch.
+    assert "the floor's shape in 4 pictures, which is less sure, says pitch 2" in said
+
+
+@pytest.mark.parametrize('blank', [2, 3])
+def test_lines_must_speak_in_half_of_the_pictures(
+    box_folder: Path, capsys: pytest.CaptureFixture[str], blank: int
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    for index in range(blank):
+        draw(box_folder, index, noise)
+    arguments = '--images', box_folder / 'boxes', '--camera-height', '0.25'
+    assert calibrate(box_folder, *arguments) == 0
+    source = 'straight lines in 2 of 4' if blank == 2 else "the floor's shape in 4 of 4"
+    assert f'from {source} pictures' in capsys.readouterr().out
+
+
+def test_lines_that_disagree_do_not_count(
+    box_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index, pitch_deg in enumerate((0.0, 10.0, 20.0, 30.0)):
+        draw(box_folder, index, boxes(pitch_deg, seed=index))
+    arguments = '--images', box_folder / 'boxes', '--camera-height', '0.25'
+    assert calibrate(box_folder, *arguments) == 0
+    assert "from the floor's shape in 4 of 4 pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('turned', 'roll_deg'), [(1, '90'), (2, '180')])
+def test_a_stated_roll_says_which_side_is_up(box_folder: Path, turned: int, roll_deg: str) -> None:
+    for index in range(4):
+        draw(box_folder, index, np.ascontiguousarray(np.rot90(boxes(12.0, seed=index), turned)))
+    if turned == 1:
+        camera = {'fx': 500.0, 'fy': 500.0, 'cx': 239.5, 'cy': 319.5, 'width': 480, 'height': 640}
+        (box_folder / 'camera.json').write_text(json.dumps(camera))
+    arguments = '--images', box_folder / 'boxes', '--camera-height', '0.25'
+    assert calibrate(box_folder, *arguments, '--camera-roll', roll_deg) == 0
+    values = parameters(box_folder)
+    assert values['camera_pitch_deg'] == pytest.approx(12.0, abs=1.0)
+    assert abs(values['camera_roll_deg']) == pytest.approx(float(roll_deg), abs=1.0)
 
 
 def test_points_of_several_pictures_are_one_floor_in_metres() -> None:
