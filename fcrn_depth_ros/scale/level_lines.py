@@ -143,7 +143,8 @@ def upright(lines: Lines, quarters: int = 0) -> NDArray[np.float64] | None:
         return None
     if float(explained[elsewhere].max()) > _MOST_ELSEWHERE * most:
         return None
-    return _quarter_turns(quarters).T @ down
+    in_picture: NDArray[np.float64] = _quarter_turns(quarters).T @ down
+    return in_picture
 
 
 @lru_cache(maxsize=1)

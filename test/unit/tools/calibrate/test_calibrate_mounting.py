@@ -126,9 +126,11 @@ def test_straight_lines_are_surer_than_the_shape(
 def test_lines_must_speak_in_half_of_the_pictures(
     box_folder: Path, capsys: pytest.CaptureFixture[str], blank: int
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    balls = np.full((480, 640, 3), 200, np.uint8)
+    for x, y, shade in np.random.default_rng(0).integers((40, 40, 0), (600, 440, 150), (25, 3)):
+        cv2.circle(balls, (int(x), int(y)), 30, (int(shade),) * 3, -1)
     for index in range(blank):
-        draw(box_folder, index, noise)
+        draw(box_folder, index, balls)
     arguments = '--images', box_folder / 'boxes', '--camera-height', '0.25'
     assert calibrate(box_folder, *arguments) == 0
     source = 'straight lines in 2 of 4' if blank == 2 else "the floor's shape in 4 of 4"
