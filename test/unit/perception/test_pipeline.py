@@ -583,6 +583,7 @@ def test_lines_contradict_a_stated_mounting(monkeypatch: pytest.MonkeyPatch) -> 
         seen = perception.observe(frame(index * 400_000_000, index))
         states.append(seen.scale.state)
     assert states[3] != 'contradicted' and states[-1] == 'contradicted'
+    assert seen.range_variance_m2 == 0.0  # unverified, for the alert
     assert seen.scale.reason == (
         'mounting says pitch 10 and roll 0 deg, straight lines say 22 and 1; '
         'straight lines are likelier'
