@@ -74,6 +74,8 @@ _FORGETTING = 1.5
 # When it is found, and from which change on the network is told another one.
 _LEAST_MOTIONS, _MOST_HEIGHT_SIGMA, _MOST_PITCH_SIGMA_RAD = 2, 0.08, math.radians(2.0)
 _NEWS_LOG, _NEWS_RAD = 0.05, math.radians(2.0)
+# A height that is known worse than that still contradicts another one that is so far from it.
+_VAGUE_HEIGHT_SIGMA, _FAR_SIGMAS = 0.2, 3.0
 # Heights that differ by no more than 15 % confirm each other.
 CONFIRMED_LOG = math.log(1.15)
 
@@ -391,13 +393,15 @@ class MountingFinder:
         belief = self._belief
         if belief is None or belief.motions == 0 or belief.is_contrary:
             return None
-        sigma = belief.height_sigma
+        sigma = math.hypot(belief.height_sigma, ODOMETRY_SIGMA)
         ratio = belief.log_height - math.log(mounting.height_m)
-        if sigma > _MOST_HEIGHT_SIGMA or (
-            belief.motions < _LEAST_MOTIONS and abs(ratio) > CONFIRMED_LOG
+        if belief.motions < _LEAST_MOTIONS and abs(ratio) > CONFIRMED_LOG:
+            return None
+        if belief.height_sigma > _MOST_HEIGHT_SIGMA and (
+            belief.height_sigma > _VAGUE_HEIGHT_SIGMA or abs(ratio) < _FAR_SIGMAS * sigma
         ):
             return None
-        return ratio, math.hypot(sigma, ODOMETRY_SIGMA)
+        return ratio, sigma
 
     def confirms(self, mounting: CameraMounting) -> bool:
         """Return whether the floor shows the height of a mounting, and still does if doubted."""

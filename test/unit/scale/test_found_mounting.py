@@ -242,6 +242,33 @@ def test_two_motions_contradict_a_height() -> None:
     assert finder.confirms(MOUNTING)
 
 
+@pytest.mark.parametrize(
+    ('sigma', 'sigmas_off', 'motions', 'is_heard'),
+    [
+        (0.12, 3.1, 2, True),
+        (0.12, 2.9, 2, False),
+        (0.12, -3.1, 2, True),
+        (0.12, 3.1, 1, False),
+        (0.19, 3.1, 2, True),
+        (0.21, 3.1, 2, False),
+        (0.07, 0.0, 2, True),
+        (0.09, 0.0, 2, False),  # known too badly to confirm
+    ],
+)
+def test_a_height_known_badly_contradicts_what_is_far_from_it(
+    sigma: float, sigmas_off: float, motions: int, is_heard: bool
+) -> None:
+    finder = MountingFinder()
+    begun = _Belief.begin(MOUNTING, np.array([0.01, 0.01, 0.01, sigma]))
+    finder._belief = dataclasses.replace(begun, motions=motions)
+    off = sigmas_off * math.hypot(sigma, found_mounting.ODOMETRY_SIGMA)
+    stated = dataclasses.replace(MOUNTING, height_m=math.exp(off) * MOUNTING.height_m)
+    seen = finder.height_beside(stated)
+    assert (seen is not None) == is_heard
+    if seen is not None:
+        assert seen[0] == pytest.approx(-off)
+
+
 def test_a_height_that_is_doubted_must_be_confirmed_again() -> None:
     finder = drive(30)
     assert finder.confirms(MOUNTING)
