@@ -30,6 +30,7 @@ from fcrn_depth_ros.scale.found_mounting import (
     MountingFinder,
 )
 from fcrn_depth_ros.scale.keeper import ScaleConfig, ScaleKeeper, ScaleReport
+from fcrn_depth_ros.scale.motion import ODOMETRY_SIGMA
 from fcrn_depth_ros.scale.odometry import CameraPose
 from fcrn_depth_ros.scale.witness import Judgement
 from fcrn_depth_ros.wire.contents import scan_of
@@ -261,7 +262,7 @@ def test_a_height_known_badly_contradicts_what_is_far_from_it(
     finder = MountingFinder()
     begun = _Belief.begin(MOUNTING, np.array([0.01, 0.01, 0.01, sigma]))
     finder._belief = dataclasses.replace(begun, motions=motions)
-    off = sigmas_off * math.hypot(sigma, found_mounting.ODOMETRY_SIGMA)
+    off = sigmas_off * math.hypot(sigma, ODOMETRY_SIGMA)
     stated = dataclasses.replace(MOUNTING, height_m=math.exp(off) * MOUNTING.height_m)
     seen = finder.height_beside(stated)
     assert (seen is not None) == is_heard
