@@ -592,10 +592,8 @@ class ScaleKeeper:
             )
         return judgement
 
-    def _seen_height(self, mounting: CameraMounting | None) -> Opinion | None:
+    def _seen_height(self, mounting: CameraMounting) -> Opinion | None:
         """Return what motion says of a mounting's height: the floor, else all corners."""
-        if mounting is None:
-            return None
         if (seen := self._finder.height_beside(mounting)) is not None:
             return Opinion('height', *seen)
         height = self._height.opinion()

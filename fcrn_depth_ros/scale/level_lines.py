@@ -19,7 +19,7 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -204,6 +204,13 @@ def _turned(lines: Lines, quarters: int) -> Lines:
     return Lines(lines.middle @ turn.T, lines.along @ turn.T, lines.length)
 
 
+def middle_direction(said: ArrayLike) -> NDArray[np.float64]:
+    """Return the unit vector in the middle (median) of unit vectors, (N, 3)."""
+    middle: NDArray[np.float64] = np.median(said, axis=0)
+    middle /= np.linalg.norm(middle)
+    return middle
+
+
 class LevelWatch:
     """Follow which way is down from picture to picture: a camera on a robot keeps its angles."""
 
@@ -285,8 +292,7 @@ class LevelWatch:
         if len(self._said) < _LEAST_PICTURES:
             return None
         said = np.array(self._said)
-        middle: NDArray[np.float64] = np.median(said, axis=0)
-        middle /= np.linalg.norm(middle)
+        middle = middle_direction(said)
         agree = np.count_nonzero(said @ middle >= _AGREE)
         return middle if agree > len(said) * _LEAST_AGREE else None
 

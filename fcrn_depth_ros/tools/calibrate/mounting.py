@@ -25,7 +25,7 @@ from ...report.chart import measurement_sheet
 from ...report.drawing import Picture, text_width, write
 from ...report.output_files import check_outputs, write_png
 from ...scale.landmarks import LandmarkFinder
-from ...scale.level_lines import find_lines, upright
+from ...scale.level_lines import find_lines, middle_direction, upright
 from ...scale.motion import MotionPoints
 
 MOST_SPREAD_DEG = 3.0
@@ -222,11 +222,11 @@ def _joined_angles(
     """Return down, and how it was found: straight lines are surer than the floor's shape."""
     lines = shape = None
     if by_lines and len(by_lines) >= _LEAST_SPEAK * picture_count:
-        lines = _middle(by_lines)
+        lines = middle_direction(by_lines)
         if np.mean(_apart_deg(by_lines, lines) <= MOST_SPREAD_DEG) < _LEAST_AGREE:
             lines = None
     if by_shape:
-        shape = _middle(by_shape)
+        shape = middle_direction(by_shape)
     down, said, name = (lines, by_lines, 'straight lines')
     if down is None:
         down, said, name = (shape, by_shape, "the floor's shape")
@@ -255,12 +255,6 @@ def _joined_angles(
                 f'horizon in {PICTURE_NAME}'
             )
     return down, account
-
-
-def _middle(downs: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    middle: NDArray[np.float64] = np.median(downs, axis=0)
-    middle /= np.linalg.norm(middle)
-    return middle
 
 
 def _apart_deg(
