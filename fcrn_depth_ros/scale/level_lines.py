@@ -13,13 +13,14 @@ the lines; where other angles explain nearly as much, the lines say nothing.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 import math
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..camera.intrinsics import CameraIntrinsics
 from ..camera.mounting import CameraMounting
@@ -204,8 +205,8 @@ def _turned(lines: Lines, quarters: int) -> Lines:
     return Lines(lines.middle @ turn.T, lines.along @ turn.T, lines.length)
 
 
-def middle_direction(said: ArrayLike) -> NDArray[np.float64]:
-    """Return the unit vector in the middle (median) of unit vectors, (N, 3)."""
+def middle_direction(said: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the unit vector in the middle (median) of unit vectors."""
     middle: NDArray[np.float64] = np.median(said, axis=0)
     middle /= np.linalg.norm(middle)
     return middle
@@ -291,10 +292,9 @@ class LevelWatch:
     def _middle(self) -> NDArray[np.float64] | None:
         if len(self._said) < _LEAST_PICTURES:
             return None
-        said = np.array(self._said)
-        middle = middle_direction(said)
-        agree = np.count_nonzero(said @ middle >= _AGREE)
-        return middle if agree > len(said) * _LEAST_AGREE else None
+        middle = middle_direction(self._said)
+        agree = np.count_nonzero(np.array(self._said) @ middle >= _AGREE)
+        return middle if agree > len(self._said) * _LEAST_AGREE else None
 
 
 def _same_angles(stated: CameraMounting | None, other: CameraMounting | None) -> bool:
